@@ -1,0 +1,14 @@
+//! Collecting: the kinds of check. `gather` meets the world and leaves a redacted transcript; `judge` is pure.
+//!
+//! Architecture invariants: a transcript holds no secret; a judgement is made from the transcript and the parameters
+//! alone; no evidence is never a pass; nothing is connected to but the configured targets and databases; nothing is
+//! written to a database, and what a probe writes to a target it removes.
+
+mod engine;
+mod kind;
+pub mod kinds;
+mod world;
+
+pub use engine::{Collected, collect};
+pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
+pub use world::World;

@@ -1,0 +1,103 @@
+//! `avouch.toml` as it runs: every value checked, every name resolved.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, Json, Span,
+    payload::{DisclosurePromise, ProductName},
+    product::{Database, Person, RetentionRule, Target},
+};
+
+/// The whole configuration of a product. Made by `avouch-read` from the text of `avouch.toml`, which reports every mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// The digest of the file's bytes.
+    pub digest: Digest,
+    /// The product.
+    pub product: ProductName,
+    /// The profiles: built-in names, or paths to TOML in the repository.
+    pub profiles: Vec<String>,
+    /// The glob of tags that are releases, `v*`.
+    pub release_tags: String,
+    /// Which BOMs are written.
+    pub sbom: SbomSettings,
+    /// The databases, by name.
+    pub databases: BTreeMap<String, Database>,
+    /// The retention rules, in order.
+    pub retention: Vec<RetentionRule>,
+    /// The targets, by name.
+    pub targets: BTreeMap<String, Target>,
+    /// Fillings of slots that have no table of their own: `table.api_keys` → `keys`.
+    pub bind: BTreeMap<String, String>,
+    /// Other values for the numbers of checks, by check: what is tested with them proves nothing of the claim.
+    pub numbers: BTreeMap<String, BTreeMap<String, Json>>,
+    /// What the gate requires.
+    pub gate: Gate,
+    /// The people, by name.
+    pub people: BTreeMap<String, Person>,
+    /// What is promised to somebody who reports a vulnerability.
+    pub disclosure: DisclosurePromise,
+    /// The record.
+    pub evidence: EvidenceSettings,
+    /// The site.
+    pub site: SiteSettings,
+    /// When the daemon does what, by job: six-field cron expressions in UTC.
+    pub schedule: Schedule,
+}
+
+/// `[sbom]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SbomSettings {
+    /// `1.5` or `1.6`.
+    pub spec: String,
+    /// `json`.
+    pub formats: Vec<String>,
+}
+
+/// `[gate]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Every check whose slots are filled.
+    #[default]
+    Configured,
+    /// Every check.
+    All,
+    /// These controls and requirements.
+    Only(Vec<String>),
+}
+
+/// `[evidence]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceSettings {
+    /// The log's origin: fixed at `init`, derived from nothing that can change.
+    pub origin: String,
+    /// The ledger's file, relative to the repository.
+    pub ledger: String,
+    /// The environment variable with the signing key; none: the key file beside the ledger.
+    pub signing_key_env: Option<String>,
+}
+
+/// `[site]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteSettings {
+    /// The folder that is published, relative to the repository.
+    pub out: String,
+    /// Where it will be reached.
+    pub base_url: Option<String>,
+}
+
+/// `[schedule]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// When to delete what is over its time.
+    pub purge: Option<String>,
+    /// When to run the whole job.
+    pub run: Option<String>,
+    /// The longest time between two purges, in seconds.
+    pub purge_gap: Option<Span>,
+    /// The longest time between two runs, in seconds.
+    pub run_gap: Option<Span>,
+}

@@ -1,0 +1,204 @@
+//! Retention: the promise, one run of it, and the receipt that is recorded. None of them can hold personal data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Span, Timestamp, time::Day};
+
+/// Who deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// avouch deletes when it is asked to.
+    Avouch,
+    /// The product deletes; avouch only proves.
+    Product,
+}
+
+/// The public part of a retention rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise {
+    /// The rule's name, a slug.
+    pub rule: String,
+    /// How long rows are kept.
+    pub keep: Span,
+    /// How much later than `keep` a row may still be there: the longest gap in the schedule, unless configured.
+    pub max_lag: Span,
+    /// Who deletes.
+    pub enforce: Enforcement,
+}
+
+/// What one execution of a rule did and proved. Kept in the private store until it is rolled up into a [`Receipt`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionRun {
+    /// The promise as it stood.
+    pub promise: Promise,
+    /// Whether rows were deleted, or only looked at.
+    pub purged: bool,
+    /// When the cut-off was computed.
+    pub at: Timestamp,
+    /// Rows strictly older than this were due.
+    pub cutoff: Timestamp,
+    /// Rows due when the run began.
+    pub due: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Rows still older than the cut-off when a second query looked, after the deletion.
+    pub due_after: u64,
+    /// Rows older than `keep` + `max_lag` when the second query looked: the breach.
+    pub overdue_after: u64,
+    /// Rows in the table after the run.
+    pub rows_after: u64,
+    /// Rows whose timestamp is NULL, counted and kept.
+    pub undated: u64,
+    /// Rows dated more than a day in the future, counted and kept.
+    pub future: u64,
+    /// The day of the oldest row left.
+    pub oldest_after: Option<Day>,
+    /// The day of the newest row that was deleted.
+    pub newest_deleted: Option<Day>,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// How an execution of a rule ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Done: the post-condition was looked at.
+    Done,
+    /// The fuse stopped it: more rows were due than the configured fraction, and nothing was deleted.
+    Fused,
+    /// It stopped on an error; what was deleted until then is counted.
+    Failed,
+}
+
+/// The roll-up of one or more runs of a rule: what is recorded and published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// Format version, 1.
+    pub v: u32,
+    /// The promise as it stood at the last run.
+    pub promise: Promise,
+    /// The first run covered.
+    pub from: Timestamp,
+    /// The last run covered.
+    pub to: Timestamp,
+    /// How many runs are covered.
+    pub runs: u64,
+    /// How many of them ended otherwise than done.
+    pub failures: u64,
+    /// The longest time between two consecutive runs, in seconds, counting from the last run of the receipt before.
+    pub gap_seconds_max: u64,
+    /// Rows deleted over all runs; none when fewer than five, which are not told apart from none.
+    pub deleted: Option<u64>,
+    /// The cut-off of the last run.
+    pub cutoff: Timestamp,
+    /// Rows older than the cut-off after the last run, by the second query; few are not told apart.
+    pub due_after: Option<u64>,
+    /// Whether no row is older than `keep` + `max_lag`, by the second query of the last run.
+    pub holds: bool,
+    /// The day of the oldest row left after the last run; none when fewer than five rows are left.
+    pub oldest_after: Option<Day>,
+    /// The day of the newest row deleted; none when fewer than five rows were.
+    pub newest_deleted: Option<Day>,
+    /// How the last run ended.
+    pub ended: Ended,
+}
+
+/// Counts below this are not published: a cell of one person is a person.
+pub const SMALL_COUNT: u64 = 5;
+
+impl Receipt {
+    /// Rolls up runs of one rule, oldest first; none when there are none. `previous` is the last run of the receipt before.
+    pub fn of(runs: &[RetentionRun], previous: Option<Timestamp>) -> Option<Self> {
+        let (first, last) = (runs.first()?, runs.last()?);
+        let public = |count: u64| (count == 0 || count >= SMALL_COUNT).then_some(count);
+        let deleted = runs.iter().map(|run| run.deleted).sum();
+        let times = previous.into_iter().chain(runs.iter().map(|run| run.at));
+        let gaps = times
+            .clone()
+            .zip(times.skip(1))
+            .map(|(earlier, later)| later.seconds_since(earlier));
+        Some(Self {
+            v: 1,
+            promise: last.promise.clone(),
+            from: first.at,
+            to: last.at,
+            runs: runs.len() as u64,
+            failures: runs.iter().filter(|run| run.ended != Ended::Done).count() as u64,
+            gap_seconds_max: gaps.max().and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0),
+            deleted: public(deleted),
+            cutoff: last.cutoff,
+            due_after: public(last.due_after),
+            holds: last.ended == Ended::Done && last.overdue_after == 0,
+            oldest_after: last.oldest_after.filter(|_| last.rows_after >= SMALL_COUNT),
+            newest_deleted: runs
+                .iter()
+                .filter_map(|run| run.newest_deleted)
+                .max()
+                .filter(|_| deleted >= SMALL_COUNT),
+            ended: last.ended,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(at: i64, deleted: u64) -> RetentionRun {
+        let at = Timestamp::from_unix(at);
+        let keep = Span::Seconds(7_200);
+        RetentionRun {
+            promise: Promise {
+                rule: "rate_limits".into(),
+                keep,
+                max_lag: Span::Seconds(900),
+                enforce: Enforcement::Avouch,
+            },
+            purged: true,
+            at,
+            cutoff: keep.before(at),
+            due: deleted,
+            deleted,
+            due_after: 0,
+            overdue_after: 0,
+            rows_after: 40,
+            undated: 0,
+            future: 0,
+            oldest_after: Some(at.day()),
+            newest_deleted: (deleted > 0).then(|| at.day()),
+            ended: Ended::Done,
+        }
+    }
+
+    #[test]
+    fn small_counts_are_not_told_apart() {
+        let receipt = Receipt::of(&[run(1_000_000, 4)], None).unwrap();
+        assert_eq!((receipt.deleted, receipt.newest_deleted), (None, None));
+        assert_eq!(Receipt::of(&[run(1_000_000, 0)], None).unwrap().deleted, Some(0));
+        assert_eq!(
+            Receipt::of(&[run(1_000_000, 3), run(1_000_900, 2)], None).unwrap().deleted,
+            Some(5)
+        );
+    }
+
+    #[test]
+    fn the_longest_gap_counts_from_the_receipt_before() {
+        let receipt = Receipt::of(&[run(1_000_000, 9), run(1_000_900, 9)], Some(Timestamp::from_unix(990_000))).unwrap();
+        assert_eq!((receipt.gap_seconds_max, receipt.runs), (10_000, 2));
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_well_does_not_hold() {
+        let mut failed = run(1_000_000, 0);
+        failed.ended = Ended::Fused;
+        let receipt = Receipt::of(&[failed], None).unwrap();
+        assert!(!receipt.holds);
+        assert_eq!(receipt.failures, 1);
+        assert_eq!(Receipt::of(&[], None), None);
+    }
+}
