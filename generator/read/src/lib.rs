@@ -1,1 +1,6 @@
-//! generator/read
+//! Lockfiles, reports, workflows, configuration, mappings and signed decisions: bytes in, values out.
+//!
+//! Architecture invariant: this room opens no file, no socket and no clock; it is given bytes and gives values, or says
+//! what is wrong with the bytes, where, and the way out.
+
+pub mod toml_walk;
