@@ -1,0 +1,148 @@
+//! What can go wrong with a database, and the way out.
+
+use std::{io, path::PathBuf, time::Duration};
+
+/// Why a database could not be opened, asked or purged.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// A relative file climbs out of the repository.
+    #[error(
+        "database `{database}`: `{file}` lies outside the repository; write an absolute path in `[databases.{database}]` if that is meant"
+    )]
+    Outside {
+        /// The name in `[databases]`.
+        database: String,
+        /// The file as configured.
+        file: String,
+    },
+    /// There is no such file. It is not created.
+    #[error(
+        "database `{database}`: there is no file `{}`; correct `url` in `[databases.{database}]`, or let the product create its database first",
+        path.display()
+    )]
+    Missing {
+        /// The name in `[databases]`.
+        database: String,
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file cannot be looked at, or is a folder or a device.
+    #[error("database `{database}`: `{}` cannot be read as a file", path.display())]
+    Unreadable {
+        /// The name in `[databases]`.
+        database: String,
+        /// The path.
+        path: PathBuf,
+        /// The cause, where the system gives one.
+        #[source]
+        cause: Option<io::Error>,
+    },
+    /// The file is something else, or is encrypted.
+    #[error("database `{database}`: `{}` is not a SQLite database (or it is encrypted)", path.display())]
+    NotADatabase {
+        /// The name in `[databases]`.
+        database: String,
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// It cannot be opened.
+    #[error("cannot open database `{database}` at `{}`", path.display())]
+    Open {
+        /// The name in `[databases]`.
+        database: String,
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// Another connection held it all the time that we waited.
+    #[error(
+        "database `{database}` was locked for {} seconds; look for a long transaction in another process and try again",
+        waited.as_secs()
+    )]
+    Locked {
+        /// The name in `[databases]`.
+        database: String,
+        /// How long we waited.
+        waited: Duration,
+        /// The cause.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// The statement could change something, or do more than read the database it was opened on.
+    #[error("database `{database}`: only statements that read are run, and this one does more: {sql}")]
+    NotReadOnly {
+        /// The name in `[databases]`.
+        database: String,
+        /// The statement.
+        sql: String,
+    },
+    /// The text is not exactly one statement.
+    #[error("database `{database}`: exactly one statement is run at a time, and this is none or several: {sql}")]
+    NotOneStatement {
+        /// The name in `[databases]`.
+        database: String,
+        /// The text.
+        sql: String,
+    },
+    /// A parameter has no value, or a value no parameter. SQLite would take NULL and say nothing.
+    #[error("database `{database}`: the parameters of the statement and the values do not agree at `{parameter}`: {sql}")]
+    Parameter {
+        /// The name in `[databases]`.
+        database: String,
+        /// The parameter.
+        parameter: String,
+        /// The statement.
+        sql: String,
+    },
+    /// The schema has no such table or column, as SQLite says it.
+    #[error("database `{database}`: {message}; correct the name where it is configured, or run the product's migrations")]
+    WrongSchema {
+        /// The name in `[databases]`.
+        database: String,
+        /// What is missing, `no such table: users`.
+        message: String,
+    },
+    /// The answer has more rows than were allowed.
+    #[error("database `{database}`: the answer has more than {rows_max} rows; narrow the query")]
+    TooManyRows {
+        /// The name in `[databases]`.
+        database: String,
+        /// The limit.
+        rows_max: usize,
+    },
+    /// The answer has more bytes than were allowed.
+    #[error("database `{database}`: the answer has more than {bytes_max} bytes; narrow the query")]
+    TooManyBytes {
+        /// The name in `[databases]`.
+        database: String,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// It took too long.
+    #[error(
+        "database `{database}`: no answer within {} seconds; an index on the columns in the condition helps",
+        limit.as_secs()
+    )]
+    TooSlow {
+        /// The name in `[databases]`.
+        database: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Anything else that the database says.
+    #[error("database `{database}` could not run: {sql}")]
+    Query {
+        /// The name in `[databases]`.
+        database: String,
+        /// The statement.
+        sql: String,
+        /// The cause.
+        #[source]
+        cause: rusqlite::Error,
+    },
+}

@@ -1,0 +1,7 @@
+//! SQLite through rusqlite.
+
+mod place;
+mod read;
+mod schema;
+
+pub(crate) use read::Reader;

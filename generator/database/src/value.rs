@@ -1,0 +1,167 @@
+//! What goes into a database and what comes out: values, rows, limits and the shape of tables.
+
+use std::time::Duration;
+
+/// A value as SQLite stores it (SQLite, "Datatypes In SQLite", section 2).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// NULL
+    Null,
+    /// A signed 64-bit integer.
+    Integer(i64),
+    /// A 64-bit float.
+    Real(f64),
+    /// A text. Stored text that is not UTF-8 comes out as [`Value::Blob`].
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+impl Value {
+    /// The number of an integer value.
+    pub const fn as_integer(&self) -> Option<i64> {
+        if let Self::Integer(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
+    }
+
+    /// The text of a text value.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// Whether the value is NULL.
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Null => 1,
+            Self::Integer(_) | Self::Real(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// How much one question may cost. An answer that would go over is an error, never a part of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most rows.
+    pub rows_max: usize,
+    /// The most bytes of all values together.
+    pub bytes_max: usize,
+    /// The longest time, without the wait for a lock.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    /// 10,000 rows, 64 MiB, 10 seconds.
+    fn default() -> Self {
+        Self {
+            rows_max: 10_000,
+            bytes_max: 64 * 1024 * 1024,
+            time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// An answer: the names of its columns and its rows in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, each with as many values as there are columns.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// The first value of the first row: the answer to `SELECT count(*) …`.
+    pub fn single(&self) -> Option<&Value> {
+        self.rows.first()?.first()
+    }
+}
+
+/// An ordinary table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in order; generated ones too.
+    pub columns: Vec<Column>,
+    /// The columns of the primary key, in the order of the key; empty when none is declared.
+    pub primary_key: Vec<String>,
+    /// Its indexes, those that the primary key and UNIQUE make too.
+    pub indexes: Vec<Index>,
+    /// The keys by which it refers to other tables.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Whether it has no rowid (`WITHOUT ROWID`).
+    pub without_rowid: bool,
+}
+
+impl Table {
+    /// The column of this name; SQLite does not tell ASCII cases apart.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its declared type as written, `VARCHAR(64)`; empty when none is.
+    pub declared: String,
+    /// Whether it is declared NOT NULL.
+    pub not_null: bool,
+    /// Whether it is part of the primary key.
+    pub primary_key: bool,
+}
+
+/// An index of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// Its key columns in order; an expression is an empty name.
+    pub columns: Vec<String>,
+    /// Whether it admits no two equal keys.
+    pub unique: bool,
+    /// Whether it covers only the rows of a WHERE: then `unique` says nothing about the others.
+    pub partial: bool,
+}
+
+/// A foreign key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The columns that refer, in order.
+    pub columns: Vec<String>,
+    /// The table that is referred to.
+    pub parent: String,
+    /// The columns referred to, in order; empty: its primary key.
+    pub parent_columns: Vec<String>,
+    /// What happens on deletion there: `NO ACTION`, `RESTRICT`, `SET NULL`, `SET DEFAULT`, `CASCADE`.
+    pub on_delete: String,
+}
