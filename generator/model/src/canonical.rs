@@ -116,10 +116,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_by_utf16_code_units() {
         let json = parse(r#"{"\ufb33":1,"\ud83d\ude00":2,"a":3,"\r":4}"#).unwrap();
-        assert_eq!(
-            String::from_utf8(to_bytes(&json).unwrap()).unwrap(),
-            "{\"\\r\":4,\"a\":3,\"😀\":2,\"\u{fb33}\":1}"
-        );
+        assert_eq!(String::from_utf8(to_bytes(&json).unwrap()).unwrap(), "{\"\\r\":4,\"a\":3,\"😀\":2,\"\u{fb33}\":1}");
     }
 
     #[test]
@@ -130,14 +127,7 @@ mod tests {
 
     #[test]
     fn floats_and_large_integers_are_refused() {
-        for text in [
-            "1.0",
-            "1e3",
-            "9007199254740992",
-            "-9007199254740992",
-            "18446744073709551615",
-            "-0.0",
-        ] {
+        for text in ["1.0", "1e3", "9007199254740992", "-9007199254740992", "18446744073709551615", "-0.0"] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse("9007199254740991").is_ok());
@@ -148,14 +138,7 @@ mod tests {
     #[test]
     fn another_spelling_is_not_canonical() {
         assert!(from_bytes::<Json>(b"{\"a\":1}").is_ok());
-        for text in [
-            "{ \"a\":1}",
-            "{\"b\":1,\"a\":2}",
-            "{\"a\":\"\\u0061\"}",
-            "[1,]",
-            "-0",
-            "\u{feff}1",
-        ] {
+        for text in ["{ \"a\":1}", "{\"b\":1,\"a\":2}", "{\"a\":\"\\u0061\"}", "[1,]", "-0", "\u{feff}1"] {
             assert!(from_bytes::<Json>(text.as_bytes()).is_err(), "{text}");
         }
     }

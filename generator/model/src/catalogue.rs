@@ -305,18 +305,11 @@ impl Catalogue {
     /// The ids of the checks that decide a control's claims, each once, in order.
     pub fn checks_of<'a>(&'a self, control: &'a str) -> Vec<&'a str> {
         let mut seen = BTreeSet::new();
-        self.claims_of(control)
-            .flat_map(|claim| &claim.checks)
-            .map(String::as_str)
-            .filter(|id| seen.insert(*id))
-            .collect()
+        self.claims_of(control).flat_map(|claim| &claim.checks).map(String::as_str).filter(|id| seen.insert(*id)).collect()
     }
 
     /// The requirement of this id, in whichever standard has it.
     pub fn requirement(&self, id: &str) -> Option<&Requirement> {
-        self.standards
-            .iter()
-            .flat_map(|standard| &standard.requirements)
-            .find(|requirement| requirement.id == id)
+        self.standards.iter().flat_map(|standard| &standard.requirements).find(|requirement| requirement.id == id)
     }
 }

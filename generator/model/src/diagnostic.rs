@@ -93,10 +93,7 @@ mod tests {
 
     #[test]
     fn columns_are_counted_in_characters() {
-        let source = Source {
-            path: "a".into(),
-            text: "é = 1\nüx = 2\n".into(),
-        };
+        let source = Source { path: "a".into(), text: "é = 1\nüx = 2\n".into() };
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position("é = 1\nü".len()), (2, 2));
         assert_eq!(source.position(1), (1, 1));

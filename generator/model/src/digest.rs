@@ -103,10 +103,7 @@ mod tests {
     fn a_digest_has_one_spelling() {
         let digest = Digest::of(b"abc");
         let text = digest.to_string();
-        assert_eq!(
-            text,
-            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(text, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(text.parse::<Digest>().unwrap(), digest);
         assert!(text.to_uppercase().parse::<Digest>().is_err());
         assert!(text.replace('b', "B").parse::<Digest>().is_err());

@@ -41,11 +41,7 @@ impl Json {
 
     /// The number of an integer value.
     pub const fn as_integer(&self) -> Option<i64> {
-        if let Self::Integer(number) = self {
-            Some(*number)
-        } else {
-            None
-        }
+        if let Self::Integer(number) = self { Some(*number) } else { None }
     }
 
     /// The truth of a boolean value.
@@ -60,11 +56,7 @@ impl Json {
 
     /// The members of an object.
     pub const fn as_object(&self) -> Option<&Object> {
-        if let Self::Object(members) = self {
-            Some(members)
-        } else {
-            None
-        }
+        if let Self::Object(members) = self { Some(members) } else { None }
     }
 
     /// The member of an object by name.
@@ -172,9 +164,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Json, E> {
-        Err(E::custom(format_args!(
-            "{number} is not a whole number within ±(2^53 − 1); fractions are not recorded"
-        )))
+        Err(E::custom(format_args!("{number} is not a whole number within ±(2^53 − 1); fractions are not recorded")))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {

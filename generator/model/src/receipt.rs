@@ -118,10 +118,7 @@ impl Receipt {
         let public = |count: u64| (count == 0 || count >= SMALL_COUNT).then_some(count);
         let deleted = runs.iter().map(|run| run.deleted).sum();
         let times = previous.into_iter().chain(runs.iter().map(|run| run.at));
-        let gaps = times
-            .clone()
-            .zip(times.skip(1))
-            .map(|(earlier, later)| later.seconds_since(earlier));
+        let gaps = times.clone().zip(times.skip(1)).map(|(earlier, later)| later.seconds_since(earlier));
         Some(Self {
             v: 1,
             promise: last.promise.clone(),
@@ -135,11 +132,7 @@ impl Receipt {
             due_after: public(last.due_after),
             holds: last.ended == Ended::Done && last.overdue_after == 0,
             oldest_after: last.oldest_after.filter(|_| last.rows_after >= SMALL_COUNT),
-            newest_deleted: runs
-                .iter()
-                .filter_map(|run| run.newest_deleted)
-                .max()
-                .filter(|_| deleted >= SMALL_COUNT),
+            newest_deleted: runs.iter().filter_map(|run| run.newest_deleted).max().filter(|_| deleted >= SMALL_COUNT),
             ended: last.ended,
         })
     }
@@ -153,12 +146,7 @@ mod tests {
         let at = Timestamp::from_unix(at);
         let keep = Span::Seconds(7_200);
         RetentionRun {
-            promise: Promise {
-                rule: "rate_limits".into(),
-                keep,
-                max_lag: Span::Seconds(900),
-                enforce: Enforcement::Avouch,
-            },
+            promise: Promise { rule: "rate_limits".into(), keep, max_lag: Span::Seconds(900), enforce: Enforcement::Avouch },
             purged: true,
             at,
             cutoff: keep.before(at),
@@ -180,10 +168,7 @@ mod tests {
         let receipt = Receipt::of(&[run(1_000_000, 4)], None).unwrap();
         assert_eq!((receipt.deleted, receipt.newest_deleted), (None, None));
         assert_eq!(Receipt::of(&[run(1_000_000, 0)], None).unwrap().deleted, Some(0));
-        assert_eq!(
-            Receipt::of(&[run(1_000_000, 3), run(1_000_900, 2)], None).unwrap().deleted,
-            Some(5)
-        );
+        assert_eq!(Receipt::of(&[run(1_000_000, 3), run(1_000_900, 2)], None).unwrap().deleted, Some(5));
     }
 
     #[test]

@@ -35,9 +35,7 @@ impl Span {
         match self {
             Self::Months(months) => {
                 let start = now.midnight().chrono();
-                start
-                    .checked_sub_months(Months::new(months))
-                    .map_or(Timestamp::from_unix(i64::MIN), Timestamp::from_chrono)
+                start.checked_sub_months(Months::new(months)).map_or(Timestamp::from_unix(i64::MIN), Timestamp::from_chrono)
             }
             Self::Seconds(seconds) => now.plus_seconds(-i64::try_from(seconds).unwrap_or(i64::MAX)),
         }
@@ -92,18 +90,11 @@ impl FromStr for Span {
         let count: u64 = text[..split].parse().map_err(|_| wrong())?;
         let seconds = |each: u64| {
             let limit = u64::from(Self::MONTHS_MAX) * 31 * 86_400;
-            count
-                .checked_mul(each)
-                .filter(|total| *total <= limit)
-                .map(Self::Seconds)
-                .ok_or_else(wrong)
+            count.checked_mul(each).filter(|total| *total <= limit).map(Self::Seconds).ok_or_else(wrong)
         };
         let months = |each: u32| {
             let total = u32::try_from(count).ok().and_then(|count| count.checked_mul(each));
-            total
-                .filter(|total| *total <= Self::MONTHS_MAX)
-                .map(Self::Months)
-                .ok_or_else(wrong)
+            total.filter(|total| *total <= Self::MONTHS_MAX).map(Self::Months).ok_or_else(wrong)
         };
         match text[split..].trim_start() {
             "s" | "second" | "seconds" => seconds(1),
@@ -165,32 +156,14 @@ mod tests {
 
     #[test]
     fn a_number_without_a_unit_is_refused() {
-        for text in [
-            "7",
-            "",
-            "months",
-            "-2 days",
-            "1.5h",
-            "2 m",
-            "99999999999999999999 days",
-            "90 dayz",
-            "20000 years",
-        ] {
+        for text in ["7", "", "months", "-2 days", "1.5h", "2 m", "99999999999999999999 days", "90 dayz", "20000 years"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_span_reads_back_as_written() {
-        for text in [
-            "24 months",
-            "90 days",
-            "2 hours",
-            "15 minutes",
-            "1 second",
-            "3 years",
-            "1 month",
-        ] {
+        for text in ["24 months", "90 days", "2 hours", "15 minutes", "1 second", "3 years", "1 month"] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
     }

@@ -115,10 +115,7 @@ mod tests {
 
     #[test]
     fn a_control_stands_as_its_worst_check() {
-        assert_eq!(
-            State::worst([State::Pass, State::Inherited, State::Error, State::Waived]),
-            Some(State::Error)
-        );
+        assert_eq!(State::worst([State::Pass, State::Inherited, State::Error, State::Waived]), Some(State::Error));
         assert_eq!(State::worst([State::NotApplicable, State::Pass]), Some(State::Pass));
         assert_eq!(State::worst([]), None);
     }

@@ -3,4 +3,6 @@
 //! Architecture invariant: this room opens no file, no socket and no clock; it is given bytes and gives values, or says
 //! what is wrong with the bytes, where, and the way out.
 
+pub mod configuration;
+pub mod schedule;
 pub mod toml_walk;

@@ -61,10 +61,7 @@ pub struct Walk {
 impl Walk {
     /// A walk over this text.
     pub fn new(source: &Arc<Source>) -> Self {
-        Self {
-            source: Arc::clone(source),
-            problems: RefCell::default(),
-        }
+        Self { source: Arc::clone(source), problems: RefCell::default() }
     }
 
     /// The text.
@@ -107,13 +104,7 @@ pub struct TableReader<'w, 'v> {
 
 impl<'w, 'v> TableReader<'w, 'v> {
     const fn new(walk: &'w Walk, path: String, span: Range<usize>, table: &'v DeTable<'v>) -> Self {
-        Self {
-            walk,
-            path,
-            span,
-            table,
-            asked: RefCell::new(BTreeSet::new()),
-        }
+        Self { walk, path, span, table, asked: RefCell::new(BTreeSet::new()) }
     }
 
     /// The walk.
@@ -135,11 +126,7 @@ impl<'w, 'v> TableReader<'w, 'v> {
     pub fn required(&self, key: &str) -> Field<'w, 'v> {
         let field = self.optional(key);
         if field.value.is_none() {
-            let place = if self.path.is_empty() {
-                String::new()
-            } else {
-                format!(" in `{}`", self.path)
-            };
+            let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
             self.walk.report(
                 self.walk
                     .error("missing-key", self.span(), format!("`{key}` is missing{place}"))
@@ -153,11 +140,7 @@ impl<'w, 'v> TableReader<'w, 'v> {
     /// The key that may be there.
     pub fn optional(&self, key: &str) -> Field<'w, 'v> {
         self.asked.borrow_mut().insert(key.to_owned());
-        Field {
-            walk: self.walk,
-            path: self.below(key),
-            value: self.table.get(key),
-        }
+        Field { walk: self.walk, path: self.below(key), value: self.table.get(key) }
     }
 
     /// Whether the key is there.
@@ -173,11 +156,7 @@ impl<'w, 'v> TableReader<'w, 'v> {
             .map(|(key, value)| {
                 let name = key.get_ref().to_string();
                 self.asked.borrow_mut().insert(name.clone());
-                let field = Field {
-                    walk: self.walk,
-                    path: self.below(&name),
-                    value: Some(value),
-                };
+                let field = Field { walk: self.walk, path: self.below(&name), value: Some(value) };
                 (Spanned::new(key.span(), name), field)
             })
             .collect();
@@ -193,11 +172,7 @@ impl<'w, 'v> TableReader<'w, 'v> {
             if asked.contains(name) {
                 continue;
             }
-            let place = if self.path.is_empty() {
-                "here".to_owned()
-            } else {
-                format!("in `{}`", self.path)
-            };
+            let place = if self.path.is_empty() { "here".to_owned() } else { format!("in `{}`", self.path) };
             self.walk.report(
                 self.walk
                     .error("unknown-key", key.span(), format!("no key is named `{name}` {place}"))
@@ -208,11 +183,7 @@ impl<'w, 'v> TableReader<'w, 'v> {
     }
 
     fn below(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 }
 
@@ -233,6 +204,11 @@ impl<'w, 'v> Field<'w, 'v> {
     /// Its dotted name.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Reports what is wrong with this value, and the way out.
+    pub fn report(&self, code: &'static str, span: Range<usize>, message: impl Into<String>, way_out: impl Into<String>) {
+        self.walk.report(self.walk.error(code, span, message).label("written here").help(way_out));
     }
 
     /// A text.
@@ -277,11 +253,8 @@ impl<'w, 'v> Field<'w, 'v> {
         match text.get_ref().parse() {
             Ok(value) => Some(Spanned::new(text.span(), value)),
             Err(error) => {
-                self.walk.report(
-                    self.walk
-                        .error("bad-value", text.span(), format!("`{}`: {error}", self.path))
-                        .label("written here"),
-                );
+                self.walk
+                    .report(self.walk.error("bad-value", text.span(), format!("`{}`: {error}", self.path)).label("written here"));
                 None
             }
         }
@@ -315,11 +288,7 @@ impl<'w, 'v> Field<'w, 'v> {
         }
         self.walk.report(
             self.walk
-                .error(
-                    "unknown-value",
-                    text.span(),
-                    format!("`{}` cannot be `{}`", self.path, text.get_ref()),
-                )
+                .error("unknown-value", text.span(), format!("`{}` cannot be `{}`", self.path, text.get_ref()))
                 .label("written here")
                 .help(suggestion(text.get_ref(), words.iter().map(|(word, _)| *word))),
         );
@@ -371,11 +340,7 @@ impl<'w, 'v> Field<'w, 'v> {
             self.other_type(value, expected);
             return None;
         };
-        let item = |value| Self {
-            walk: self.walk,
-            path: self.path.clone(),
-            value: Some(value),
-        };
+        let item = |value| Self { walk: self.walk, path: self.path.clone(), value: Some(value) };
         Some(list.iter().map(item).collect())
     }
 
@@ -401,10 +366,8 @@ impl<'w, 'v> Field<'w, 'v> {
                 items.into_iter().collect::<Option<_>>().map(Json::List)
             }
             DeValue::Table(members) => {
-                let members: Vec<_> = members
-                    .iter()
-                    .map(|(key, member)| Some((key.get_ref().to_string(), self.record(member)?)))
-                    .collect();
+                let members: Vec<_> =
+                    members.iter().map(|(key, member)| Some((key.get_ref().to_string(), self.record(member)?))).collect();
                 members.into_iter().collect::<Option<_>>().map(Json::Object)
             }
         }
@@ -432,12 +395,7 @@ impl<'w, 'v> Field<'w, 'v> {
     }
 
     fn wrong(&self, span: Range<usize>, message: impl Into<String>, way_out: impl Into<String>) {
-        self.walk.report(
-            self.walk
-                .error("bad-value", span, message)
-                .label("written here")
-                .help(way_out),
-        );
+        self.walk.report(self.walk.error("bad-value", span, message).label("written here").help(way_out));
     }
 }
 
@@ -486,9 +444,7 @@ fn distance(left: &str, right: &str) -> usize {
     for (row, from) in left.iter().enumerate() {
         let mut current = vec![row + 1];
         for (column, to) in right.iter().enumerate() {
-            let mut best = (last[column] + usize::from(from != to))
-                .min(last[column + 1] + 1)
-                .min(current[column] + 1);
+            let mut best = (last[column] + usize::from(from != to)).min(last[column + 1] + 1).min(current[column] + 1);
             if row > 0 && column > 0 && left[row - 1] == *to && *from == right[column - 1] {
                 best = best.min(before_last[column - 1] + 1);
             }
@@ -504,10 +460,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Arc<Source> {
-        Arc::new(Source {
-            path: "x.toml".into(),
-            text: text.into(),
-        })
+        Arc::new(Source { path: "x.toml".into(), text: text.into() })
     }
 
     fn problems(text: &str, read: impl Fn(&TableReader<'_, '_>)) -> Vec<String> {
@@ -572,26 +525,17 @@ mod tests {
             assert!(root.optional("c").json().is_none());
             assert_eq!(root.optional("d").json().unwrap().into_inner(), Json::from("2026-11-21"));
         });
-        assert_eq!(
-            seen,
-            [
-                "x.toml:1:12: fractions are not recorded",
-                "x.toml:2:5: the number is too large"
-            ]
-        );
+        assert_eq!(seen, ["x.toml:1:12: fractions are not recorded", "x.toml:2:5: the number is too large"]);
     }
 
     #[test]
     fn a_day_is_a_day() {
-        let seen = problems(
-            "a = 2026-12-31\nb = '2026-12-31'\nc = 2026-12-31T00:00:00Z\nd = '31.12.26'\n",
-            |root| {
-                assert_eq!(root.optional("a").day().unwrap().into_inner().to_string(), "2026-12-31");
-                assert_eq!(root.optional("b").day().unwrap().into_inner().to_string(), "2026-12-31");
-                assert!(root.optional("c").day().is_none());
-                assert!(root.optional("d").day().is_none());
-            },
-        );
+        let seen = problems("a = 2026-12-31\nb = '2026-12-31'\nc = 2026-12-31T00:00:00Z\nd = '31.12.26'\n", |root| {
+            assert_eq!(root.optional("a").day().unwrap().into_inner().to_string(), "2026-12-31");
+            assert_eq!(root.optional("b").day().unwrap().into_inner().to_string(), "2026-12-31");
+            assert!(root.optional("c").day().is_none());
+            assert!(root.optional("d").day().is_none());
+        });
         assert_eq!(seen.len(), 2);
     }
 
@@ -600,10 +544,7 @@ mod tests {
         assert_eq!(distance("kepe", "keep"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("rate-limit", "rate-limits"), 1);
-        assert_eq!(
-            nearest("header-sett", ["header-set", "other"].into_iter()),
-            Some("header-set")
-        );
+        assert_eq!(nearest("header-sett", ["header-set", "other"].into_iter()), Some("header-set"));
         assert_eq!(nearest("zzz", ["header-set", "other"].into_iter()), None);
     }
 }

@@ -1,0 +1,388 @@
+//! The command line, as `--help` shows it.
+
+use std::process::ExitCode;
+
+use avouch_model::Timestamp;
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turn a security page into claims that are checked, evidence that can be verified, and a static site that says only
+/// what the evidence supports.
+#[derive(Debug, Parser)]
+#[command(
+    name = "avouch",
+    version,
+    disable_help_subcommand = true,
+    propagate_version = false,
+    after_help = "Exit codes: 0 satisfied, 1 not satisfied, 2 usage or configuration, 3 could not tell.\n\
+                  First steps: `avouch init`, `avouch doctor`, `avouch run`."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Work in this folder instead of the current one
+    #[arg(short = 'C', global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(crate) directory: Utf8PathBuf,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = "avouch.toml")]
+    pub(crate) config: Utf8PathBuf,
+    /// Judge and render as of this time (RFC 3339); collecting commands refuse it
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) as_of: Option<Timestamp>,
+    /// Say more on standard error (-vv: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the repository and write a commented avouch.toml, the keys and the .gitignore lines
+    Init(Init),
+    /// Say what to configure next, most valuable first
+    Doctor,
+    /// The whole job: SBOM, retention, checks, record, site
+    Run(Run),
+    /// Write an SBOM of a folder or a release; needs no avouch.toml
+    #[command(args_conflicts_with_subcommands = true)]
+    Sbom(Sbom),
+    /// Show what would be deleted, delete it, or prove that nothing is overdue
+    Retention {
+        /// What to do with the rules
+        #[command(subcommand)]
+        command: Retention,
+    },
+    /// Collect and judge now, or judge the record with --as-of or --from and --to
+    Check(Check),
+    /// The page of a kind, a check, a control, a requirement or an error code
+    Explain {
+        /// Its id; `kinds`, `checks`, `controls` and `requirements` list them
+        id: String,
+    },
+    /// Every kind against its passing and breaking transcripts: the kill matrix
+    Selftest {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What expires or is owed: waivers, attestations, reviews, runs
+    Due {
+        /// How far to look ahead
+        #[arg(long, default_value = "30 days", value_name = "SPAN")]
+        within: avouch_model::Span,
+    },
+    /// The record: list, show, release what is sealed, withdraw, export, import, restore
+    Evidence {
+        /// What to do with the record
+        #[command(subcommand)]
+        command: Evidence,
+    },
+    /// Change the signing key
+    Key {
+        /// What to do with the key
+        #[command(subcommand)]
+        command: Key,
+    },
+    /// Render a preview of the site, without a checkpoint
+    Site {
+        /// Where to write it
+        #[arg(short, long, value_name = "DIR", default_value = "target/site-preview")]
+        output: Utf8PathBuf,
+    },
+    /// Append a site entry if pages changed, and put the site out
+    Publish {
+        /// Where to publish; otherwise `[site] out`
+        destination: Option<Utf8PathBuf>,
+    },
+    /// Re-check a published site, or one evidence of it, with bytes and a public key
+    Verify(Verify),
+    /// The daemon: schedule, site, health and metrics
+    Serve(Serve),
+}
+
+/// `avouch init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// A built-in profile, or a path to your own; may be given several times
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
+    /// Also write a pipeline for this forge
+    #[arg(long, value_enum)]
+    pub(crate) ci: Option<Forge>,
+    /// Start another log although one exists: what the old one recorded is not continued
+    #[arg(long)]
+    pub(crate) new_log: bool,
+    /// Where the offline recovery key is written; keep it away from this machine
+    #[arg(long, value_name = "FILE", default_value = ".avouch/recovery.key")]
+    pub(crate) recovery_key: Utf8PathBuf,
+}
+
+/// Where pipelines run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Forge {
+    /// GitHub Actions
+    Github,
+    /// GitLab CI
+    Gitlab,
+}
+
+/// `avouch run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The release to work on; otherwise the newest tag that counts
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) release: Option<String>,
+    /// Also delete what is over its time
+    #[arg(long)]
+    pub(crate) purge: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `avouch sbom`
+#[derive(Debug, Args)]
+pub(crate) struct Sbom {
+    /// What else to do
+    #[command(subcommand)]
+    pub(crate) command: Option<SbomCommand>,
+    /// The folder
+    #[arg(default_value = ".")]
+    pub(crate) directory: Utf8PathBuf,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<Utf8PathBuf>,
+    /// The format
+    #[arg(long, value_enum, default_value_t = SbomFormat::Json)]
+    pub(crate) format: SbomFormat,
+    /// The CycloneDX version
+    #[arg(long, default_value = "1.6", value_name = "VERSION")]
+    pub(crate) spec: String,
+    /// The release: read from the tree of its tag, not from the folder
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) release: Option<String>,
+    /// Read the lockfiles alone: the same bytes on every machine
+    #[arg(long)]
+    pub(crate) lock_only: bool,
+}
+
+/// `avouch sbom validate`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomCommand {
+    /// Check the schema and the references of any CycloneDX BOM
+    Validate {
+        /// The BOMs
+        #[arg(required = true)]
+        files: Vec<Utf8PathBuf>,
+    },
+}
+
+/// The format of a BOM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomFormat {
+    /// JSON
+    Json,
+}
+
+/// `avouch retention`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Retention {
+    /// Show what would be deleted; deletes nothing
+    Plan {
+        /// The rules; otherwise all
+        rules: Vec<String>,
+    },
+    /// Delete what is over its time, and prove it by a second query
+    Run {
+        /// The rules; otherwise all
+        rules: Vec<String>,
+        /// Let the plan with this digest past the fuse
+        #[arg(long, value_name = "DIGEST")]
+        confirm: Option<String>,
+    },
+    /// How the rules stand, from the record
+    Status {
+        /// The rules; otherwise all
+        rules: Vec<String>,
+    },
+}
+
+/// `avouch check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The controls or checks; otherwise all
+    pub(crate) controls: Vec<String>,
+    /// Only what can be asked then; `build` opens no socket
+    #[arg(long, value_enum)]
+    pub(crate) when: Option<WhenArgument>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(crate) format: CheckFormat,
+    /// Write the observations to this file, for `avouch evidence import` elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<Utf8PathBuf>,
+    /// Judge a period of the record: its first day
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) from: Option<Timestamp>,
+    /// Judge a period of the record: its end
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<Timestamp>,
+}
+
+/// The stage of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenArgument {
+    /// Sources alone
+    Build,
+    /// And what the pipeline produced
+    Deploy,
+    /// And the running system
+    Operate,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Text,
+    /// The assessment as JSON
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// JUnit XML
+    Junit,
+    /// GitHub workflow commands
+    Github,
+    /// A Markdown table
+    Markdown,
+}
+
+/// `avouch evidence`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evidence {
+    /// The entries of the log, newest last
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One payload, by its digest or the beginning of it
+    Show {
+        /// The digest
+        digest: String,
+    },
+    /// Make a sealed payload public
+    Release {
+        /// The digest
+        digest: String,
+    },
+    /// Remove a payload; its entry stays, and says why
+    Withdraw {
+        /// The digest
+        digest: String,
+        /// Why: personal-data, secret, legal, mistake, superseded
+        #[arg(long)]
+        reason: String,
+    },
+    /// Write the public record to a folder
+    Export {
+        /// The folder
+        directory: Utf8PathBuf,
+    },
+    /// Record observations that `check --bundle` wrote elsewhere
+    Import {
+        /// The bundle
+        file: Utf8PathBuf,
+    },
+    /// Rebuild the ledger from a published record
+    Restore {
+        /// The published folder or its URL
+        from: String,
+    },
+}
+
+/// `avouch key`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a new signing key; the old one signs no more
+    Rotate,
+    /// Revoke a key that was lost: what it signs from now on is void
+    Revoke {
+        /// The verifier key, or its id
+        key: String,
+    },
+    /// Take over with the offline recovery key
+    Recover {
+        /// The recovery key file
+        file: Utf8PathBuf,
+    },
+    /// Print the verifier key
+    Show,
+}
+
+/// `avouch verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 verified, anchored, fresh; 1 tampered; 2 usage; 3 stale; 4 unanchored (the key came \
+                        from the site itself); 5 rollback or fork; 6 unreachable.")]
+pub(crate) struct Verify {
+    /// The published folder, or its URL
+    pub(crate) site: String,
+    /// The verifier key, or a file with it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Vec<String>,
+    /// A C2SP tlog-policy file with the keys to trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<Utf8PathBuf>,
+    /// Remember the checkpoint here, to notice a rollback or a fork next time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<Utf8PathBuf>,
+    /// How old the newest entry may be
+    #[arg(long, value_name = "SPAN", default_value = "36 hours")]
+    pub(crate) max_age: avouch_model::Span,
+    /// Verify only the evidence with this digest (or the beginning of it)
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) entry: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `avouch serve`
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
+    pub(crate) listen: std::net::SocketAddr,
+}
+
+/// Shows what is wrong with the command line, or the help that was asked for.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no reason for another message.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}

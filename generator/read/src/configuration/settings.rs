@@ -1,0 +1,251 @@
+//! The sections that are one table each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use avouch_model::{
+    configuration::{EvidenceSettings, Gate, SbomSettings, Schedule, SiteSettings},
+    payload::{DisclosurePromise, ProductName},
+    product::Person,
+};
+
+use super::{BUILT_IN_PROFILES, is_inner_path, is_slug};
+use crate::{
+    schedule::Slots,
+    toml_walk::{Field, TableReader, suggestion},
+};
+
+/// The languages that the site is written in.
+const LANGUAGES: &[(&str, &str)] = &[("en", "en"), ("fr", "fr")];
+
+pub(super) fn product(root: &TableReader<'_, '_>) -> (Option<ProductName>, Vec<String>) {
+    let Some(table) = root.required("product").table() else { return (None, Vec::new()) };
+    let name = table.required("name").words();
+    let slug = slug(&table.required("slug"));
+    let languages = table.optional("languages");
+    let mut chosen: Vec<String> = Vec::new();
+    for language in languages.texts().unwrap_or_default() {
+        match LANGUAGES.iter().find(|(known, _)| known == language.get_ref()) {
+            Some((known, _)) if chosen.iter().any(|other| other == known) => {}
+            Some((known, _)) => chosen.push((*known).to_owned()),
+            None => table.walk().report(
+                table
+                    .walk()
+                    .error("unknown-language", language.span(), format!("the site is not written in `{}`", language.get_ref()))
+                    .label("named here")
+                    .help("one of `en`, `fr`"),
+            ),
+        }
+    }
+    if chosen.is_empty() {
+        chosen = LANGUAGES.iter().map(|(known, _)| (*known).to_owned()).collect();
+    }
+    let profiles = profiles(&table);
+    table.finish();
+    let product = name.zip(slug).map(|(name, slug)| ProductName { name: name.into_inner(), slug, languages: chosen });
+    (product, profiles)
+}
+
+fn profiles(table: &TableReader<'_, '_>) -> Vec<String> {
+    let mut profiles = Vec::new();
+    for profile in table.optional("profiles").texts().unwrap_or_default() {
+        let name = profile.get_ref();
+        let is_path = name.ends_with(".toml") && is_inner_path(name);
+        if !is_path && !BUILT_IN_PROFILES.contains(&name.as_str()) {
+            let mut help = suggestion(name, BUILT_IN_PROFILES.iter().copied());
+            help.push_str(" (or the path of a TOML file of your own, beneath this folder)");
+            let message = format!("no profile is named `{name}`");
+            table.walk().report(table.walk().error("unknown-profile", profile.span(), message).label("named here").help(help));
+        } else if !profiles.contains(name) {
+            profiles.push(name.clone());
+        }
+    }
+    profiles
+}
+
+pub(super) fn release(root: &TableReader<'_, '_>) -> String {
+    let Some(table) = root.optional("release").table() else { return "v*".to_owned() };
+    let tags = table.optional("tags").words().map_or_else(|| "v*".to_owned(), toml::Spanned::into_inner);
+    table.finish();
+    tags
+}
+
+pub(super) fn sbom(root: &TableReader<'_, '_>) -> SbomSettings {
+    let default = SbomSettings { spec: "1.6".to_owned(), formats: vec!["json".to_owned()] };
+    let Some(table) = root.optional("sbom").table() else { return default };
+    let spec = table.optional("spec").one_of(&[("1.5", "1.5"), ("1.6", "1.6")]).map_or("1.6", toml::Spanned::into_inner);
+    for format in table.optional("formats").texts().unwrap_or_default() {
+        if format.get_ref() != "json" {
+            let message = format!("SBOMs are not written as `{}` yet", format.get_ref());
+            table
+                .walk()
+                .report(table.walk().error("unknown-format", format.span(), message).label("named here").help("write `json`"));
+        }
+    }
+    table.finish();
+    SbomSettings { spec: spec.to_owned(), ..default }
+}
+
+pub(super) fn schedule(root: &TableReader<'_, '_>) -> Schedule {
+    let Some(table) = root.optional("schedule").table() else { return Schedule::default() };
+    let read = |key: &str| {
+        let text = table.optional(key).text()?;
+        match Slots::parse(text.get_ref()) {
+            Ok(slots) => Some((text.into_inner(), slots.longest_gap())),
+            Err(error) => {
+                table.walk().report(table.walk().error("bad-schedule", text.span(), error.to_string()).label("written here"));
+                None
+            }
+        }
+    };
+    let (purge, run) = (read("purge"), read("run"));
+    table.finish();
+    let (purge, purge_gap) = purge.unzip();
+    let (run, run_gap) = run.unzip();
+    Schedule { purge, run, purge_gap, run_gap }
+}
+
+pub(super) fn bind(root: &TableReader<'_, '_>) -> BTreeMap<String, String> {
+    let Some(table) = root.optional("bind").table() else { return BTreeMap::new() };
+    let filled = table.entries().into_iter().filter_map(|(slot, field)| Some((slot.into_inner(), field.words()?.into_inner())));
+    filled.collect()
+}
+
+pub(super) fn gate(root: &TableReader<'_, '_>) -> Gate {
+    let Some(table) = root.optional("gate").table() else { return Gate::Configured };
+    let field = table.optional("require");
+    let is_list = field.json().is_some_and(|json| json.get_ref().as_list().is_some());
+    let gate = if is_list {
+        Gate::Only(field.texts().unwrap_or_default().into_iter().map(toml::Spanned::into_inner).collect())
+    } else {
+        field.one_of(&[("configured", false), ("all", true)]).map_or(Gate::Configured, |all| match all.into_inner() {
+            true => Gate::All,
+            false => Gate::Configured,
+        })
+    };
+    table.finish();
+    gate
+}
+
+pub(super) fn people(root: &TableReader<'_, '_>) -> BTreeMap<String, Person> {
+    let Some(table) = root.optional("people").table() else { return BTreeMap::new() };
+    let mut people = BTreeMap::new();
+    for (name, field) in table.entries() {
+        let Some(person) = field.table() else { continue };
+        let key = person.required("key").words();
+        let roles: BTreeSet<String> =
+            person.required("roles").texts().unwrap_or_default().into_iter().map(toml::Spanned::into_inner).collect();
+        person.finish();
+        let Some(key) = key else { continue };
+        let type_known = key.get_ref().starts_with("ssh-ed25519 ") || key.get_ref().starts_with("sk-ssh-ed25519@openssh.com ");
+        if !type_known {
+            let message = format!("the key of `{}` is not an Ed25519 key in OpenSSH's form", name.get_ref());
+            let help = "write the line of the `.pub` file: `ssh-ed25519 AAAA…` or `sk-ssh-ed25519@openssh.com AAAA…`";
+            table.walk().report(table.walk().error("bad-key", key.span(), message).label("written here").help(help));
+        }
+        if roles.is_empty() {
+            let message = format!("`{}` has no role; roles are what is published instead of names", name.get_ref());
+            table
+                .walk()
+                .report(table.walk().error("no-role", name.span(), message).label("named here").help("roles = [\"security\"]"));
+        }
+        let name = name.into_inner();
+        people.insert(name.clone(), Person { name, key: key.into_inner(), roles });
+    }
+    people
+}
+
+pub(super) fn disclosure(root: &TableReader<'_, '_>) -> DisclosurePromise {
+    let Some(table) = root.optional("disclosure").table() else { return DisclosurePromise::default() };
+    let contact = table.optional("contact").words();
+    if let Some(contact) = &contact {
+        let text = contact.get_ref();
+        let is_mail =
+            text.strip_prefix("mailto:").is_some_and(|address| address.contains('@') && !address.contains(['[', ' ', '<']));
+        if !is_mail && !text.starts_with("https://") {
+            let message = "the contact is not a URI that a reporter can use";
+            let help = "write `mailto:security@example.com` or an `https://` address (RFC 9116, section 2.5.3)";
+            table.walk().report(table.walk().error("bad-contact", contact.span(), message).label("written here").help(help));
+        }
+    }
+    let triage_within = table.optional("triage_within").parsed().map(toml::Spanned::into_inner);
+    let fix_within = table.optional("fix_within").table().map(|fix| {
+        let limits = ["critical", "high", "medium", "low"];
+        let read =
+            limits.iter().filter_map(|severity| Some(((*severity).to_owned(), fix.optional(severity).parsed()?.into_inner())));
+        let limits = read.collect();
+        fix.finish();
+        limits
+    });
+    table.finish();
+    DisclosurePromise {
+        contact: contact.map(toml::Spanned::into_inner),
+        triage_within,
+        fix_within: fix_within.unwrap_or_default(),
+    }
+}
+
+pub(super) fn evidence(root: &TableReader<'_, '_>) -> Option<EvidenceSettings> {
+    let table = root.required("evidence").table()?;
+    let origin = table.required("origin").words();
+    if let Some(origin) = &origin {
+        let text = origin.get_ref();
+        // C2SP signed-note: a key name is non-empty and holds neither white space nor a plus sign.
+        if text.chars().any(|character| character.is_whitespace() || character == '+' || character.is_control())
+            || text.len() > 200
+        {
+            let message = "the origin holds white space, `+` or more than 200 bytes";
+            table.walk().report(table.walk().error("bad-origin", origin.span(), message).label("written here"));
+        }
+    }
+    let ledger = sqlite_file(&table.optional("ledger"), ".avouch/ledger.db");
+    let signing_key_env = table.optional("signing_key_env").words().map(toml::Spanned::into_inner);
+    table.finish();
+    Some(EvidenceSettings { origin: origin?.into_inner(), ledger, signing_key_env })
+}
+
+pub(super) fn site(root: &TableReader<'_, '_>) -> SiteSettings {
+    let default = SiteSettings { out: "public".to_owned(), base_url: None };
+    let Some(table) = root.optional("site").table() else { return default };
+    let out = table.optional("out").words().map_or(default.out, toml::Spanned::into_inner);
+    let base_url = table.optional("base_url").words();
+    if let Some(url) = &base_url
+        && !(url.get_ref().starts_with("https://") || url.get_ref().starts_with("http://"))
+    {
+        let message = "the address of the site does not begin with https://";
+        table.walk().report(table.walk().error("bad-url", url.span(), message).label("written here"));
+    }
+    table.finish();
+    SiteSettings { out, base_url: base_url.map(|url| url.into_inner().trim_end_matches('/').to_owned()) }
+}
+
+/// A slug, or none with a report.
+pub(super) fn slug(field: &Field<'_, '_>) -> Option<String> {
+    let text = field.words()?;
+    if is_slug(text.get_ref()) {
+        return Some(text.into_inner());
+    }
+    field.report(
+        "bad-slug",
+        text.span(),
+        format!("`{}` is not a slug", text.get_ref()),
+        "use lower-case letters, digits, `-` and `_`",
+    );
+    None
+}
+
+/// The file of a `sqlite:` address.
+pub(super) fn sqlite_file(field: &Field<'_, '_>, default: &str) -> String {
+    let Some(text) = field.words() else { return default.to_owned() };
+    match text.get_ref().strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => path.to_owned(),
+        _ => {
+            field.report(
+                "bad-url",
+                text.span(),
+                format!("`{}` names no SQLite file", text.get_ref()),
+                format!("write `sqlite:{default}`"),
+            );
+            default.to_owned()
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The configuration of the design loads; every mistake is reported in its place.
+
+use super::*;
+
+const WHOLE: &str = r#"
+[product]
+name = "CK API"
+slug = "ck"
+languages = ["en", "fr"]
+profiles = ["auth-api"]
+
+[release]
+tags = "v*"
+
+[sbom]
+spec = "1.6"
+formats = ["json"]
+
+[databases.main]
+url = "sqlite:data/app.db"
+
+[[retention]]
+name = "interactions"
+database = "main"
+table = "interactions"
+column = "created_at"
+keep = "24 months"
+
+[[retention]]
+name = "audit"
+database = "main"
+table = "audit_log"
+column = "at"
+keep = "90 days"
+max_lag = "1 day"
+enforce = "product"
+fuse_percent = 10
+
+[targets.api]
+url = "http://127.0.0.1:8787"
+plain_url = "http://127.0.0.1:8788"
+allow = ["active"]
+environment = "staging"
+release_from = { get = "/version", json = "/commit" }
+source_addresses = ["127.0.8.1-127.0.8.3", "127.0.9.9"]
+
+[targets.api.principals.a]
+tenant = "A"
+header = "Authorization"
+value = "Bearer ${PROBE_A}"
+
+[targets.api.routes.submit]
+call = "POST /v1/items"
+body = "probe/item.json"
+ok = 201
+id = "/id"
+undo = "DELETE /v1/items/{id}"
+
+[bind]
+"table.api_keys" = "keys"
+"report.unit" = "reports/*.xml"
+
+[numbers.rate-limit-address]
+limit = 6
+window = "2 seconds"
+
+[gate]
+require = ["rate-limit", "API4:2023"]
+
+[people.alice]
+key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIm0"
+roles = ["security"]
+
+[disclosure]
+contact = "mailto:security@example.com"
+triage_within = "48h"
+fix_within = { critical = "14d" }
+
+[evidence]
+origin = "trust.example.com/7f3a"
+ledger = "sqlite:.avouch/ledger.db"
+signing_key_env = "AVOUCH_SIGNING_KEY"
+
+[site]
+out = "public"
+base_url = "https://trust.example.com/"
+
+[schedule]
+purge = "0 */15 * * * *"
+run = "0 0 3 * * *"
+"#;
+
+fn source(text: &str) -> Arc<Source> {
+    Arc::new(Source { path: "avouch.toml".into(), text: text.into() })
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    match load(&source(text)) {
+        Ok((_, warnings)) => warnings.iter().map(|problem| format!("warning {}", problem.line())).collect(),
+        Err(problems) => problems.iter().map(Diagnostic::line).collect(),
+    }
+}
+
+/// The whole configuration with one text in it replaced.
+fn with(from: &str, to: &str) -> Vec<String> {
+    assert!(WHOLE.contains(from), "{from}");
+    mistakes(&WHOLE.replacen(from, to, 1))
+}
+
+#[test]
+fn the_configuration_of_the_design_loads() {
+    let (configuration, warnings) = load(&source(WHOLE)).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(configuration.retention[0].keep.to_string(), "24 months");
+    assert_eq!(configuration.retention[1].fuse_percent, 10);
+    let api = &configuration.targets["api"];
+    assert_eq!(api.source_addresses.len(), 4);
+    assert_eq!(api.routes["submit"].undo.as_ref().unwrap().1, "/v1/items/{id}");
+    assert_eq!(configuration.site.base_url.as_deref(), Some("https://trust.example.com"));
+    assert_eq!(configuration.schedule.purge_gap.unwrap().to_string(), "15 minutes");
+    assert_eq!(configuration.numbers["rate-limit-address"]["limit"], Json::Integer(6));
+}
+
+#[test]
+fn the_least_configuration_loads() {
+    assert_eq!(mistakes("[product]\nname = 'X'\nslug = 'x'\n[evidence]\norigin = 'example.com/1'\n"), Vec::<String>::new());
+}
+
+#[test]
+fn several_mistakes_are_reported_at_once() {
+    let seen =
+        mistakes("[product]\nnmae = 'X'\nslug = 'X Y'\n[evidence]\norigin = 'a b'\n[[retention]]\nname = 'r'\nkeep = '7'\n");
+    assert_eq!(seen.len(), 8, "{seen:#?}");
+    assert!(seen.iter().any(|line| line.starts_with("avouch.toml:2:1: no key is named `nmae`")));
+    assert!(seen.iter().any(|line| line.starts_with("avouch.toml:8:8: `retention.keep`: `7` is not a length of time")));
+}
+
+#[test]
+fn each_mistake_is_refused_where_it_stands() {
+    for (from, to, expected) in [
+        ("24 months", "24", "is not a length of time"),
+        ("24 months", "0 days", "keeps nothing"),
+        ("url = \"sqlite:data/app.db\"", "url = \"postgres://db\"", "not supported yet"),
+        ("database = \"main\"", "database = \"mian\"", "no database is named `mian`"),
+        ("name = \"audit\"", "name = \"interactions\"", "two rules are named"),
+        ("Bearer ${PROBE_A}", "Bearer s3cret", "a credential is written into the configuration"),
+        ("http://127.0.0.1:8787", "http://127.0.0.1:8787/v1", "no path"),
+        ("http://127.0.0.1:8787", "http://u:p@127.0.0.1", "no credentials"),
+        ("http://127.0.0.1:8787", "file:///etc", "http:// or https://"),
+        ("POST /v1/items", "POST https://evil", "is not a call"),
+        ("probe/item.json", "../item.json", "leaves this folder"),
+        ("[\"active\"]", "[\"all\"]", "no class of probe"),
+        ("127.0.8.1-127.0.8.3", "10.0.0.0-10.255.255.255", "no range of addresses"),
+        ("profiles = [\"auth-api\"]", "profiles = [\"auth-apy\"]", "no profile is named"),
+        ("mailto:security@example.com", "[email protected]", "not a URI"),
+        ("0 0 3 * * *", "0 3 * * *", "is not a schedule"),
+        ("\"en\", \"fr\"", "\"en\", \"de\"", "not written in `de`"),
+        ("require = [", "requires = [", "no key is named `requires`"),
+        ("ssh-ed25519 AAAAC3", "ssh-rsa AAAAC3", "not an Ed25519 key"),
+        ("spec = \"1.6\"", "spec = \"1.4\"", "cannot be `1.4`"),
+        ("trust.example.com/7f3a", "trust example", "the origin holds white space"),
+    ] {
+        let seen = with(from, to);
+        assert!(seen.iter().any(|line| line.contains(expected)), "{to}: {seen:#?}");
+        assert!(seen.iter().all(|line| !line.starts_with("warning")), "{to}: {seen:#?}");
+    }
+}
+
+#[test]
+fn a_lag_of_more_than_a_quarter_of_the_promise_is_a_warning() {
+    let seen = with("keep = \"24 months\"", "keep = \"2 hours\"\nmax_lag = \"1 hour\"");
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].contains("rows may stay 1 hour longer than the promised 2 hours"), "{seen:?}");
+}
