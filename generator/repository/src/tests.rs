@@ -1,0 +1,307 @@
+//! The repository as a whole, against repositories that `git` itself made.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::*;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        place.git(&["init", "-q", "-b", "main"]);
+        place
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        fs::write(self.path(path), bytes).unwrap();
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        self.git_at("2026-01-02T03:04:05Z", arguments)
+    }
+
+    fn git_at(&self, time: &str, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_COMMITTER_DATE", time)
+            .env("GIT_AUTHOR_DATE", "2001-01-01T00:00:00Z")
+            .args(["-c", "user.name=A > B", "-c", "user.email=a@example.com", "-C"])
+            .arg(self.folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, time: &str) -> String {
+        self.git(&["add", "-A"]);
+        self.git_at(time, &["commit", "-q", "--allow-empty", "-m", "change"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn repository(&self) -> Repository {
+        Repository::discover(self.folder.path()).unwrap().unwrap()
+    }
+}
+
+fn paths(files: &dyn Files) -> Vec<String> {
+    files.list().unwrap().into_iter().map(|entry| entry.path).collect()
+}
+
+#[test]
+fn a_folder_outside_of_git_is_no_repository() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join(".git")).unwrap();
+    assert!(Repository::discover(place.path()).unwrap().is_none());
+    assert!(Repository::discover(place.path().join("missing")).is_err());
+}
+
+#[test]
+fn a_repository_is_found_from_a_folder_within_it() {
+    let place = Place::new();
+    place.write("a/b/c", "x");
+    let repository = Repository::discover(place.path("a/b")).unwrap().unwrap();
+    assert_eq!(repository.root(), fs::canonicalize(place.folder.path()).unwrap());
+    assert_eq!(repository.head().unwrap(), None);
+    assert!(repository.is_dirty().is_ok_and(|dirty| !dirty), "untracked files do not count");
+    assert!(!repository.is_shallow().unwrap());
+}
+
+#[test]
+fn a_commit_gives_the_bytes_that_were_committed_whatever_lies_in_the_folder() {
+    let place = Place::new();
+    place.write("Cargo.lock", "version = 4\r\n");
+    place.write("d/\"odd\" name\né", [0, 159, 146, 150]);
+    let commit = place.commit("2026-01-02T03:04:05Z");
+    place.write("Cargo.lock", "changed");
+    place.write("new", "x");
+    let tree = place.repository().commit(&commit).unwrap();
+    assert_eq!(paths(&tree), ["Cargo.lock", "d/\"odd\" name\né"]);
+    assert_eq!(tree.read("Cargo.lock", 13).unwrap().unwrap(), b"version = 4\r\n");
+    assert_eq!(tree.read("d/\"odd\" name\né", 9).unwrap().unwrap(), [0, 159, 146, 150]);
+    assert_eq!(tree.read("new", 9).unwrap(), None);
+    assert!(matches!(tree.read("Cargo.lock", 12), Err(RepositoryError::TooLarge { bytes_max: 12, .. })));
+    assert!(matches!(tree.read("../Cargo.lock", 99), Err(RepositoryError::Outside { .. })));
+    assert_eq!(tree.commit(), commit);
+}
+
+#[test]
+fn a_commit_can_be_read_by_several_threads() {
+    let place = Place::new();
+    for index in 0..20 {
+        place.write(&format!("f{index}"), format!("{index}").repeat(100));
+    }
+    let commit = place.commit("2026-01-02T03:04:05Z");
+    let tree = &place.repository().commit(&commit).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for index in 0..20 {
+                    let bytes = tree.read(&format!("f{index}"), 9_999).unwrap().unwrap();
+                    assert_eq!(bytes, format!("{index}").repeat(100).into_bytes());
+                }
+            });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_submodules_of_a_commit_are_listed_apart() {
+    let place = Place::new();
+    place.write("a", "x");
+    std::os::unix::fs::symlink("/etc/hostname", place.path("link")).unwrap();
+    let first = place.commit("2026-01-02T03:04:05Z");
+    place.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{first},module")]);
+    place.git(&["commit", "-q", "-m", "module"]);
+    let tree = place.repository().commit("HEAD").unwrap();
+    assert_eq!(paths(&tree), ["a"]);
+    let expected = [("link", Why::Link), ("module", Why::Submodule)];
+    assert_eq!(tree.passed_over().len(), 2);
+    for (found, (path, why)) in tree.passed_over().iter().zip(expected) {
+        assert_eq!((found.path.as_str(), found.why), (path, why));
+    }
+    assert_eq!(tree.read("link", 99).unwrap(), None);
+}
+
+#[test]
+fn tags_are_peeled_and_newest_first() {
+    let place = Place::new();
+    let old = place.commit("2026-01-01T00:00:00Z");
+    place.git(&["tag", "v1.10.0"]);
+    place.git(&["tag", "v1.9.0"]);
+    place.git(&["tag", "other"]);
+    let new = place.commit("2026-02-01T00:00:00+01:00");
+    place.git(&["tag", "-a", "-m", "x", "v0.9.1"]);
+    place.git(&["tag", "-a", "-m", "x", "v2.0.0-of-a-tag", "v0.9.1"]);
+    place.write("a", "x");
+    place.commit("2026-03-01T00:00:00Z");
+    place.git(&["tag", "v-a-tree", "HEAD^{tree}"]);
+    let tags = place.repository().tags("v*").unwrap();
+    let seen: Vec<_> = tags.iter().map(|tag| (tag.version.as_str(), tag.commit.as_str())).collect();
+    let (old, new) = (old.as_str(), new.as_str());
+    assert_eq!(seen, [("2.0.0-of-a-tag", new), ("0.9.1", new), ("1.10.0", old), ("1.9.0", old)]);
+    assert_eq!(tags[0].committed.to_string(), "2026-01-31T23:00:00Z");
+    assert_eq!(place.repository().commit_time("v1.9.0").unwrap().to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(place.repository().resolve("v0.9.1").unwrap().as_deref(), Some(new));
+}
+
+#[test]
+fn a_name_that_is_an_option_or_a_range_names_no_commit() {
+    let place = Place::new();
+    place.commit("2026-01-01T00:00:00Z");
+    for name in ["--all", "HEAD..HEAD", "^HEAD", ":x", "HEAD\nHEAD", "none", "", "HEAD:"] {
+        assert_eq!(place.repository().resolve(name).unwrap(), None, "{name}");
+        assert!(matches!(place.repository().commit(name), Err(RepositoryError::NoCommit { .. })), "{name}");
+    }
+}
+
+#[test]
+fn every_change_of_a_tracked_file_makes_the_folder_dirty() {
+    type Change = fn(&Place);
+    let changes: [(&str, Change); 6] = [
+        ("content", |place| place.write("a", "2")),
+        ("of the same size", |place| place.write("b", "two ")),
+        ("removed", |place| fs::remove_file(place.path("a")).unwrap()),
+        ("staged", |place| {
+            place.write("new", "x");
+            place.git(&["add", "new"]);
+        }),
+        ("a folder in its place", |place| {
+            fs::remove_file(place.path("a")).unwrap();
+            place.write("a/x", "1");
+        }),
+        ("an odd name", |place| place.write("\"q\"\nx", "2")),
+    ];
+    for (what, change) in changes {
+        let place = Place::new();
+        place.write("a", "1");
+        place.write("b", "four");
+        place.write("\"q\"\nx", "1");
+        place.commit("2026-01-01T00:00:00Z");
+        assert!(!place.repository().is_dirty().unwrap(), "{what}: before");
+        change(&place);
+        assert!(place.repository().is_dirty().unwrap(), "{what}");
+    }
+}
+
+#[test]
+fn line_ends_and_what_a_pointer_names_are_no_change() {
+    let place = Place::new();
+    place.write("text", "a\nb\n");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\nsize 3\n";
+    place.write("large", pointer);
+    place.commit("2026-01-01T00:00:00Z");
+    place.write("text", "a\r\nb\r\n");
+    place.write("large", "abc");
+    assert!(!place.repository().is_dirty().unwrap());
+    place.write("large", "abd");
+    assert!(place.repository().is_dirty().unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hostile_repository_runs_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("a.txt", "1");
+    place.write(".gitattributes", "* filter=evil diff=evil merge=evil\n");
+    let commit = place.commit("2026-01-01T00:00:00Z");
+    place.git(&["tag", "v1"]);
+    let canary = place.path(".git/canary");
+    let script = place.path(".git/evil.sh");
+    fs::write(&script, format!("#!/bin/sh\necho ran >> '{}'\ncat\n", canary.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    for hook in ["post-index-change", "pre-commit", "post-checkout", "reference-transaction"] {
+        fs::copy(&script, place.path(".git/hooks").join(hook)).unwrap();
+    }
+    let program = script.to_str().unwrap();
+    let keys = [
+        "core.fsmonitor",
+        "core.pager",
+        "core.editor",
+        "core.sshCommand",
+        "core.alternateRefsCommand",
+        "core.gitProxy",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "filter.evil.process",
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "diff.external",
+        "credential.helper",
+        "gpg.program",
+        "uploadpack.packObjectsHook",
+        "sequence.editor",
+        "pager.ls-tree",
+    ];
+    let mut config = fs::read_to_string(place.path(".git/config")).unwrap();
+    for key in keys {
+        let (section, name) = key.rsplit_once('.').unwrap();
+        let section = section.split_once('.').map_or(section.to_owned(), |(outer, inner)| format!("{outer} \"{inner}\""));
+        config.push_str(&format!("[{section}]\n\t{name} = {program}\n"));
+    }
+    config.push_str(&format!("[core]\n\thooksPath = {}\n\tworktree = /\n", place.path(".git/hooks").display()));
+    config.push_str("[extensions]\n\tpartialClone = origin\n[remote \"origin\"]\n\tpromisor = true\n\turl = ext::");
+    config.push_str(&format!("{program}\n[protocol \"ext\"]\n\tallow = always\n"));
+    fs::write(place.path(".git/config"), config).unwrap();
+    place.write("a.txt", "2");
+
+    // The trap works: the command that the field warns of does run the filter.
+    let status = Command::new("git").arg("-C").arg(place.folder.path()).args(["--work-tree=.", "diff", "--quiet"]).status();
+    assert!(status.is_ok() && canary.exists(), "the canary does not sing when it should");
+    fs::remove_file(&canary).unwrap();
+
+    let repository = place.repository();
+    assert!(repository.is_dirty().unwrap());
+    assert_eq!(repository.tags("*").unwrap().len(), 1);
+    assert_eq!(repository.head().unwrap().as_deref(), Some(commit.as_str()));
+    let tree = repository.commit(&commit).unwrap();
+    assert_eq!(tree.read("a.txt", 9).unwrap().unwrap(), b"1");
+    assert!(!canary.exists(), "a program of the repository was run");
+    assert_eq!(repository.root(), fs::canonicalize(place.folder.path()).unwrap(), "core.worktree has no say");
+}
+
+#[test]
+fn a_missing_object_is_an_error_and_asks_no_network() {
+    let place = Place::new();
+    place.write("a", "content");
+    let commit = place.commit("2026-01-01T00:00:00Z");
+    let blob = place.git(&["rev-parse", "HEAD:a"]);
+    let repository = place.repository();
+    let tree = repository.commit(&commit).unwrap();
+    let object: &Path = &place.path(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    fs::remove_file(object).unwrap();
+    let error = tree.read("a", 99).unwrap_err().to_string();
+    assert!(error.contains("the object of `a` is missing"), "{error}");
+}
+
+#[test]
+fn a_worktree_is_a_repository_too() {
+    let place = Place::new();
+    place.write("a", "x");
+    place.commit("2026-01-01T00:00:00Z");
+    let beside = tempfile::tempdir().unwrap();
+    let there = beside.path().join("w");
+    place.git(&["worktree", "add", "-q", there.to_str().unwrap()]);
+    let repository = Repository::discover(&there).unwrap().unwrap();
+    assert!(!repository.is_dirty().unwrap());
+    fs::write(there.join("a"), "y").unwrap();
+    assert!(repository.is_dirty().unwrap());
+}
