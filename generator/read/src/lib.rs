@@ -6,3 +6,6 @@
 pub mod configuration;
 pub mod schedule;
 pub mod toml_walk;
+pub mod ignore_rules;
+pub mod source_text;
+pub mod structured;

@@ -264,7 +264,7 @@ fn a_hostile_repository_runs_nothing() {
     place.write("a.txt", "2");
 
     // The trap works: the command that the field warns of does run the filter.
-    let status = Command::new("git").arg("-C").arg(place.folder.path()).args(["--work-tree=.", "diff", "--quiet"]).status();
+    let status = Command::new("git").arg("-C").arg(place.folder.path()).args(["--work-tree=.", "diff", "--quiet"]).output();
     assert!(status.is_ok() && canary.exists(), "the canary does not sing when it should");
     fs::remove_file(&canary).unwrap();
 

@@ -1,0 +1,266 @@
+//! TOML, YAML, JSON and JSON with comments as one tree of values that knows where each stands.
+//!
+//! What strangers wrote is bounded: in bytes by the caller, in depth and number of nodes here. A key that appears twice is
+//! refused in every format, since readers differ about which one counts.
+
+use std::{ops::Range, sync::Arc};
+
+use avouch_model::{
+    Json,
+    diagnostic::{Diagnostic, Source},
+    json::{INTEGER_MAX, Object},
+};
+
+mod json;
+mod toml;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use json::{parse_json, parse_jsonc};
+pub use toml::parse_toml;
+pub use yaml::{DEPTH_MAX as YAML_DEPTH_MAX, NODES_MAX as YAML_NODES_MAX, parse_yaml};
+
+/// A text that was read, and the tree of its values.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The text, without a byte order mark. Spans are of this text.
+    pub source: Arc<Source>,
+    /// The whole value.
+    pub root: Node,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// The bytes of the text that it was read from; those of the alias, for what a YAML alias stands for.
+    pub span: Range<usize>,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// `null`; in YAML also `~` and nothing at all.
+    Null,
+    /// `true` or `false`. YAML gives text instead: whether `NO` is a truth is for who knows the format to say.
+    Bool(bool),
+    /// A number as it was written (TOML: without underscores and in base ten). YAML gives text instead.
+    Number(String),
+    /// A string; in YAML every scalar; in TOML dates and times too.
+    Text(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// Keys and values.
+    Table(Table),
+}
+
+/// Keys and values, in the order of the text. Keys are unique.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    entries: Vec<Entry>,
+    /// The places of the entries, by key.
+    sorted: Vec<usize>,
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Range<usize>,
+    /// The value.
+    pub value: Node,
+}
+
+/// The text cannot be read: what is wrong with it, where, and the way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}", .0.line(), .0.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default())]
+pub struct Unreadable(pub Box<Diagnostic>);
+
+impl Unreadable {
+    /// A mistake at a place.
+    pub fn at(source: &Arc<Source>, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self(Box::new(Diagnostic::error(code, source, span, message)))
+    }
+
+    /// With the way out.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self(Box::new(self.0.help(help)))
+    }
+
+    /// The line and column, both from 1.
+    pub fn position(&self) -> (usize, usize) {
+        self.0.source.position(self.0.span.start)
+    }
+}
+
+impl Document {
+    /// The line and column (both from 1) where a value stands.
+    pub fn position(&self, node: &Node) -> (usize, usize) {
+        self.source.position(node.span.start)
+    }
+
+    /// `path:line:column` of a value.
+    pub fn place(&self, node: &Node) -> String {
+        let (line, column) = self.position(node);
+        format!("{}:{line}:{column}", self.source.path)
+    }
+}
+
+impl Node {
+    /// The text of a string.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// A truth: `true` or `false`, also where YAML gives these words as text.
+    pub fn as_bool(&self) -> Option<bool> {
+        match &self.value {
+            Value::Bool(truth) => Some(*truth),
+            Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A whole number, also where YAML gives its digits as text.
+    pub fn as_integer(&self) -> Option<i64> {
+        match &self.value {
+            Value::Number(text) | Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// What is written: the text of a string, the digits of a number, `true` or `false`.
+    pub fn as_written(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) | Value::Number(text) => Some(text),
+            Value::Bool(true) => Some("true"),
+            Value::Bool(false) => Some("false"),
+            _ => None,
+        }
+    }
+
+    /// The items of a sequence.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        if let Value::List(items) = &self.value { Some(items) } else { None }
+    }
+
+    /// The keys and values.
+    pub const fn as_table(&self) -> Option<&Table> {
+        if let Value::Table(table) = &self.value { Some(table) } else { None }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_table()?.get(key)
+    }
+
+    /// The value at a JSON Pointer (RFC 6901); the empty pointer is the whole value.
+    pub fn pointer(&self, pointer: &str) -> Option<&Self> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |node, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match &node.value {
+                Value::Table(table) => table.get(&token),
+                Value::List(items) => items.get(token.parse::<usize>().ok()?),
+                _ => None,
+            }
+        })
+    }
+
+    /// What kind of value it is, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a truth",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+        }
+    }
+
+    /// The value as it would be recorded: fractions and numbers beyond ±(2^53 − 1) become text.
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(truth) => Json::Bool(*truth),
+            Value::Number(text) => match text.parse::<i64>() {
+                Ok(number) if number.unsigned_abs() <= INTEGER_MAX.unsigned_abs() => Json::Integer(number),
+                _ => Json::Text(text.clone()),
+            },
+            Value::Text(text) => Json::Text(text.clone()),
+            Value::List(items) => Json::List(items.iter().map(Self::to_json).collect()),
+            Value::Table(table) => {
+                let member = |entry: &Entry| (entry.key.clone(), entry.value.to_json());
+                Json::Object(table.entries().iter().map(member).collect::<Object>())
+            }
+        }
+    }
+}
+
+impl Table {
+    /// The keys and values, in the order of the text.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let found = self.sorted.binary_search_by(|at| self.key(*at).cmp(key)).ok()?;
+        Some(&self.entries.get(*self.sorted.get(found)?)?.value)
+    }
+
+    fn key(&self, at: usize) -> &str {
+        self.entries.get(at).map_or("", |entry| &entry.key)
+    }
+
+    /// A table of these entries.
+    ///
+    /// # Errors
+    /// When a key appears twice; the place of the first is in the message, that of the second is the error's own.
+    fn of(source: &Arc<Source>, entries: Vec<Entry>) -> Result<Self, Unreadable> {
+        let mut table = Self { sorted: (0..entries.len()).collect(), entries };
+        let mut sorted = std::mem::take(&mut table.sorted);
+        sorted.sort_by(|left, right| table.key(*left).cmp(table.key(*right)));
+        // The sort is stable: of two equal keys the earlier one is on the left.
+        for pair in sorted.windows(2) {
+            if let [left, right] = pair
+                && let (Some(first), Some(second)) = (table.entries.get(*left), table.entries.get(*right))
+                && first.key == second.key
+            {
+                let (line, column) = source.position(first.key_span.start);
+                let message = format!("the key `{}` appears twice; the first is at {line}:{column}", first.key);
+                return Err(Unreadable::at(source, "duplicate-key", second.key_span.clone(), message)
+                    .help("remove one of the two: readers differ about which one counts"));
+            }
+        }
+        table.sorted = sorted;
+        Ok(table)
+    }
+}
+
+/// The bytes as a text, if they are within the bound and UTF-8. A byte order mark is left out.
+fn source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
+    let of = |text: &str| Arc::new(Source { path: path.to_owned(), text: text.to_owned() });
+    if bytes.len() as u64 > bytes_max {
+        let message = format!("the file has {} bytes, more than the {bytes_max} that are read", bytes.len());
+        return Err(Unreadable::at(&of(""), "too-large", 0..0, message));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(of(text.strip_prefix('\u{feff}').unwrap_or(text))),
+        Err(error) => {
+            let end = error.valid_up_to();
+            let readable = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
+            Err(Unreadable::at(&of(&readable), "not-utf8", end..end, "the bytes from here on are not UTF-8")
+                .help("save the file as UTF-8"))
+        }
+    }
+}

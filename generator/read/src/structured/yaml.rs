@@ -1,0 +1,190 @@
+//! YAML 1.2 of strangers: bounded, one document, every scalar as text.
+//!
+//! The tree is built from the parser's events without recursion. An alias counts as many nodes as it expands to, before
+//! it is expanded, so a small file cannot become a large value.
+
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use avouch_model::diagnostic::Source;
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::{Document, Entry, Node, Table, Unreadable, Value, source};
+
+/// How deep values may be nested.
+pub const DEPTH_MAX: usize = 64;
+/// How many values a document may hold, aliases expanded.
+pub const NODES_MAX: usize = 1_000_000;
+
+/// Reads one YAML document. `~`, `null` and nothing at all are [`Value::Null`]; every other scalar is text, also `true`
+/// and `1`. An empty text is null.
+///
+/// # Errors
+/// When the bytes are too many or not UTF-8, the text is no YAML, holds a second document, is nested more than
+/// [`DEPTH_MAX`] deep or holds more than [`NODES_MAX`] values; or when a key appears twice, is no scalar, or is the merge
+/// key `<<`, which YAML 1.2 does not have.
+pub fn parse_yaml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, Unreadable> {
+    let source = source(path, bytes, bytes_max)?;
+    let mut build = Build {
+        source: &source,
+        place: Place { text: &source.text, chars: 0, bytes: 0 },
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        root: None,
+    };
+    for event in Parser::new_from_str(&source.text) {
+        let (event, span) = event.map_err(|error| {
+            let at = build.place.byte(error.marker().index());
+            Unreadable::at(&source, "yaml-syntax", at..at, format!("this is not YAML: {}", error.info()))
+        })?;
+        build.take(event, span)?;
+    }
+    let root = build.root.unwrap_or(Node { value: Value::Null, span: 0..0 });
+    Ok(Document { source, root })
+}
+
+struct Build<'a> {
+    source: &'a Arc<Source>,
+    place: Place<'a>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    start: usize,
+    anchor: usize,
+    /// How many nodes there were before it.
+    nodes_before: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    List(Vec<Node>),
+    Table(Vec<Entry>, Option<(String, Range<usize>)>),
+}
+
+impl Build<'_> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Unreadable> {
+        let span = self.place.byte(span.start.index())..self.place.byte(span.end.index());
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) if self.root.is_some() => Err(self
+                .refuse("yaml-documents", span, "a second document begins here; only one is read".to_owned())
+                .help("put each document into a file of its own")),
+            Event::DocumentStart(_) => Ok(()),
+            Event::Scalar(text, style, anchor, _) => {
+                self.count(1, &span)?;
+                let null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null");
+                let value = if null { Value::Null } else { Value::Text(text.into_owned()) };
+                self.finish(Node { value, span }, anchor, 1)
+            }
+            Event::Alias(anchor) => {
+                let Some((node, nodes)) = self.anchors.get(&anchor) else {
+                    return Err(self.refuse("yaml-alias", span, "this alias stands within what it stands for".to_owned()));
+                };
+                let nodes = *nodes;
+                if self.nodes.saturating_add(nodes) > NODES_MAX {
+                    return self.count(nodes, &span);
+                }
+                let value = node.value.clone();
+                self.count(nodes, &span)?;
+                self.finish(Node { value, span }, 0, nodes)
+            }
+            Event::SequenceStart(anchor, _) => self.open(span, anchor, OpenKind::List(Vec::new())),
+            Event::MappingStart(anchor, _) => self.open(span, anchor, OpenKind::Table(Vec::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
+        }
+    }
+
+    fn open(&mut self, span: Range<usize>, anchor: usize, kind: OpenKind) -> Result<(), Unreadable> {
+        if self.open.len() >= DEPTH_MAX {
+            let message = format!("values are nested more than {DEPTH_MAX} deep");
+            return Err(self.refuse("too-deep", span, message));
+        }
+        let nodes_before = self.nodes;
+        self.count(1, &span)?;
+        self.open.push(Open { start: span.start, anchor, nodes_before, kind });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), Unreadable> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let value = match open.kind {
+            OpenKind::List(items) => Value::List(items),
+            OpenKind::Table(entries, _) => Value::Table(Table::of(self.source, entries)?),
+        };
+        let nodes = self.nodes - open.nodes_before;
+        self.finish(Node { value, span: open.start..end.max(open.start) }, open.anchor, nodes)
+    }
+
+    /// Puts a complete value where it belongs.
+    fn finish(&mut self, node: Node, anchor: usize, nodes: usize) -> Result<(), Unreadable> {
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), nodes));
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut open.kind {
+            OpenKind::List(items) => items.push(node),
+            OpenKind::Table(entries, key) => match key.take() {
+                Some((name, key_span)) => entries.push(Entry { key: name, key_span, value: node }),
+                None => {
+                    let name = match node.value {
+                        Value::Text(text) if text == "<<" => {
+                            return Err(self
+                                .refuse("yaml-merge", node.span, "`<<` is not part of YAML 1.2 and is not merged".to_owned())
+                                .help("write the keys out"));
+                        }
+                        Value::Text(text) => text,
+                        Value::Null => self.source.text.get(node.span.clone()).unwrap_or_default().to_owned(),
+                        _ => return Err(self.refuse("yaml-key", node.span, "a key must be a single word or text".to_owned())),
+                    };
+                    *key = Some((name, node.span));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, nodes: usize, span: &Range<usize>) -> Result<(), Unreadable> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > NODES_MAX {
+            let message = format!("with this the document holds more than {NODES_MAX} values, aliases expanded");
+            return Err(self.refuse("too-many-values", span.clone(), message));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, code: &'static str, span: Range<usize>, message: String) -> Unreadable {
+        Unreadable::at(self.source, code, span, message)
+    }
+}
+
+/// Turns the parser's characters into bytes; it moves from where it stands, so a whole text is walked about once.
+struct Place<'a> {
+    text: &'a str,
+    chars: usize,
+    bytes: usize,
+}
+
+impl Place<'_> {
+    fn byte(&mut self, chars: usize) -> usize {
+        let (before, after) = self.text.split_at_checked(self.bytes).unwrap_or((self.text, ""));
+        self.bytes = if chars >= self.chars {
+            let ahead = chars - self.chars;
+            self.bytes + after.char_indices().nth(ahead).map_or(after.len(), |(at, _)| at)
+        } else {
+            let back = self.chars - chars;
+            before.char_indices().rev().nth(back - 1).map_or(0, |(at, _)| at)
+        };
+        self.chars = chars;
+        self.bytes
+    }
+}
