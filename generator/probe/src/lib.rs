@@ -1,5 +1,35 @@
 //! HTTP and TLS probing, bounded and polite.
+//!
+//! Architecture invariants: nothing is ever connected to but the host and port of the configured target (and of its
+//! `plain_url`), whose addresses are resolved once; a request is a path, never a URL; no redirect is followed; every
+//! request names its class and is refused where the target does not allow it; bytes, time and the number of requests are
+//! bounded; no error and no `Debug` shows a credential.
+//!
+//! The face is blocking: a [`Prober`] owns a small runtime. It must not be used on a thread that already runs one (use
+//! `spawn_blocking` there). This room measures durations and waits, so it reads the monotonic clock of the machine; what
+//! is *judged* gets its time as an argument.
 
-/// A prober of one target.
-#[derive(Debug)]
-pub struct Prober {}
+mod addresses;
+mod alone;
+mod connect;
+mod credential;
+mod der;
+mod error;
+mod prober;
+mod request;
+mod response;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod wire;
+
+pub use addresses::Lease;
+pub use alone::Alone;
+pub use credential::Credential;
+pub use error::ProbeError;
+pub use prober::{Burst, Conversation, Prober, Source};
+pub use request::{Body, Request};
+pub use response::Response;
+pub use tls::{Certificate, Offered, Version};

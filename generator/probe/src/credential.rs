@@ -1,0 +1,182 @@
+//! Who a request is made as, and the wrong credentials that are made from a right one.
+
+use std::fmt;
+
+use avouch_model::product::Principal;
+
+use crate::{ProbeError, request::is_field_value};
+
+/// Who a request is made as. Names a principal; never holds a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Credential {
+    /// Nobody.
+    #[default]
+    None,
+    /// A configured principal.
+    Principal(String),
+    /// In this principal's header and scheme, something that is no key at all.
+    Malformed(String),
+    /// A key of the same form as this principal's, with every character after its tag replaced.
+    Unknown(String),
+    /// This principal's key with its last four characters replaced.
+    Altered(String),
+}
+
+impl Credential {
+    /// The principal that it is made from.
+    pub fn principal(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Principal(name) | Self::Malformed(name) | Self::Unknown(name) | Self::Altered(name) => Some(name),
+        }
+    }
+}
+
+/// A principal's header with its value filled in.
+#[derive(Clone)]
+pub(crate) struct Secret {
+    header: String,
+    value: Result<String, String>,
+}
+
+impl Secret {
+    /// Fills in the variables; a variable that is not set is remembered and reported when the principal is used.
+    pub(crate) fn of(principal: &Principal, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self { header: principal.header.clone(), value: fill(&principal.value, environment) }
+    }
+
+    /// The header field to send for a credential made from this principal; `seed` chooses the replacements.
+    pub(crate) fn field(&self, credential: &Credential, seed: u64) -> Result<Option<(String, String)>, ProbeError> {
+        let Some(principal) = credential.principal() else {
+            return Ok(None);
+        };
+        let unfit = |reason| ProbeError::UnfitCredential { principal: principal.to_owned(), reason };
+        let value = self
+            .value
+            .as_ref()
+            .map_err(|variable| ProbeError::NoCredential { principal: principal.to_owned(), variable: variable.clone() })?;
+        if !is_field_value(value) {
+            return Err(unfit("holds a control character"));
+        }
+        let scheme = value.rfind(' ').map_or(0, |space| space + 1);
+        let key = &value[scheme..];
+        let tag = key.rfind('_').map_or(0, |score| score + 1);
+        let made = match credential {
+            Credential::None | Credential::Principal(_) => value.clone(),
+            Credential::Malformed(_) => format!("{}not-a-key", &value[..scheme]),
+            Credential::Unknown(_) | Credential::Altered(_) => {
+                let body: Vec<char> = key[tag..].chars().collect();
+                if body.len() < 8 {
+                    return Err(unfit("is too short to make a wrong one from it"));
+                }
+                let from = if matches!(credential, Credential::Unknown(_)) { 0 } else { body.len() - 4 };
+                let replaced = replace(&body, from, seed);
+                format!("{}{}{replaced}", &value[..scheme], &key[..tag])
+            }
+        };
+        Ok(Some((self.header.clone(), made)))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Secret").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+/// Replaces every character from `from` on by another one of the same class, so that the form stays.
+fn replace(body: &[char], from: usize, seed: u64) -> String {
+    // No I, L, O, U and their small forms: the result is also a word of Crockford's base 32, if the original was.
+    const DIGITS: &[u8] = b"0123456789";
+    const HEX: &[u8] = b"0123456789abcdef";
+    const LARGE: &[u8] = b"ABCDEFGHJKMNPQRSTVWXYZ";
+    const SMALL: &[u8] = b"abcdefghjkmnpqrstvwxyz";
+    let hex = body.iter().all(|character| character.is_ascii_digit() || ('a'..='f').contains(character));
+    let mut state = seed;
+    body.iter()
+        .enumerate()
+        .map(|(index, &character)| {
+            let class = match character {
+                _ if index < from => return character,
+                '0'..='9' | 'a'..='f' if hex => HEX,
+                '0'..='9' => DIGITS,
+                'A'..='Z' => LARGE,
+                'a'..='z' => SMALL,
+                _ => return character,
+            };
+            // splitmix64: the choice need not be unguessable, only different.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let others: Vec<char> = class.iter().map(|&byte| char::from(byte)).filter(|&other| other != character).collect();
+            let count = u64::try_from(others.len()).unwrap_or(1).max(1);
+            let pick = usize::try_from((mixed ^ (mixed >> 31)) % count).unwrap_or(0);
+            others.get(pick).copied().unwrap_or(character)
+        })
+        .collect()
+}
+
+/// Fills `${NAME}`; the error is the name of a variable that is not set.
+fn fill(template: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some(start) = rest.find("${") {
+        let Some(length) = rest[start..].find('}') else { break };
+        out.push_str(&rest[..start]);
+        let name = &rest[start + 2..start + length];
+        out.push_str(&environment(name).filter(|value| !value.is_empty()).ok_or_else(|| name.to_owned())?);
+        rest = &rest[start + length + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Secret {
+        let principal =
+            Principal { name: "a".into(), tenant: None, header: "Authorization".into(), value: "Bearer ${KEY}".into() };
+        Secret::of(&principal, &|name| (name == "KEY").then(|| value.to_owned()))
+    }
+
+    fn value(secret: &Secret, credential: Credential) -> String {
+        secret.field(&credential, 7).unwrap().unwrap().1
+    }
+
+    #[test]
+    fn a_wrong_key_keeps_the_form_and_differs_in_every_replaced_character() {
+        let right = "ck_live_0123456789ABCDEFGHJKMNPQRS";
+        let secret = secret(right);
+        assert_eq!(value(&secret, Credential::Principal("a".into())), format!("Bearer {right}"));
+        assert_eq!(value(&secret, Credential::Malformed("a".into())), "Bearer not-a-key");
+        let altered = value(&secret, Credential::Altered("a".into()));
+        assert_eq!(altered[..altered.len() - 4], format!("Bearer {right}")[..altered.len() - 4]);
+        let unknown = value(&secret, Credential::Unknown("a".into()));
+        assert!(unknown.starts_with("Bearer ck_live_"));
+        assert_eq!(unknown.len(), right.len() + 7);
+        for (index, (new, old)) in unknown[15..].chars().zip(right[8..].chars()).enumerate() {
+            assert_ne!(new, old, "{index}");
+            assert_eq!(new.is_ascii_digit(), old.is_ascii_digit());
+        }
+    }
+
+    #[test]
+    fn a_hexadecimal_key_stays_hexadecimal() {
+        let unknown = value(&secret("00112233445566778899aabbccddeeff"), Credential::Unknown("a".into()));
+        assert!(unknown[7..].chars().all(|character| character.is_ascii_hexdigit()));
+    }
+
+    #[test]
+    fn a_missing_variable_is_named_when_the_principal_is_used() {
+        let principal = Principal { name: "a".into(), tenant: None, header: "X".into(), value: "${GONE}".into() };
+        let error = Secret::of(&principal, &|_| None).field(&Credential::Principal("a".into()), 0).unwrap_err();
+        assert!(matches!(error, ProbeError::NoCredential { variable, .. } if variable == "GONE"));
+    }
+
+    #[test]
+    fn no_debug_shows_a_credential() {
+        assert!(!format!("{:?}", secret("ck_live_TOPSECRET")).contains("TOPSECRET"));
+    }
+}
