@@ -71,12 +71,12 @@ pub(crate) async fn exchange(connection: &mut Connection, out: &Outgoing<'_>) ->
         loop {
             tokio::select! {
                 biased;
-                answered = &mut reading => break answered?,
                 result = &mut writing, if !writing_over => {
                     // A target may answer and close before it has read the whole body: the answer is still to be read.
                     writing_over = true;
                     written = result.is_ok();
                 }
+                answered = &mut reading => break answered?,
             }
         }
     };
