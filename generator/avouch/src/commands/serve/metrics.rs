@@ -1,0 +1,97 @@
+//! Metrics in Prometheus' text format, version 0.0.4.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use avouch_model::{Timestamp, assessment::Assessment, state::State};
+
+/// What the daemon counts itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counters {
+    /// Jobs that ended, by job and how.
+    pub(super) jobs: BTreeMap<(String, &'static str), u64>,
+    /// Slots that nobody ran, by job.
+    pub(super) missed: BTreeMap<String, u64>,
+    /// When each job last ended well.
+    pub(super) last_success: BTreeMap<String, Timestamp>,
+    /// The jobs that run now.
+    pub(super) running: Vec<String>,
+}
+
+/// The metrics as text.
+pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> String {
+    let mut out = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, i64)>| {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(out, "{name}{labels} {value}");
+        }
+    };
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let jobs = counters.jobs.iter();
+    family(
+        "avouch_jobs_total",
+        "counter",
+        "Jobs that ended, by how they ended.",
+        jobs.map(|((job, outcome), count)| (labels(&[("job", job), ("outcome", outcome)]), number(*count))).collect(),
+    );
+    let missed = counters.missed.iter();
+    family(
+        "avouch_slots_missed_total",
+        "counter",
+        "Scheduled slots that nobody ran.",
+        missed.map(|(job, count)| (labels(&[("job", job)]), number(*count))).collect(),
+    );
+    family(
+        "avouch_job_last_success_timestamp_seconds",
+        "gauge",
+        "When a job last ended well.",
+        counters.last_success.iter().map(|(job, at)| (labels(&[("job", job)]), at.unix())).collect(),
+    );
+    family("avouch_jobs_running", "gauge", "Jobs that run now.", vec![(String::new(), number(counters.running.len() as u64))]);
+    let Some(assessment) = assessment else { return out };
+    family("avouch_log_entries", "gauge", "Entries of the log.", vec![(String::new(), number(assessment.entries))]);
+    let count = |states: &mut dyn Iterator<Item = State>| {
+        let mut counts: BTreeMap<State, i64> = State::ALL.iter().map(|state| (*state, 0)).collect();
+        states.for_each(|state| *counts.entry(state).or_default() += 1);
+        counts.into_iter().map(|(state, count)| (labels(&[("state", state.name())]), count)).collect::<Vec<_>>()
+    };
+    family("avouch_checks", "gauge", "Checks by how they stand.", count(&mut assessment.checks.iter().map(|finding| finding.state)));
+    family("avouch_claims", "gauge", "Claims by how they stand.", count(&mut assessment.claims.iter().map(|finding| finding.state)));
+    if let Some(run) = &assessment.last_run {
+        family("avouch_last_run_timestamp_seconds", "gauge", "When the last run was recorded.", vec![(String::new(), run.at.unix())]);
+    }
+    let rules = assessment.retention.iter();
+    family(
+        "avouch_retention_holds",
+        "gauge",
+        "Whether a retention rule is proven to hold (1) or not (0).",
+        rules.map(|rule| (labels(&[("rule", &rule.promise.rule)]), i64::from(rule.state == State::Pass))).collect(),
+    );
+    out
+}
+
+/// `{name="value"}` with values escaped as the format asks.
+fn labels(pairs: &[(&str, &str)]) -> String {
+    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(labels(&[("job", "a\"b\\c\nd")]), "{job=\"a\\\"b\\\\c\\nd\"}");
+    }
+
+    #[test]
+    fn every_family_is_announced() {
+        let mut counters = Counters::default();
+        counters.jobs.insert(("run".into(), "done"), 3);
+        let text = text(&counters, None);
+        assert!(text.contains("# TYPE avouch_jobs_total counter\navouch_jobs_total{job=\"run\",outcome=\"done\"} 3\n"));
+        assert!(text.contains("avouch_jobs_running 0\n"));
+    }
+}
