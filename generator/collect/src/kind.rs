@@ -108,10 +108,7 @@ impl Judgement {
         findings: Vec<String>,
         seen: impl Into<String>,
     ) -> Self {
-        let population = Population {
-            required: population.required.max(1),
-            ..population
-        };
+        let population = Population { required: population.required.max(1), ..population };
         let outcome = if positive_control == PositiveControl::Broken {
             Outcome::Error
         } else if population.examined < population.required && findings.is_empty() {
@@ -121,14 +118,7 @@ impl Judgement {
         } else {
             Outcome::Fail
         };
-        Self {
-            outcome,
-            population,
-            positive_control,
-            seen: seen.into(),
-            findings,
-            commit: None,
-        }
+        Self { outcome, population, positive_control, seen: seen.into(), findings, commit: None }
     }
 
     /// Bound to the commit that the evidence names.
@@ -188,6 +178,5 @@ impl Kind {
 }
 
 fn read<T: DeserializeOwned>(what: &str, json: &Json) -> Result<T, Unasked> {
-    json.to()
-        .map_err(|error| Unasked(format!("the {what} cannot be read: {error}")))
+    json.to().map_err(|error| Unasked(format!("the {what} cannot be read: {error}")))
 }

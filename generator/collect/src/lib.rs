@@ -7,8 +7,15 @@
 mod engine;
 mod kind;
 pub mod kinds;
+mod parameters;
+mod secret;
+mod selftest;
+mod sources;
+#[cfg(test)]
+mod testing;
 mod world;
 
-pub use engine::{Collected, collect};
+pub use engine::{Collected, Progress, TRANSCRIPT_BYTES_MAX, collect, collect_and_tell};
 pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
+pub use selftest::{KillMatrix, Row, selftest};
 pub use world::World;
