@@ -1,0 +1,128 @@
+//! A period instead of a point: how often each check ran, and what it said.
+
+use std::collections::BTreeMap;
+
+use avouch_model::{
+    Timestamp,
+    payload::{Payload, Recorded},
+    state::State,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    answer::{Answer, Circumstances, weigh},
+    checks::missed_slots,
+    record::Record,
+};
+
+/// What the record says of a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// The first second.
+    pub from: Timestamp,
+    /// The last second.
+    pub to: Timestamp,
+    /// Every check that was in a scope during the period, by id in order.
+    pub checks: Vec<CheckPeriod>,
+}
+
+/// What the record says of one check in a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckPeriod {
+    /// The check's id.
+    pub check: String,
+    /// From when it was in a scope: the period's start, or later.
+    pub from: Timestamp,
+    /// How many answers the schedule asks for at least; none without a schedule.
+    pub expected: Option<u64>,
+    /// How many answers there are.
+    pub ran: u64,
+    /// How many of them passed, by what was promised and current then; inherited ones too.
+    pub passed: u64,
+    /// How many failed, waived or not.
+    pub failed: u64,
+    /// How many slots nobody ran: those recorded as missed, or those that the schedule lacks, whichever is more.
+    pub missed: u64,
+    /// The longest time without an answer within the period, in seconds, from its start and to its end.
+    pub gap_seconds_max: u64,
+}
+
+/// What happened from `from` to `to`, both inclusive. Uses every entry given, so that a slot counts as missed even when
+/// that was recorded only afterwards; whoever asks as of an earlier time leaves the later entries out.
+pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
+    let last = recorded.iter().map(|recorded| recorded.entry.at).max().unwrap_or(to).max(to);
+    let record = Record::until(recorded, last);
+    let missed: Vec<_> = missed_slots(&record).into_iter().filter(|slot| (from..=to).contains(slot)).collect();
+    let (first_seen, gap) = checks_until(recorded, from, to);
+    let mut answers: BTreeMap<&str, Vec<(Timestamp, State)>> = BTreeMap::new();
+    for answered in record.runs.iter().filter(|answered| (from..=to).contains(&answered.at)) {
+        let Some((run, then)) = answered.run.and_then(|run| Some((run, record.scopes.get(&run.scope)?))) else {
+            continue;
+        };
+        for observation in &run.observations {
+            let Some(check) = then.get(observation.check.as_str()) else { continue };
+            let answer =
+                Answer { observation, at: answered.at, from_the_future: answered.from_the_future, release: run.release.as_ref() };
+            let circumstances = Circumstances { now: answered.at, release: run.release.as_ref(), torn: false };
+            let (state, _) = weigh(check, &answer, &circumstances);
+            answers.entry(&check.id).or_default().push((answered.at, state));
+        }
+    }
+    let checks = first_seen.into_iter().map(|(check, from)| {
+        let answers = answers.remove(check).unwrap_or_default();
+        let count = |wanted: &[State]| answers.iter().filter(|(_, state)| wanted.contains(state)).count() as u64;
+        let expected = gap.map(|gap| seconds(from, to) / gap.max(1));
+        let ran = answers.len() as u64;
+        let recorded_missed = missed.iter().filter(|slot| **slot >= from).count() as u64;
+        CheckPeriod {
+            check: check.to_owned(),
+            from,
+            expected,
+            ran,
+            passed: count(&[State::Pass, State::Inherited]),
+            failed: count(&[State::Fail]),
+            missed: recorded_missed.max(expected.unwrap_or(0).saturating_sub(ran)),
+            gap_seconds_max: longest_gap(from, to, answers.iter().map(|(at, _)| *at)),
+        }
+    });
+    Period { from, to, checks: checks.collect() }
+}
+
+/// The checks that were in a scope between the two times, each with the first moment of that, and the schedule's gap.
+fn checks_until(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> (BTreeMap<&str, Timestamp>, Option<u64>) {
+    let mut scopes: Vec<_> = recorded
+        .iter()
+        .filter(|recorded| recorded.entry.at <= to)
+        .filter_map(|recorded| match &recorded.payload {
+            Payload::Scope(scope) => Some((recorded.index, recorded.entry.at, scope)),
+            _ => None,
+        })
+        .collect();
+    scopes.sort_by_key(|(index, ..)| *index);
+    let mut first_seen = BTreeMap::new();
+    for (place, (_, at, scope)) in scopes.iter().enumerate() {
+        let replaced = scopes.get(place + 1).map(|(_, at, _)| *at);
+        if replaced.is_none_or(|replaced| replaced > from) {
+            for check in &scope.catalogue.checks {
+                first_seen.entry(check.id.as_str()).or_insert_with(|| (*at).max(from));
+            }
+        }
+    }
+    (first_seen, scopes.last().and_then(|(_, _, scope)| scope.run_gap_seconds))
+}
+
+fn longest_gap(from: Timestamp, to: Timestamp, answers: impl Iterator<Item = Timestamp>) -> u64 {
+    let mut before = from;
+    let mut longest = 0;
+    for at in answers.filter(|at| *at >= from).chain([to]) {
+        longest = longest.max(seconds(before, at));
+        before = at;
+    }
+    longest
+}
+
+fn seconds(earlier: Timestamp, later: Timestamp) -> u64 {
+    u64::try_from(later.seconds_since(earlier)).unwrap_or(0)
+}

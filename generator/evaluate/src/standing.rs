@@ -1,0 +1,132 @@
+//! From checks to claims, from claims to controls, from controls to requirements.
+
+use std::collections::HashMap;
+
+use avouch_model::{
+    assessment::{ClaimFinding, ControlFinding, RequirementFinding},
+    catalogue::{Catalogue, Claim, Requirement, Strength},
+    decision::Decision,
+    state::{Standing, State},
+};
+
+use crate::{checks::ById, decided::Decisions};
+
+/// How each claim stands: as the worst of its checks.
+pub(crate) fn claims(catalogue: &Catalogue, decisions: &Decisions<'_>, checks: &ById<'_>) -> Vec<ClaimFinding> {
+    let claims = catalogue.claims.iter();
+    claims
+        .map(|claim| ClaimFinding {
+            claim: claim.id.clone(),
+            state: if decisions.not_applicable(&claim.control).is_some() {
+                State::NotApplicable
+            } else {
+                claim_state(claim, checks)
+            },
+        })
+        .collect()
+}
+
+fn claim_state(claim: &Claim, checks: &ById<'_>) -> State {
+    let states = claim.checks.iter().map(|id| {
+        // A check that the catalogue does not have is one that nobody asks.
+        checks.get(id.as_str()).map_or(State::NotConfigured, |finding| finding.state)
+    });
+    let worst = State::worst(states).unwrap_or(State::NotConfigured);
+    match claim.strength {
+        Strength::Planned if worst != State::Fail => State::Planned,
+        _ => worst,
+    }
+}
+
+/// How each control stands: as the worst of its claims. What it permits is a guard, and counts only when it fails.
+pub(crate) fn controls(
+    catalogue: &Catalogue,
+    decisions: &Decisions<'_>,
+    checks: &ById<'_>,
+    claims: &[ClaimFinding],
+) -> Vec<ControlFinding> {
+    let mut of: HashMap<&str, Vec<(&Claim, State)>> = HashMap::new();
+    for (claim, finding) in catalogue.claims.iter().zip(claims) {
+        of.entry(&claim.control).or_default().push((claim, finding.state));
+    }
+    let controls = catalogue.controls.iter();
+    controls
+        .map(|control| {
+            let claims = of.remove(control.id.as_str()).unwrap_or_default();
+            let counted = || claims.iter().filter(|(claim, _)| !is_guard(claim));
+            let deciding = claims.iter().filter(|(claim, state)| !is_guard(claim) || *state == State::Fail);
+            let state = match decisions.not_applicable(&control.id) {
+                Some(_) => State::NotApplicable,
+                // A control with nothing but guards is not tested, however well the guards stand.
+                None => State::worst(deciding.map(|(_, state)| *state)).unwrap_or(State::NotConfigured),
+            };
+            let answered = claims.iter().flat_map(|(claim, _)| &claim.checks);
+            let last = answered.filter_map(|id| checks.get(id.as_str())?.last.as_ref());
+            ControlFinding {
+                control: control.id.clone(),
+                state,
+                last: last.max_by_key(|run| (run.at, run.index)).cloned(),
+                passed: counted().filter(|(_, state)| *state == State::Pass).count() as u64,
+                claims: counted().count() as u64,
+            }
+        })
+        .collect()
+}
+
+/// How each requirement stands, in the order of the standards.
+pub(crate) fn requirements(
+    catalogue: &Catalogue,
+    decisions: &Decisions<'_>,
+    claims: &[ClaimFinding],
+    controls: &[ControlFinding],
+) -> Vec<RequirementFinding> {
+    let finding = |standard: &str, requirement: &Requirement| {
+        let addressing: Vec<&ControlFinding> = catalogue
+            .controls
+            .iter()
+            .zip(controls)
+            .filter(|(control, _)| control.satisfies.iter().any(|satisfies| satisfies.requirement == requirement.id))
+            .map(|(_, finding)| finding)
+            .collect();
+        let behind = || {
+            catalogue.claims.iter().zip(claims).filter(|(claim, _)| {
+                addressing.iter().any(|control| control.control == claim.control)
+                    && !is_guard(claim)
+                    && (claim.requirements.is_empty() || claim.requirements.contains(&requirement.id))
+            })
+        };
+        let decision = decisions.about_requirement(&requirement.id).map(|decided| decided.decision);
+        RequirementFinding {
+            standard: standard.to_owned(),
+            requirement: requirement.id.clone(),
+            standing: standing(&addressing, decision),
+            controls: addressing.iter().map(|finding| finding.control.clone()).collect(),
+            passed: behind().filter(|(_, finding)| finding.state == State::Pass).count() as u64,
+            claims: behind().count() as u64,
+            decision: decision.cloned(),
+        }
+    };
+    let standards = catalogue.standards.iter();
+    standards.flat_map(|standard| standard.requirements.iter().map(|requirement| finding(&standard.id, requirement))).collect()
+}
+
+/// A failure is a failure even of what is declared not to apply; nothing but passes satisfies.
+fn standing(addressing: &[&ControlFinding], decision: Option<&Decision>) -> Standing {
+    let mut applicable = addressing.iter().filter(|control| control.state != State::NotApplicable).peekable();
+    if addressing.iter().any(|control| control.state == State::Fail) {
+        Standing::NotSatisfied
+    } else if matches!(decision, Some(Decision::NotApplicable { .. })) {
+        Standing::NotApplicable
+    } else if addressing.is_empty() {
+        Standing::Gap
+    } else if applicable.peek().is_some() && applicable.all(|control| control.state == State::Pass) {
+        Standing::Satisfied
+    } else {
+        Standing::Undetermined
+    }
+}
+
+/// What a product permits must not be flagged: a guard against false alarms, not a promise.
+fn is_guard(claim: &Claim) -> bool {
+    claim.strength == Strength::Permits
+}

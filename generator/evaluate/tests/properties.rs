@@ -1,0 +1,240 @@
+//! What holds of every record, whatever is in it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use avouch_evaluate::assess;
+use avouch_model::{
+    assessment::Assessment,
+    canonical,
+    catalogue::{Catalogue, Check, PROVIDER_INHERITED, Strength},
+    observation::{Observation, Population, PositiveControl},
+    payload::Scope,
+    release::{Binding, Release},
+    state::{Outcome, Standing, State, Verdict},
+};
+use common::*;
+use proptest::prelude::*;
+
+const CHECKS: [&str; 5] = ["bound", "guard", "later", "number", "provider"];
+
+fn sample() -> Scope {
+    let mut numbered = check("number");
+    numbered.numbers.insert("limit".into());
+    numbered.parameters.insert("limit".into(), number(5));
+    let provider = Check { kind: PROVIDER_INHERITED.into(), ..check("provider") };
+    let mut scope = scope(Catalogue {
+        standards: vec![standard(&["R1", "R2"])],
+        controls: vec![control("c", &["R1"]), control("d", &["R1", "R2"])],
+        claims: vec![
+            claim("c1", "c", Strength::Must, &["bound", "number"]),
+            claim("c2", "c", Strength::Permits, &["guard"]),
+            claim("d1", "d", Strength::States, &["number"]),
+            claim("d2", "d", Strength::Planned, &["later"]),
+            claim("d3", "d", Strength::Must, &["provider", "guard"]),
+        ],
+        checks: vec![bound("bound"), check("guard"), check("later"), numbered, provider],
+        ..Catalogue::default()
+    });
+    scope.retention = vec![promise()];
+    scope.run_gap_seconds = Some(86_400);
+    scope
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        4 => Just(Outcome::Pass),
+        1 => Just(Outcome::Fail),
+        1 => Just(Outcome::Error),
+        1 => Just(Outcome::NotExercised),
+    ]
+}
+
+fn observation() -> impl Strategy<Value = Observation> {
+    let binding = prop_oneof![
+        3 => Just(Binding::Commit { commit: "aa".into() }),
+        1 => Just(Binding::Commit { commit: "bb".into() }),
+        1 => Just(Binding::Unproven),
+        1 => Just(Binding::Time),
+    ];
+    (0..CHECKS.len(), outcome(), binding, 0_u64..3, 4_i64..6).prop_map(|(check, outcome, binding, examined, limit)| Observation {
+        binding,
+        population: Population { examined, required: 1 },
+        positive_control: PositiveControl::Held,
+        tested: [("limit".to_owned(), number(limit))].into(),
+        ..observed(CHECKS[check], outcome)
+    })
+}
+
+fn any_release() -> impl Strategy<Value = Option<Release>> {
+    prop_oneof![
+        4 => Just(Some(release("1.0", "aa"))),
+        1 => Just(Some(release("1.1", "bb"))),
+        1 => Just(Some(unreleased("aa"))),
+        1 => Just(None),
+    ]
+}
+
+/// One step of a record, some hours after the one before.
+#[derive(Clone, Debug)]
+enum Step {
+    Run(Option<Release>, i64, Vec<Observation>),
+    Waive(usize),
+    NotApplicable(usize),
+    Missed(u64),
+    Receipt(bool),
+    Withdraw,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (any_release(), -30_i64..2, prop::collection::vec(observation(), 0..6)).prop_map(|(release, skew, seen)| Step::Run(release, skew, seen)),
+        1 => (0..CHECKS.len()).prop_map(Step::Waive),
+        1 => (0..8_usize).prop_map(Step::NotApplicable),
+        1 => (1..5_u64).prop_map(Step::Missed),
+        1 => any::<bool>().prop_map(Step::Receipt),
+        1 => Just(Step::Withdraw),
+    ]
+}
+
+fn log() -> impl Strategy<Value = Log> {
+    prop::collection::vec((0_i64..40, step()), 0..14).prop_map(|steps| {
+        let mut hours = 0;
+        steps.into_iter().fold(Log::with(sample()), |log, (pause, step)| {
+            hours += pause;
+            let now = noon(1, hours);
+            match step {
+                Step::Run(release, skew, seen) => log.run_ended(now, now.plus_seconds(skew * 3_600), release, seen),
+                Step::Waive(check) => {
+                    log.decide(now, waiver(&format!("W-{check}"), CHECKS[check], &now.plus_seconds(100_000).day().to_string()))
+                }
+                Step::NotApplicable(what) => {
+                    let id = ["bound", "guard", "later", "number", "provider", "c", "d", "R1"][what];
+                    log.decide(now, not_applicable(id, &now.day().to_string()))
+                }
+                Step::Missed(slots) => log.missed(now, now.plus_seconds(-7_200), now, slots),
+                Step::Receipt(holds) => log.receipt(now, receipt(now, Some(9), holds)),
+                Step::Withdraw if log.recorded.len() > 1 => log.withdrawn(),
+                Step::Withdraw => log,
+            }
+        })
+    })
+}
+
+/// How well a verdict speaks of the product.
+fn goodness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::NotSatisfied => 0,
+        Verdict::CouldNotTell => 1,
+        Verdict::Satisfied => 2,
+    }
+}
+
+/// How well a standing speaks of the product. Declaring that something does not apply is no better than satisfying it.
+fn credit(standing: Standing) -> u8 {
+    match standing {
+        Standing::NotSatisfied => 0,
+        Standing::Gap => 1,
+        Standing::Undetermined => 2,
+        Standing::NotApplicable | Standing::Satisfied => 3,
+    }
+}
+
+fn bytes(assessment: &Assessment) -> Vec<u8> {
+    canonical::to_bytes(assessment).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_failing_answer_never_improves_anything(log in log(), later in 0_i64..60, check in 0..CHECKS.len(), wait in 0_i64..49) {
+        // Within its age of two days: later it is forgotten, as everything older is.
+        let end = log.recorded.iter().map(|recorded| recorded.entry.at).max().unwrap();
+        let now = end.plus_seconds(later * 3_600);
+        let as_of = now.plus_seconds(wait * 3_600);
+        let before = log.assess(as_of);
+        // One more run of the release that is current, in which one check fails.
+        let failed = Observation {
+            binding: Binding::Commit { commit: before.release.as_ref().map_or("aa", |release| &release.commit).to_owned() },
+            ..observed(CHECKS[check], Outcome::Fail)
+        };
+        let after = log.clone().run(now, before.release.clone(), vec![failed]).assess(as_of);
+        for (before, after) in before.checks.iter().zip(&after.checks) {
+            // A waiver for the failure of this check was signed before; then it stands as waived.
+            if after.state != State::Waived {
+                prop_assert!(after.state <= before.state, "{}: {:?} → {:?}", after.check, before.state, after.state);
+            }
+        }
+        let waived = after.checks.iter().any(|finding| finding.state == State::Waived);
+        if !waived {
+            for (before, after) in before.controls.iter().zip(&after.controls) {
+                prop_assert!(after.state <= before.state, "{}: {:?} → {:?}", after.control, before.state, after.state);
+            }
+            for (before, after) in before.requirements.iter().zip(&after.requirements) {
+                prop_assert!(credit(after.standing) <= credit(before.standing), "{:?} → {:?}", before, after);
+            }
+            prop_assert!(goodness(after.gate.verdict) <= goodness(before.gate.verdict));
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_later_changes_nothing(log in log(), cut in 0_i64..400) {
+        let as_of = noon(1, cut);
+        let known: Vec<_> = log.recorded.iter().filter(|recorded| recorded.entry.at <= as_of).cloned().collect();
+        prop_assert_eq!(bytes(&assess(&log.recorded, as_of)), bytes(&assess(&known, as_of)));
+    }
+
+    #[test]
+    fn the_order_in_which_entries_are_given_does_not_matter(log in log(), seed in any::<u64>(), hours in 0_i64..400) {
+        let mut shuffled = log.recorded.clone();
+        shuffled.sort_by_key(|recorded| recorded.index.wrapping_add(1).wrapping_mul(seed | 1).rotate_left(17));
+        let as_of = noon(1, hours);
+        prop_assert_eq!(bytes(&assess(&log.recorded, as_of)), bytes(&assess(&shuffled, as_of)));
+        prop_assert_eq!(
+            avouch_evaluate::period(&log.recorded, noon(1, 0), as_of),
+            avouch_evaluate::period(&shuffled, noon(1, 0), as_of)
+        );
+    }
+
+    #[test]
+    fn every_pass_is_backed_by_a_pass_that_counts(log in log(), hours in 0_i64..400) {
+        let assessment = log.assess(noon(1, hours));
+        for finding in assessment.checks.iter().filter(|finding| finding.state == State::Pass) {
+            let run = finding.last.as_ref().unwrap();
+            let age = assessment.as_of.seconds_since(run.at);
+            prop_assert!((0..=2 * 86_400).contains(&age));
+            let avouch_model::payload::Payload::Run(payload) = &log.recorded[usize::try_from(run.index).unwrap()].payload else {
+                return Err(TestCaseError::fail("the last answer is not a run"));
+            };
+            let mut answers = payload.observations.iter().filter(|seen| seen.check == finding.check);
+            prop_assert!(answers.all(|seen| seen.outcome == Outcome::Pass));
+            prop_assert!(finding.population.unwrap().examined >= 1);
+        }
+        let satisfied = assessment.requirements.iter().filter(|finding| finding.standing == Standing::Satisfied);
+        for requirement in satisfied {
+            for control in &requirement.controls {
+                let control = assessment.controls.iter().find(|finding| finding.control == *control).unwrap();
+                prop_assert!(matches!(control.state, State::Pass | State::NotApplicable));
+            }
+            prop_assert!(requirement.passed > 0);
+        }
+        if assessment.gate.verdict == Verdict::Satisfied {
+            prop_assert!(assessment.gate.required > 0 && assessment.gate.failed.is_empty() && assessment.gate.undecided.is_empty());
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_entries_are_judged_in_one_pass() {
+    let checks: Vec<_> = (0..50).map(|index| check(&format!("check-{index}"))).collect();
+    let answers: Vec<_> = checks.iter().map(|check| observed(&check.id, Outcome::Pass)).collect();
+    let mut log = Log::with(simple(checks));
+    for hour in 0..10_000 {
+        log = log.run(noon(1, 0).plus_seconds(hour * 600), None, answers.clone());
+    }
+    let assessment = log.assess(noon(71, 0));
+    assert_eq!((assessment.entries, assessment.gate.verdict), (10_001, Verdict::Satisfied));
+    assert!(assessment.checks.iter().all(|finding| finding.history.len() == 10_000));
+    assert!(assessment.checks.iter().all(|finding| finding.since == Some(noon(1, 0))));
+}
