@@ -9,3 +9,4 @@ pub mod toml_walk;
 pub mod ignore_rules;
 pub mod source_text;
 pub mod structured;
+pub mod lock;

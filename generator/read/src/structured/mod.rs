@@ -247,6 +247,17 @@ impl Table {
     }
 }
 
+/// A source without text, for a mistake that is about the path.
+pub(crate) fn empty_source(path: &str) -> Arc<Source> {
+    lossy_source(path, &[])
+}
+
+/// A source of bytes that may not be a text.
+pub(crate) fn lossy_source(path: &str, bytes: &[u8]) -> Arc<Source> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    Arc::new(Source { path: path.to_owned(), text })
+}
+
 /// The bytes as a text, if they are within the bound and UTF-8. A byte order mark is left out.
 fn source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
     let of = |text: &str| Arc::new(Source { path: path.to_owned(), text: text.to_owned() });

@@ -1,0 +1,88 @@
+//! Package URLs (ECMA-427): the identity of a package across tools.
+
+use std::fmt::Write;
+
+use super::{Ecosystem, Origin, Package};
+
+impl Package {
+    /// Its package URL. None for what comes from a path: it would look like a package of the registry, and be taken for
+    /// one by whoever looks up advisories.
+    pub fn purl(&self) -> Option<String> {
+        let version = self.version.as_deref();
+        match self.ecosystem {
+            Ecosystem::Cargo => cargo_purl(&self.name, version, &self.origin),
+            Ecosystem::Npm => npm_purl(&self.name, version, &self.origin),
+        }
+    }
+}
+
+/// The package URL of a crate; none for a path.
+pub fn cargo_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<String> {
+    purl(format!("pkg:cargo/{}", encoded(name)), version, origin)
+}
+
+/// The package URL of a JavaScript package, its scope as the namespace; none for a path.
+pub fn npm_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<String> {
+    let name: Vec<String> = name.split('/').map(encoded).collect();
+    purl(format!("pkg:npm/{}", name.join("/")), version, origin)
+}
+
+fn purl(mut purl: String, version: Option<&str>, origin: &Origin) -> Option<String> {
+    let qualifier = match origin {
+        Origin::Path { .. } => return None,
+        Origin::Registry => None,
+        Origin::OtherRegistry { url } => Some(("repository_url", url.clone())),
+        Origin::Git { url, commit } => Some(("vcs_url", format!("git+{url}@{commit}"))),
+        Origin::Archive { url } => Some(("download_url", url.clone())),
+    };
+    if let Some(version) = version {
+        purl.push('@');
+        purl.push_str(&encoded(version));
+    }
+    if let Some((key, value)) = qualifier {
+        purl.push('?');
+        purl.push_str(key);
+        purl.push('=');
+        purl.push_str(&encoded(&value));
+    }
+    Some(purl)
+}
+
+/// Percent-encoded, but for letters, digits, `.`, `-`, `_`, `~` and the colon (ECMA-427 section 5.4).
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_plain_is_percent_encoded() {
+        let registry = &Origin::Registry;
+        assert_eq!(npm_purl("@a/b", Some("1.0.0+x"), registry).unwrap(), "pkg:npm/%40a/b@1.0.0%2Bx");
+        assert_eq!(cargo_purl("é", None, registry).unwrap(), "pkg:cargo/%C3%A9");
+    }
+
+    #[test]
+    fn the_origin_is_part_of_the_identity() {
+        let commit = "0123456789012345678901234567890123456789".to_owned();
+        let git = Origin::Git { url: "https://host/a.git".into(), commit };
+        assert_eq!(
+            cargo_purl("a", Some("1.0.0"), &git).unwrap(),
+            "pkg:cargo/a@1.0.0?vcs_url=git%2Bhttps:%2F%2Fhost%2Fa.git%400123456789012345678901234567890123456789"
+        );
+        let other = Origin::OtherRegistry { url: "https://host/index".into() };
+        assert_eq!(cargo_purl("a", Some("1.0.0"), &other).unwrap(), "pkg:cargo/a@1.0.0?repository_url=https:%2F%2Fhost%2Findex");
+        assert_eq!(cargo_purl("a", Some("1.0.0"), &Origin::Path { path: None }), None);
+    }
+}
