@@ -9,6 +9,7 @@ use avouch_model::{
     configuration::Configuration,
     diagnostic::{Diagnostic, Source},
 };
+use avouch_read::mapping;
 use avouch_repository::{Folder, Repository};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -51,8 +52,8 @@ impl Project {
         let source = read_text(&path, global.config.as_str())?;
         let (configuration, warnings) = avouch_read::configuration::load(&source).map_err(|problems| shown(output, &problems))?;
         output.diagnostics(&warnings);
-        let (catalogue, mapping) = mapping(&root, &configuration, output)?;
-        let unknown = avouch_read::mapping::unknown_numbers(&catalogue, &configuration, &source);
+        let (catalogue, mapping) = load_mapping(&root, &configuration, output)?;
+        let unknown = mapping::wrong_names(&catalogue, &source);
         if !unknown.is_empty() {
             return Err(shown(output, &unknown));
         }
@@ -90,17 +91,19 @@ pub(crate) fn read_text(path: &Utf8Path, shown: &str) -> anyhow::Result<Arc<Sour
 }
 
 /// The mapping of the configured profiles: built-in ones by name, others from their file.
-fn mapping(root: &Utf8Path, configuration: &Configuration, output: &Output) -> anyhow::Result<(Catalogue, Digest)> {
+fn load_mapping(root: &Utf8Path, configuration: &Configuration, output: &Output) -> anyhow::Result<(Catalogue, Digest)> {
+    let built_in = mapping::builtin_profiles();
     let mut profiles = Vec::new();
     for profile in &configuration.profiles {
         if profile.ends_with(".toml") {
-            profiles.push(avouch_read::mapping::ProfileSource::Text(read_text(&root.join(profile), profile)?));
-        } else {
-            profiles.push(avouch_read::mapping::ProfileSource::BuiltIn(profile.clone()));
+            let source = read_text(&root.join(profile), profile)?;
+            profiles.push(mapping::ProfileSource { name: profile.clone(), text: source.text.clone() });
+        } else if let Some(found) = built_in.iter().find(|found| found.name == *profile) {
+            profiles.push(found.clone());
         }
     }
     let kinds: Vec<&str> = avouch_collect::kinds::ALL.iter().map(|kind| kind.id).collect();
-    let catalogue = avouch_read::mapping::load(&profiles, &kinds).map_err(|problems| shown(output, &problems))?;
-    let digest = avouch_model::canonical::digest(&catalogue).context("the mapping cannot be written canonically")?;
+    let catalogue = mapping::load(&profiles, &mapping::builtins(), &kinds).map_err(|problems| shown(output, &problems))?;
+    let digest = mapping::mapping_digest(&catalogue).context("the mapping cannot be written canonically")?;
     Ok((catalogue, digest))
 }

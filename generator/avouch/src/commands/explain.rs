@@ -1,0 +1,157 @@
+//! `avouch explain`: the page of a kind, a check, a claim, a control, a requirement or an error code.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use avouch_model::catalogue::{Catalogue, Check, Claim, Control, Requirement};
+use avouch_read::mapping;
+
+use crate::{
+    cli::Global,
+    exit::{Exit, Usage},
+    output::Output,
+    project::Project,
+};
+
+/// The codes of mistakes in configuration and mapping, and what each means.
+const CODES: &[(&str, &str)] = &[
+    ("bad-address", "A source address must be an address of this machine, or a range of at most 4,096 of them."),
+    ("bad-call", "A route calls with a method and a path from the root of the target: `POST /v1/items`."),
+    ("bad-contact", "Reporters need a URI: `mailto:` or `https://` (RFC 9116, section 2.5.3). Obfuscated addresses reach nobody."),
+    ("bad-key", "Decisions are signed with Ed25519 keys in OpenSSH's form, also on a hardware key (`sk-ssh-ed25519@openssh.com`)."),
+    ("bad-schedule", "Schedules are cron expressions with six fields (second minute hour day month weekday), in UTC."),
+    ("bad-slug", "Names that end up in addresses are slugs: lower-case letters, digits, `-` and `_`, at most 64."),
+    ("bad-url", "Targets are scheme, host and port; databases `sqlite:path`. Neither holds a credential."),
+    ("bad-value", "The value does not have the form that this key needs; the message names the form."),
+    ("duplicate-rule", "Retention rules are published by name, so a name stands for one rule."),
+    ("large-lag", "Rows may stay longer than promised by more than a quarter of the promise. Purge more often, or promise what you keep."),
+    ("missing-key", "The key is needed; the message says where it belongs."),
+    ("no-role", "The site names people by role only, so a person without a role cannot be shown."),
+    ("secret-in-configuration", "Credentials are named by environment variable: `value = \"Bearer ${PROBE_A}\"`."),
+    ("toml-syntax", "The text is not TOML. Only the first mistake of each line is shown, and at most ten."),
+    ("unknown-database", "Retention rules and checks name a database of `[databases]`."),
+    ("unknown-key", "The key does not exist; a misspelt key would silently do nothing."),
+    ("unknown-profile", "Profiles are built in, or TOML files beneath the folder."),
+    ("unknown-value", "The value is none of the words that this key takes."),
+    ("wrong-type", "The value has another type than the key: quotes make a text, `[…]` a list."),
+];
+
+/// Prints the page of an id.
+pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Result<Exit> {
+    // The mapping of the project where there is one that loads, otherwise everything that is built in.
+    let catalogue = match global.directory.join(&global.config).is_file() {
+        true => Project::load(global, output)?.catalogue,
+        false => everything()?,
+    };
+    let page = page(&catalogue, id);
+    match page {
+        Some(page) => {
+            output.result(&page)?;
+            Ok(Exit::Satisfied)
+        }
+        None => {
+            let near = avouch_read::toml_walk::nearest(id, names(&catalogue).into_iter());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            bail!(Usage(format!("nothing is named `{id}`{near} `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is")))
+        }
+    }
+}
+
+fn everything() -> anyhow::Result<Catalogue> {
+    let kinds: Vec<&str> = avouch_collect::kinds::ALL.iter().map(|kind| kind.id).collect();
+    let loaded = mapping::load(&mapping::builtin_profiles(), &mapping::builtins(), &kinds);
+    loaded.map_err(|problems| anyhow::anyhow!("the built-in mapping has mistakes: {}", problems.len()))
+}
+
+fn names(catalogue: &Catalogue) -> Vec<&str> {
+    let kinds = avouch_collect::kinds::ALL.iter().map(|kind| kind.id);
+    let checks = catalogue.checks.iter().map(|check| check.id.as_str());
+    let controls = catalogue.controls.iter().map(|control| control.id.as_str());
+    let claims = catalogue.claims.iter().map(|claim| claim.id.as_str());
+    let requirements = catalogue.standards.iter().flat_map(|standard| &standard.requirements).map(|requirement| requirement.id.as_str());
+    kinds.chain(checks).chain(controls).chain(claims).chain(requirements).chain(CODES.iter().map(|(code, _)| *code)).collect()
+}
+
+fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
+    match id {
+        "kinds" => return Some(avouch_collect::kinds::ALL.iter().map(|kind| format!("{:28} {}\n", kind.id, kind.question)).collect()),
+        "checks" => return Some(catalogue.checks.iter().map(|check| format!("{:32} {}\n", check.id, check.question.en)).collect()),
+        "controls" => return Some(catalogue.controls.iter().map(|control| format!("{:24} {}\n", control.id, control.title.en)).collect()),
+        "claims" => return Some(catalogue.claims.iter().map(|claim| format!("{:30} {}\n", claim.id, claim.statement.en)).collect()),
+        "requirements" => {
+            let all = catalogue.standards.iter().flat_map(|standard| &standard.requirements);
+            return Some(all.map(|requirement| format!("{:12} {}\n", requirement.id, requirement.title.en)).collect());
+        }
+        "profiles" => return Some(catalogue.profiles.iter().map(|(id, title)| format!("{id:16} {}\n", title.en)).collect()),
+        "errors" => return Some(CODES.iter().map(|(code, text)| format!("{code:24} {text}\n")).collect()),
+        _ => {}
+    }
+    if let Some(kind) = avouch_collect::kinds::find(id) {
+        return Some(format!("{}\n", kind.explanation.trim_end()));
+    }
+    catalogue
+        .check(id)
+        .map(|check| check_page(catalogue, check))
+        .or_else(|| catalogue.control(id).map(|control| control_page(catalogue, control)))
+        .or_else(|| catalogue.claims.iter().find(|claim| claim.id == id).map(claim_page))
+        .or_else(|| catalogue.requirement(id).map(|requirement| requirement_page(catalogue, requirement)))
+        .or_else(|| CODES.iter().find(|(code, _)| *code == id).map(|(code, text)| format!("{code}\n\n{text}\n")))
+}
+
+fn check_page(catalogue: &Catalogue, check: &Check) -> String {
+    let mut text = format!("{}\n\n{}\n\nkind: {} (`avouch explain {}`)\nasked of: {}\n", check.id, check.question.en, check.kind, check.kind, check.subject);
+    let _ = writeln!(text, "counts for: {}", check.max_age);
+    for slot in &check.needs {
+        let description = catalogue.slots.iter().find(|known| known.id == *slot).map(|known| known.description.en.as_str());
+        let _ = writeln!(text, "needs: {slot}: {}", description.unwrap_or_default());
+    }
+    for name in &check.numbers {
+        if let Some(value) = check.parameters.get(name) {
+            let _ = writeln!(text, "the claim's number: {name} = {}", serde_json::to_string(value).unwrap_or_default());
+        }
+    }
+    for claim in catalogue.claims.iter().filter(|claim| claim.checks.contains(&check.id)) {
+        let _ = writeln!(text, "decides: {}: {}", claim.id, claim.statement.en);
+    }
+    text
+}
+
+fn control_page(catalogue: &Catalogue, control: &Control) -> String {
+    let mut text = format!("{}\n\n{}\n\n{}\n\n", control.id, control.title.en, control.statement.en);
+    for claim in catalogue.claims_of(&control.id) {
+        let _ = writeln!(text, "claims: {}: {}", claim.id, claim.statement.en);
+    }
+    for check in catalogue.checks_of(&control.id) {
+        let _ = writeln!(text, "checked by: {check}");
+    }
+    for satisfies in &control.satisfies {
+        let title = catalogue.requirement(&satisfies.requirement).map(|requirement| requirement.title.en.as_str());
+        let _ = writeln!(text, "addresses: {} {}", satisfies.requirement, title.unwrap_or_default());
+    }
+    text
+}
+
+fn claim_page(claim: &Claim) -> String {
+    let mut text = format!("{}\n\n{}\n\ncontrol: {}\n", claim.id, claim.statement.en, claim.control);
+    for check in &claim.checks {
+        let _ = writeln!(text, "decided by: {check}");
+    }
+    if let Some(untested) = &claim.untested {
+        let _ = writeln!(text, "not tested: {}", untested.en);
+    }
+    text
+}
+
+fn requirement_page(catalogue: &Catalogue, requirement: &Requirement) -> String {
+    let mut text = format!("{} {}\n\n{}\n\n{}\n", requirement.id, requirement.title.en, requirement.asks.en, requirement.url);
+    let cwes: Vec<String> = requirement.cwes.iter().map(|cwe| format!("CWE-{cwe}")).collect();
+    if !cwes.is_empty() {
+        let _ = writeln!(text, "weaknesses: {}", cwes.join(", "));
+    }
+    for control in &catalogue.controls {
+        if control.satisfies.iter().any(|satisfies| satisfies.requirement == requirement.id) {
+            let _ = writeln!(text, "addressed by: {}: {}", control.id, control.title.en);
+        }
+    }
+    text
+}

@@ -1,0 +1,93 @@
+//! Puts the checks to the world: opens what is configured, asks, closes.
+
+use std::{collections::BTreeMap, fs, sync::Mutex};
+
+use anyhow::Context as _;
+use avouch_collect::{Collected, World};
+use avouch_database::Read;
+use avouch_model::{
+    Timestamp,
+    catalogue::{Asked, When},
+    decision::Decision,
+    payload::ReleaseRecord,
+    receipt::RetentionRun,
+};
+use avouch_probe::Prober;
+
+use super::releases::Current;
+use crate::{clock, output::Output, project::Project};
+
+/// What a run looks at beside the product itself.
+pub(crate) struct Beside<'a> {
+    /// The release and its files.
+    pub(crate) current: &'a Current,
+    /// The last run of each retention rule.
+    pub(crate) retention: &'a BTreeMap<String, RetentionRun>,
+    /// The releases of the record with their BOMs.
+    pub(crate) releases: &'a [(ReleaseRecord, Vec<Vec<u8>>)],
+    /// The decisions of the record with the time they count from.
+    pub(crate) decisions: &'a [(Timestamp, Decision)],
+}
+
+/// Asks the checks. Databases and targets that none of them needs are not opened; with `build` no socket is.
+pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, asked: &[Asked]) -> anyhow::Result<Collected> {
+    let operates = asked.iter().any(|asked| asked.check.when == When::Operate);
+    let databases = if operates { open_databases(project, output) } else { BTreeMap::new() };
+    let probers = if operates { open_probers(project, output)? } else { BTreeMap::new() };
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let random = || {
+        let mut bytes = [0; 8];
+        // Without the system's randomness a probe would use a guessable value: better an obviously constant one that fails.
+        if getrandom::fill(&mut bytes).is_err() { 0 } else { u64::from_le_bytes(bytes) }
+    };
+    let world = World {
+        now: clock::now(),
+        clock: &clock::now,
+        configuration: &project.configuration,
+        catalogue: &project.catalogue,
+        release: beside.current.release.as_ref(),
+        tree: &*beside.current.tree,
+        folder: &project.folder,
+        databases: &databases,
+        probers: &probers,
+        retention: beside.retention,
+        releases: beside.releases,
+        decisions: beside.decisions,
+        environment: &environment,
+        random: &random,
+    };
+    Ok(avouch_collect::collect(&world, asked))
+}
+
+/// Opens the databases that can be opened; the checks of the others end in an error of their own.
+fn open_databases(project: &Project, output: &Output) -> BTreeMap<String, Mutex<Box<dyn Read>>> {
+    let mut open = BTreeMap::new();
+    for (name, database) in &project.configuration.databases {
+        match avouch_database::open_read(database, project.root.as_std_path()) {
+            Ok(read) => drop(open.insert(name.clone(), Mutex::new(read))),
+            Err(error) => output.warn(&format!("{:#}", anyhow::Error::new(error).context(format!("the database `{name}` cannot be read")))),
+        }
+    }
+    open
+}
+
+fn open_probers(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<String, Prober>> {
+    let mut open = BTreeMap::new();
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).context("the system gives no random bytes")?;
+    let environment = |name: &str| std::env::var(name).ok();
+    for (name, target) in &project.configuration.targets {
+        let authorities = target.ca_file.as_ref().map(|file| {
+            fs::read(project.path(file)).with_context(|| format!("cannot read the certificate authorities of `{name}` in `{file}`"))
+        });
+        let run = format!("{:x}", u64::from_le_bytes(seed));
+        let prober = authorities
+            .transpose()
+            .and_then(|pem| Ok(Prober::new(target, &run, u64::from_le_bytes(seed), &environment, pem.as_deref())?));
+        match prober {
+            Ok(prober) => drop(open.insert(name.clone(), prober)),
+            Err(error) => output.warn(&format!("{:#}", error.context(format!("the target `{name}` cannot be probed")))),
+        }
+    }
+    Ok(open)
+}

@@ -1,0 +1,66 @@
+//! Which releases there are, and the files of the one that is current.
+
+use anyhow::{Context as _, bail};
+use avouch_model::{Timestamp, release::Release};
+use avouch_repository::{Files, Folder, Repository, Tag};
+
+use crate::{exit::Usage, project::Project};
+
+/// A release and the files of its commit.
+pub(crate) struct Current {
+    /// The release; none where there is no commit.
+    pub(crate) release: Option<Release>,
+    /// When its commit was made.
+    pub(crate) committed: Option<Timestamp>,
+    /// Whether the folder holds changes that are in no commit.
+    pub(crate) dirty: bool,
+    /// The files.
+    pub(crate) tree: Box<dyn Files + Sync>,
+}
+
+/// The tags that are releases, newest first.
+pub(crate) fn tags(project: &Project) -> anyhow::Result<Vec<Tag>> {
+    let Some(repository) = &project.repository else { return Ok(Vec::new()) };
+    let pattern = &project.configuration.release_tags;
+    repository.tags(pattern).with_context(|| format!("cannot list the tags that match `{pattern}`"))
+}
+
+/// The release to work on: the one that was asked for, otherwise the newest tag, otherwise what is checked out.
+pub(crate) fn current(project: &Project, asked: Option<&str>) -> anyhow::Result<Current> {
+    of_folder(project.root.as_str(), project.repository.as_ref(), &tags(project)?, asked)
+}
+
+/// As [`current`], of any folder.
+pub(crate) fn of_folder(root: &str, repository: Option<&Repository>, tags: &[Tag], asked: Option<&str>) -> anyhow::Result<Current> {
+    let tag = match asked {
+        Some(asked) => Some(find(tags, asked)?),
+        None => tags.first(),
+    };
+    let folder = || Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"));
+    let Some(repository) = repository else {
+        return Ok(Current { release: None, committed: None, dirty: true, tree: Box::new(folder()?) });
+    };
+    let dirty = repository.is_dirty().context("cannot tell whether the folder has changes that are in no commit")?;
+    if let Some(tag) = tag {
+        let release = Release { version: tag.version.clone(), commit: tag.commit.clone(), tag: Some(tag.name.clone()) };
+        let tree = repository.commit(&tag.commit).with_context(|| format!("cannot read the files of the tag `{}`", tag.name))?;
+        return Ok(Current { release: Some(release), committed: Some(tag.committed), dirty, tree: Box::new(tree) });
+    }
+    let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {
+        return Ok(Current { release: None, committed: None, dirty: true, tree: Box::new(folder()?) });
+    };
+    let committed = repository.commit_time(&head).context("cannot tell when the commit was made")?;
+    let tree = repository.commit(&head).context("cannot read the files of the commit that is checked out")?;
+    let release = Release { version: Release::UNRELEASED.to_owned(), commit: head, tag: None };
+    Ok(Current { release: Some(release), committed: Some(committed), dirty, tree: Box::new(tree) })
+}
+
+/// The tag of a version; `1.4.2` and `v1.4.2` both name it.
+fn find<'a>(tags: &'a [Tag], asked: &str) -> anyhow::Result<&'a Tag> {
+    if let Some(tag) = tags.iter().find(|tag| tag.version == asked || tag.name == asked) {
+        return Ok(tag);
+    }
+    let known: Vec<&str> = tags.iter().take(5).map(|tag| tag.version.as_str()).collect();
+    let known = if known.is_empty() { "no tag matches `[release] tags`".to_owned() } else { format!("the newest are {}", known.join(", ")) };
+    bail!(Usage(format!("no release is named `{asked}`; {known}")))
+}
