@@ -24,6 +24,9 @@ pub fn base32(bytes: &[u8], characters: usize) -> String {
     let mut text = String::with_capacity(characters);
     let (mut held, mut bits) = (0_u32, 0_u32);
     for byte in bytes {
+        if text.len() >= characters {
+            break;
+        }
         held = (held << 8) | u32::from(*byte);
         bits += 8;
         while bits >= 5 && text.len() < characters {
@@ -42,8 +45,7 @@ fn symbol(value: u32) -> char {
 
 /// The characters after the tag, when the text has the form of a live key.
 pub fn body(key: &str) -> Option<&str> {
-    key.strip_prefix(TAG)
-        .filter(|body| body.len() == CHARACTERS && body.bytes().all(|byte| ALPHABET.contains(&byte)))
+    key.strip_prefix(TAG).filter(|body| body.len() == CHARACTERS && body.bytes().all(|byte| ALPHABET.contains(&byte)))
 }
 
 /// The first `length` characters after the tag: what is stored in clear.
@@ -80,6 +82,7 @@ mod tests {
             bytes[bit / 8] |= 0x80 >> (bit % 8);
             seen.insert(from_random(&bytes));
         }
+        assert_eq!(base32(&[0xff; 17], 3), "ZZZ");
         // 130 single bits give 130 keys, and the six bits left over all give the key of zeros.
         assert_eq!(seen.len(), 131);
     }

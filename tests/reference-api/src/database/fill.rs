@@ -165,7 +165,8 @@ fn old_row(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<()> {
         }
         Some(Defect::OldRateLimits) => {
             let at = hours(3).timestamp_millis();
-            connection.execute("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, '00000000', ?2)", params![org, at])?;
+            connection
+                .execute("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, '00000000', ?2)", params![org, at])?;
             "rate_limits"
         }
         Some(Defect::OldAuditLog) => {
@@ -212,9 +213,9 @@ fn other_defects(connection: &Connection, seeding: &Seeding, fixture: &Fixture) 
         Some(Defect::TableWithoutRule) => connection
             .execute("INSERT INTO exports (org_id, created_at, file) VALUES (?1, ?2, 'export-1.csv')", params![org, now])
             .map(drop),
-        Some(Defect::TableWithoutOrg) => connection
-            .execute("INSERT INTO notes (created_at, text) VALUES (?1, 'Call back on Monday')", params![now])
-            .map(drop),
+        Some(Defect::TableWithoutOrg) => {
+            connection.execute("INSERT INTO notes (created_at, text) VALUES (?1, 'Call back on Monday')", params![now]).map(drop)
+        }
         // Somebody's own clean-up, which does not know the 90 days.
         Some(Defect::YoungRowsDeleted) => connection.execute_batch(
             "CREATE TRIGGER tidy_audit_log AFTER DELETE ON audit_log BEGIN

@@ -11,6 +11,8 @@ use rusqlite::Connection;
 
 use crate::{defect::Chosen, fixture::Fixture};
 
+pub(crate) use fill::iso;
+
 /// How the database is filled.
 #[derive(Clone, Debug)]
 pub struct Seeding {
@@ -92,15 +94,26 @@ mod tests {
         }
     }
 
-    fn made(chosen: Option<Defect>) -> Connection {
+    /// A database with the folder that it lies in.
+    struct Made {
+        connection: Connection,
+        _folder: tempfile::TempDir,
+    }
+
+    impl std::ops::Deref for Made {
+        type Target = Connection;
+
+        fn deref(&self) -> &Connection {
+            &self.connection
+        }
+    }
+
+    fn made(chosen: Option<Defect>) -> Made {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
         create(&path, &seeding(chosen)).unwrap();
         assert!(create(&path, &seeding(chosen)).is_err(), "an existing file is never overwritten");
-        let file = Connection::open(&path).unwrap();
-        let mut copy = Connection::open_in_memory().unwrap();
-        rusqlite::backup::Backup::new(&file, &mut copy).unwrap().run_to_completion(64, std::time::Duration::ZERO, None).unwrap();
-        copy
+        Made { connection: Connection::open(&path).unwrap(), _folder: folder }
     }
 
     fn count(connection: &Connection, sql: &str) -> i64 {

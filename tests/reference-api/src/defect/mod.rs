@@ -38,7 +38,7 @@ impl Part {
 
 /// Every defect: those of the service first, each in the order of the claims.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    service::all().chain(material::TABLE)
+    service::TABLE.iter().chain(material::TABLE)
 }
 
 /// A defect as it is described.
@@ -81,10 +81,7 @@ impl FromStr for Defect {
     type Err = NoSuchDefect;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        all()
-            .find(|entry| entry.name == name)
-            .map(|entry| entry.defect)
-            .ok_or_else(|| NoSuchDefect(name.to_owned()))
+        all().find(|entry| entry.name == name).map(|entry| entry.defect).ok_or_else(|| NoSuchDefect(name.to_owned()))
     }
 }
 

@@ -1,0 +1,236 @@
+//! Authentication: one answer for every refusal, one least time for every outcome, the cause in `audit_log` only.
+
+use std::time::{Duration, Instant};
+
+use hyper::header::AUTHORIZATION;
+use rusqlite::{Connection, params};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    app::{App, Call},
+    limits::{Admission, admit_key},
+};
+use crate::{
+    database::{counted_under, lookup_prefix, stored_hash},
+    defect::{Chosen, Defect},
+    fixture::ORG_NONE,
+    keys,
+};
+
+/// Who calls: everything that is known follows from the key.
+pub(super) struct Caller {
+    /// The organisation.
+    pub(super) org: String,
+    /// The id of the key.
+    pub(super) key_id: String,
+    /// The key as it was presented.
+    pub(super) key: String,
+    /// The origins of the organisation.
+    pub(super) allowed_origins: Vec<String>,
+}
+
+/// How an authentication ended.
+pub(super) enum Outcome {
+    /// Known, in force, within its limit.
+    Admitted(Caller),
+    /// Refused, and told nothing more.
+    Refused(Reason),
+    /// The limit of the key is used up for so many seconds.
+    Limited(u32),
+    /// It could not be decided.
+    Unavailable,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No credential.
+    Missing,
+    /// A credential that is no key.
+    Malformed,
+    /// A key whose prefix is not known.
+    UnknownPrefix,
+    /// A key whose prefix is known, and which is not that key.
+    WrongHash,
+    /// A key that was switched off.
+    Inactive,
+    /// A key whose time is over.
+    Expired,
+}
+
+impl Reason {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing_credential",
+            Self::Malformed => "malformed_credential",
+            Self::UnknownPrefix => "unknown_prefix",
+            Self::WrongHash => "wrong_hash",
+            Self::Inactive => "inactive_key",
+            Self::Expired => "expired_key",
+        }
+    }
+}
+
+/// What `audit_log` says of a request that went over its key's limit.
+const OVER_LIMIT: &str = "key_over_limit";
+
+impl Outcome {
+    /// The cause as `audit_log` has it.
+    pub(super) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Admitted(_) | Self::Unavailable => None,
+            Self::Refused(reason) => Some(reason.name()),
+            Self::Limited(_) => Some(OVER_LIMIT),
+        }
+    }
+}
+
+/// Finds out who calls. Takes at least the floor, whatever comes out.
+pub(super) async fn authenticate(app: &App, call: &Call<'_>, began: Instant) -> Outcome {
+    let presented = call.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let ask = Ask {
+        presented: presented.map(|value| value.strip_prefix("Bearer ").unwrap_or_default().to_owned()),
+        pepper: app.settings.pepper.clone(),
+        chosen: app.chosen(),
+        now_ms: call.at.timestamp_millis(),
+        at: crate::database::iso(call.at),
+        request_id: call.request_id.to_owned(),
+        limit: app.settings.limits.key,
+        window: app.settings.limits.key_window,
+        fixed: app.chosen().is_any(&[Defect::FixedWindow, Defect::RateTableWithoutTimestamp]).then(|| app.fixed_windows.clone()),
+    };
+    let outcome = app.store.write(move |database| decide(database, ask)).await.unwrap_or(Outcome::Unavailable);
+    if !skips_floor(app.chosen(), &outcome) {
+        let floor = Duration::from_millis(app.settings.limits.floor_ms.into());
+        tokio::time::sleep_until((began + floor).into()).await;
+    }
+    outcome
+}
+
+fn skips_floor(chosen: Chosen, outcome: &Outcome) -> bool {
+    let skipping = match outcome {
+        Outcome::Admitted(_) => Defect::NoFloorSuccess,
+        Outcome::Refused(Reason::Missing | Reason::Malformed) => Defect::NoFloorMalformed,
+        Outcome::Refused(Reason::UnknownPrefix) => Defect::NoFloorUnknownPrefix,
+        Outcome::Refused(Reason::WrongHash) => Defect::NoFloorWrongHash,
+        Outcome::Refused(Reason::Inactive) => Defect::NoFloorInactive,
+        Outcome::Refused(Reason::Expired) => Defect::NoFloorExpired,
+        Outcome::Limited(_) => Defect::NoFloorLimited,
+        Outcome::Unavailable => return false,
+    };
+    chosen.is(skipping)
+}
+
+/// What the database is asked.
+struct Ask {
+    presented: Option<String>,
+    pepper: String,
+    chosen: Chosen,
+    now_ms: i64,
+    at: String,
+    request_id: String,
+    limit: u32,
+    window: u32,
+    fixed: Option<std::sync::Arc<super::limits::FixedWindows>>,
+}
+
+/// A key as it is stored.
+struct Row {
+    id: String,
+    org: String,
+    hash: String,
+    active: bool,
+    rate_limit: Option<u32>,
+    expires_at: Option<i64>,
+    origins: String,
+}
+
+fn decide(database: &Connection, ask: Ask) -> rusqlite::Result<Outcome> {
+    let (outcome, org) = recognise(database, &ask)?;
+    if let Some(reason) = outcome.reason()
+        && !ask.chosen.is(Defect::ReasonNotAudited)
+    {
+        database
+            .prepare_cached("INSERT INTO audit_log (org_id, request_id, at, event, reason) VALUES (?1, ?2, ?3, 'refused', ?4)")?
+            .execute(params![org, ask.request_id, ask.at, reason])?;
+    }
+    Ok(outcome)
+}
+
+fn recognise(database: &Connection, ask: &Ask) -> rusqlite::Result<(Outcome, String)> {
+    let unattributed = |reason| Ok((Outcome::Refused(reason), ORG_NONE.to_owned()));
+    let Some(key) = &ask.presented else { return unattributed(Reason::Missing) };
+    let Some(prefix) = keys::body(key).and_then(|_| keys::prefix(key, lookup_prefix(ask.chosen))) else {
+        return unattributed(Reason::Malformed);
+    };
+    let hash = stored_hash(ask.chosen, &ask.pepper, key);
+    let rows = rows_of_prefix(database, prefix)?;
+    let Some(first) = rows.first() else { return unattributed(Reason::UnknownPrefix) };
+    let known = rows.iter().find(|row| row.hash.as_bytes().ct_eq(hash.as_bytes()).into());
+    let Some(row) = known else { return Ok((Outcome::Refused(Reason::WrongHash), first.org.clone())) };
+    let outcome = if !row.active {
+        Outcome::Refused(Reason::Inactive)
+    } else if row.expires_at.is_some_and(|expires| expires * 1_000 <= ask.now_ms) {
+        Outcome::Refused(Reason::Expired)
+    } else {
+        match count(database, ask, row, key)? {
+            Admission::Refused(seconds) => Outcome::Limited(seconds),
+            Admission::Admitted => Outcome::Admitted(Caller {
+                org: row.org.clone(),
+                key_id: row.id.clone(),
+                key: key.clone(),
+                allowed_origins: serde_json::from_str(&row.origins).unwrap_or_default(),
+            }),
+        }
+    };
+    Ok((outcome, row.org.clone()))
+}
+
+fn rows_of_prefix(database: &Connection, prefix: &str) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = database.prepare_cached(
+        "SELECT k.id, k.org_id, k.hash, k.active, k.rate_limit, k.expires_at, o.allowed_origins
+         FROM api_keys k JOIN orgs o ON o.id = k.org_id WHERE k.prefix = ?1 ORDER BY k.id LIMIT 16",
+    )?;
+    let rows = statement.query_map([prefix], |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            org: row.get(1)?,
+            hash: row.get(2)?,
+            active: row.get(3)?,
+            rate_limit: row.get(4)?,
+            expires_at: row.get(5)?,
+            origins: row.get(6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Counts the request. What cannot be counted is refused, as an error.
+fn count(database: &Connection, ask: &Ask, row: &Row, key: &str) -> rusqlite::Result<Admission> {
+    let limit = row.rate_limit.unwrap_or(ask.limit);
+    let prefix = counted_under(ask.chosen, key);
+    if let Some(windows) = &ask.fixed {
+        let admission = windows.admit(&prefix, ask.now_ms, limit, ask.window);
+        if admission == Admission::Admitted {
+            record(database, ask, row, &prefix)?;
+        }
+        return Ok(admission);
+    }
+    let admission = admit_key(database, &row.org, &prefix, ask.now_ms, limit, ask.window);
+    match admission {
+        Err(_) if ask.chosen.is(Defect::FailsOpen) => Ok(Admission::Admitted),
+        other => other,
+    }
+}
+
+/// The row that a request leaves where its time is counted elsewhere.
+fn record(database: &Connection, ask: &Ask, row: &Row, prefix: &str) -> rusqlite::Result<()> {
+    if ask.chosen.is(Defect::RateTableWithoutTimestamp) {
+        let mut insert = database.prepare_cached("INSERT INTO rate_limits (org_id, key_prefix) VALUES (?1, ?2)")?;
+        insert.execute(params![row.org, prefix])?;
+    } else {
+        let mut insert = database.prepare_cached("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![row.org, prefix, ask.now_ms])?;
+    }
+    Ok(())
+}
