@@ -4,9 +4,10 @@
 //! what is wrong with the bytes, where, and the way out.
 
 pub mod configuration;
-pub mod schedule;
-pub mod toml_walk;
 pub mod ignore_rules;
+pub mod lock;
+pub mod mapping;
+pub mod schedule;
 pub mod source_text;
 pub mod structured;
-pub mod lock;
+pub mod toml_walk;

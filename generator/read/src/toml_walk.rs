@@ -211,6 +211,16 @@ impl<'w, 'v> Field<'w, 'v> {
         self.walk.report(self.walk.error(code, span, message).label("written here").help(way_out));
     }
 
+    /// Whether it is a list, where a text would do as well.
+    pub fn is_list(&self) -> bool {
+        self.value.is_some_and(|value| value.get_ref().is_array())
+    }
+
+    /// Whether it is a table.
+    pub fn is_table(&self) -> bool {
+        self.value.is_some_and(|value| value.get_ref().is_table())
+    }
+
     /// A text.
     pub fn text(&self) -> Option<Spanned<String>> {
         self.typed("a text in quotes", |value| value.as_str().map(str::to_owned))
@@ -299,6 +309,12 @@ impl<'w, 'v> Field<'w, 'v> {
     pub fn texts(&self) -> Option<Vec<Spanned<String>>> {
         let items = self.items("a list of texts")?;
         Some(items.iter().filter_map(Self::text).collect())
+    }
+
+    /// A list of whole numbers between these bounds; as [`texts`](Self::texts).
+    pub fn integers(&self, from: i64, to: i64) -> Option<Vec<Spanned<i64>>> {
+        let items = self.items("a list of whole numbers")?;
+        Some(items.iter().filter_map(|item| item.integer(from, to)).collect())
     }
 
     /// A table.

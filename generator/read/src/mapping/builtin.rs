@@ -1,0 +1,38 @@
+//! The mapping files that come with the program.
+
+use super::ProfileSource;
+
+/// The standards and controls that profiles refer to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Builtins {
+    /// Standards: path and TOML.
+    pub standards: Vec<(String, String)>,
+    /// Shared controls: path and TOML, in the order of the catalogue.
+    pub controls: Vec<(String, String)>,
+}
+
+const STANDARDS: &[(&str, &str)] =
+    &[("mappings/standards/owasp-api-2023.toml", include_str!("../../../../mappings/standards/owasp-api-2023.toml"))];
+
+const CONTROLS: &[(&str, &str)] = &[
+    ("mappings/controls/transport.toml", include_str!("../../../../mappings/controls/transport.toml")),
+    ("mappings/controls/credentials.toml", include_str!("../../../../mappings/controls/credentials.toml")),
+    ("mappings/controls/tenancy.toml", include_str!("../../../../mappings/controls/tenancy.toml")),
+    ("mappings/controls/limits.toml", include_str!("../../../../mappings/controls/limits.toml")),
+    ("mappings/controls/data.toml", include_str!("../../../../mappings/controls/data.toml")),
+    ("mappings/controls/supply.toml", include_str!("../../../../mappings/controls/supply.toml")),
+    ("mappings/controls/openness.toml", include_str!("../../../../mappings/controls/openness.toml")),
+];
+
+const PROFILES: &[(&str, &str)] = &[("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml"))];
+
+/// The built-in standards and controls.
+pub fn builtins() -> Builtins {
+    let owned = |files: &[(&str, &str)]| files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    Builtins { standards: owned(STANDARDS), controls: owned(CONTROLS) }
+}
+
+/// The built-in profiles, by name in order.
+pub fn builtin_profiles() -> Vec<ProfileSource> {
+    PROFILES.iter().map(|(name, text)| ProfileSource { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
+}
