@@ -11,6 +11,7 @@ use avouch_model::product::{Principal, ProbeClass, ReleaseFrom, Route, Target};
 
 /// A request as the server saw it.
 #[derive(Clone, Debug, Default)]
+#[allow(dead_code, reason = "shared by the tests of two rooms")]
 pub(crate) struct Got {
     pub(crate) method: String,
     pub(crate) path: String,

@@ -1,0 +1,303 @@
+//! `http.body-cap`: are bodies over the limit refused, whatever way their length is told?
+
+use std::sync::Arc;
+
+use avouch_model::{
+    observation::{Population, PositiveControl},
+    product::{ProbeClass, Route},
+    state::Outcome,
+};
+use avouch_probe::{Body, Credential, ProbeError, Request, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::http_call::{Call, Site, listed, unasked};
+use crate::{Example, Judgement, Question, Unasked, Vantage, World};
+
+/// See the module.
+pub(super) struct BodyCap;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    target: String,
+    route: String,
+    principal: String,
+    limit: u64,
+    #[serde(default)]
+    unit: Unit,
+    #[serde(default)]
+    items: String,
+    #[serde(default)]
+    pad: Option<String>,
+    #[serde(default)]
+    refused: Vec<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Unit {
+    #[default]
+    Bytes,
+    Items,
+}
+
+/// The body at the limit, and those over it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seen {
+    ok: u16,
+    at_limit: Sent,
+    over: Vec<Sent>,
+    left_behind: u64,
+}
+
+/// One body: its size in the unit, how it was sent, and the answer's status (none: closed without an answer).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    way: Way,
+    size: u64,
+    status: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    Declared,
+    Chunked,
+    ChunkedBesideLength,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "with its length declared",
+            Self::Chunked => "in chunks",
+            Self::ChunkedBesideLength => "in chunks beside a small Content-Length",
+        }
+    }
+}
+
+impl Question for BodyCap {
+    const ID: &'static str = "http.body-cap";
+    const QUESTION: &'static str = "Are bodies over the limit refused, whatever way their length is told?";
+    const VANTAGE: Vantage = Vantage::Target(ProbeClass::Intrusive);
+    const EXPLANATION: &'static str = include_str!("../../../../docs/kinds/http-body-cap.md");
+    const EXAMPLES: &'static [Example] = EXAMPLES;
+    type Asked = Asked;
+    type Seen = Seen;
+
+    fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
+        let site = Site::of(world, &asked.target)?;
+        let route = site.route(&asked.route)?;
+        let mut left_behind = 0;
+        let mut send = |size: u64, way: Way| -> Result<Sent, Unasked> {
+            let call = site.call_of(route)?;
+            let bytes: Arc<[u8]> = sized(&site, route, &call, asked, size)?.into();
+            let body = match way {
+                Way::Declared => Body::Declared(bytes),
+                Way::Chunked => Body::Chunked(bytes),
+                Way::ChunkedBesideLength => Body::ChunkedBesideLength(bytes, 2),
+            };
+            let credential = Credential::Principal(asked.principal.clone());
+            let request = Request::new(ProbeClass::Intrusive, &call.method, &call.path)
+                .header("Content-Type", call.media_type)
+                .credential(credential.clone())
+                .body(body);
+            let answer = answered(&site, &request)?;
+            if let Some(answer) = &answer
+                && (200..300).contains(&answer.status)
+                && !site.undo(route, answer, &credential)
+            {
+                left_behind += 1;
+            }
+            Ok(Sent { way, size, status: answer.map(|answer| answer.status) })
+        };
+        let over = asked.limit.saturating_add(1);
+        let at_limit = send(asked.limit, Way::Declared)?;
+        let over = [Way::Declared, Way::Chunked, Way::ChunkedBesideLength].map(|way| send(over, way));
+        let over = over.into_iter().collect::<Result<_, _>>()?;
+        Ok(Seen { ok: route.ok, at_limit, over, left_behind })
+    }
+
+    fn judge(seen: &Seen, asked: &Asked) -> Judgement {
+        let unit = if asked.unit == Unit::Bytes { "bytes" } else { "items" };
+        let refusals: &[u16] = match (asked.refused.as_slice(), asked.unit) {
+            ([], Unit::Bytes) => &[413],
+            ([], Unit::Items) => &[400, 413, 422],
+            (given, _) => given,
+        };
+        let mut findings = Vec::new();
+        let mut examined = 0;
+        for sent in &seen.over {
+            // A target may insist on a length, and may refuse a message with two framings outright (RFC 9112 6.3).
+            let also: &[u16] = match sent.way {
+                Way::Declared => &[],
+                Way::Chunked => &[411],
+                Way::ChunkedBesideLength => &[400, 411, 413, 501],
+            };
+            match sent.status {
+                Some(status) if refusals.contains(&status) || also.contains(&status) => examined += 1,
+                Some(status) if (200..300).contains(&status) => {
+                    examined += 1;
+                    findings.push(format!("{} {unit} sent {} were accepted with {status}", sent.size, sent.way.name()));
+                }
+                Some(status) => {
+                    examined += 1;
+                    let (size, way, expected) = (sent.size, sent.way.name(), listed(refusals));
+                    findings.push(format!("{size} {unit} sent {way} were answered with {status}, expected {expected}"));
+                }
+                None if sent.way == Way::ChunkedBesideLength => examined += 1,
+                None => {}
+            }
+        }
+        let held = seen.at_limit.status == Some(seen.ok) && seen.at_limit.size == asked.limit;
+        Judgement::decide(
+            Population { examined, required: 3 },
+            if held { PositiveControl::Held } else { PositiveControl::Broken },
+            findings,
+            format!("{} {unit} are accepted and one more is refused, with its length declared and in chunks.", asked.limit),
+        )
+    }
+}
+
+/// The answer; none when the connection was closed without one, three times.
+fn answered(site: &Site<'_>, request: &Request) -> Result<Option<Response>, Unasked> {
+    for _ in 0..3 {
+        match site.prober.send(request) {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(ProbeError::Reset { .. }) => {}
+            Err(error) => return Err(unasked(&error)),
+        }
+    }
+    Ok(None)
+}
+
+/// A body of exactly this size.
+fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64) -> Result<Vec<u8>, Unasked> {
+    let wrong = |what: &str| Unasked(format!("the body of the route `{}` {what}", asked.route));
+    let parsed = |call: &Call| -> Result<Value, Unasked> {
+        let bytes = call.body.as_deref().ok_or_else(|| wrong("is missing: give it a `body` file"))?;
+        serde_json::from_slice(bytes).map_err(|error| wrong(&format!("is not JSON: {error}")))
+    };
+    let count = usize::try_from(size).map_err(|_| wrong("would be too large"))?;
+    let mut json = parsed(call)?;
+    let write = |json: &Value| serde_json::to_vec(json).map_err(|error| wrong(&error.to_string()));
+    match (asked.unit, &asked.pad) {
+        (Unit::Items, _) => {
+            let missing = || wrong(&format!("has no list with an item at `{}`", asked.items));
+            let first = |json: &Value| json.pointer(&asked.items).and_then(|list| list.get(0)).cloned();
+            // Each item from a body of its own, so that what must be unique in one is.
+            let fresh = |_| first(&parsed(&site.call_of(route)?)?).ok_or_else(missing);
+            let items = (0..count).map(fresh).collect::<Result<Vec<_>, _>>()?;
+            *json.pointer_mut(&asked.items).ok_or_else(missing)? = Value::Array(items);
+            write(&json)
+        }
+        (Unit::Bytes, Some(pad)) => {
+            let short = count.checked_sub(write(&json)?.len()).ok_or_else(|| wrong("is larger than the limit"))?;
+            match json.pointer_mut(pad) {
+                Some(Value::String(text)) => text.push_str(&"x".repeat(short)),
+                _ => return Err(wrong(&format!("has no text at `{pad}`"))),
+            }
+            write(&json)
+        }
+        (Unit::Bytes, None) => {
+            let mut bytes = write(&json)?;
+            if bytes.len() > count {
+                return Err(wrong("is larger than the limit"));
+            }
+            bytes.resize(count, b' ');
+            Ok(bytes)
+        }
+    }
+}
+
+const ASKED: &str = r#"{"target":"api","route":"submit","principal":"a","limit":1000000}"#;
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        name: "one byte more is refused in each way",
+        asked: ASKED,
+        seen: r#"{"ok":201,"at_limit":{"way":"declared","size":1000000,"status":201},"over":[
+            {"way":"declared","size":1000001,"status":413},{"way":"chunked","size":1000001,"status":413},
+            {"way":"chunked_beside_length","size":1000001,"status":null}],"left_behind":0}"#,
+        outcome: Outcome::Pass,
+    },
+    Example {
+        name: "a body over the cap is accepted when it is sent in chunks",
+        asked: ASKED,
+        seen: r#"{"ok":201,"at_limit":{"way":"declared","size":1000000,"status":201},"over":[
+            {"way":"declared","size":1000001,"status":413},{"way":"chunked","size":1000001,"status":201},
+            {"way":"chunked_beside_length","size":1000001,"status":400}],"left_behind":0}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "there is no cap",
+        asked: r#"{"target":"api","route":"batch","principal":"a","limit":100,"unit":"items","items":"/items"}"#,
+        seen: r#"{"ok":201,"at_limit":{"way":"declared","size":100,"status":201},"over":[
+            {"way":"declared","size":101,"status":201},{"way":"chunked","size":101,"status":201},
+            {"way":"chunked_beside_length","size":101,"status":201}],"left_behind":0}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "a target that refuses everything does not refuse by size",
+        asked: ASKED,
+        seen: r#"{"ok":201,"at_limit":{"way":"declared","size":1000000,"status":413},"over":[
+            {"way":"declared","size":1000001,"status":413},{"way":"chunked","size":1000001,"status":413},
+            {"way":"chunked_beside_length","size":1000001,"status":413}],"left_behind":0}"#,
+        outcome: Outcome::Error,
+    },
+    Example {
+        name: "a connection that is closed without an answer shows nothing",
+        asked: ASKED,
+        seen: r#"{"ok":201,"at_limit":{"way":"declared","size":1000000,"status":201},"over":[
+            {"way":"declared","size":1000001,"status":null},{"way":"chunked","size":1000001,"status":null},
+            {"way":"chunked_beside_length","size":1000001,"status":null}],"left_behind":0}"#,
+        outcome: Outcome::NotExercised,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kinds::http_testing::{Caps, ask, json, route, serve, target},
+        testing::Scene,
+    };
+
+    fn outcome(caps: Caps, asked: &str) -> Outcome {
+        let at = serve(caps, |got| {
+            let items = serde_json::from_slice::<Value>(&got.body).unwrap();
+            let count = items["items"].as_array().map_or(0, Vec::len);
+            if count > 5 { json(422, "{}") } else { json(201, "{}") }
+        });
+        let mut target = target(at);
+        let (name, mut made) = route("submit", "POST /v1/items", 201);
+        made.body = Some("probe/item.json".to_owned());
+        target.routes.insert(name, made);
+        let scene = Scene::of([("probe/item.json", r#"{"items":[{"n":"{{random}}"}],"note":""}"#)]);
+        ask::<BodyCap>(scene, &target, asked).outcome
+    }
+
+    #[test]
+    fn a_cap_on_the_declared_length_alone_is_found() {
+        let asked = r#"{"target":"api","route":"submit","principal":"a","limit":20000}"#;
+        assert_eq!(outcome(Caps { declared: 20_000, chunked: 20_000 }, asked), Outcome::Pass);
+        assert_eq!(outcome(Caps { declared: 20_000, chunked: usize::MAX }, asked), Outcome::Fail);
+        assert_eq!(outcome(Caps::NONE, asked), Outcome::Fail);
+        assert_eq!(outcome(Caps { declared: 19_999, chunked: 19_999 }, asked), Outcome::Error);
+        let padded = r#"{"target":"api","route":"submit","principal":"a","limit":20000,"pad":"/note"}"#;
+        assert_eq!(outcome(Caps { declared: 20_000, chunked: 20_000 }, padded), Outcome::Pass);
+    }
+
+    #[test]
+    fn items_are_counted_one_by_one() {
+        let asked = |limit| {
+            format!(r#"{{"target":"api","route":"submit","principal":"a","limit":{limit},"unit":"items","items":"/items"}}"#)
+        };
+        assert_eq!(outcome(Caps::NONE, &asked(5)), Outcome::Pass);
+        assert_eq!(outcome(Caps::NONE, &asked(4)), Outcome::Fail);
+        assert_eq!(outcome(Caps::NONE, &asked(6)), Outcome::Error);
+    }
+}

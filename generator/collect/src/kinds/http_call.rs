@@ -1,0 +1,225 @@
+//! What the kinds that ask a running system share: the names in their parameters made into requests.
+
+use avouch_model::product::{ProbeClass, Route, Target};
+use avouch_probe::{Body, Credential, ProbeError, Prober, Request, Response};
+use avouch_repository::Files;
+use serde::Deserialize;
+
+use crate::{Unasked, World};
+
+/// The largest request body that is read from a file.
+const BODY_MAX: u64 = 16 << 20;
+
+/// A target with its prober.
+pub(super) struct Site<'w> {
+    world: &'w World<'w>,
+    pub(super) target: &'w Target,
+    pub(super) prober: &'w Prober,
+}
+
+/// A call that can be sent: a route's, or one that is written out.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) media_type: &'static str,
+    pub(super) ok: u16,
+}
+
+/// A way not to be let in (or to be): by a wrong credential, or as a configured principal.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cause {
+    pub(super) name: String,
+    #[serde(default)]
+    credential: Option<Wrong>,
+    #[serde(default)]
+    principal: Option<String>,
+}
+
+/// A credential that is made wrong.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Wrong {
+    None,
+    Malformed,
+    Unknown,
+    Altered,
+}
+
+impl Wrong {
+    /// Made from the right one of this principal.
+    pub(super) fn of(self, principal: &str) -> Credential {
+        match self {
+            Self::None => Credential::None,
+            Self::Malformed => Credential::Malformed(principal.to_owned()),
+            Self::Unknown => Credential::Unknown(principal.to_owned()),
+            Self::Altered => Credential::Altered(principal.to_owned()),
+        }
+    }
+}
+
+impl Cause {
+    /// What is sent, where `valid` is the check's own principal.
+    pub(super) fn credential(&self, valid: &str) -> Result<Credential, Unasked> {
+        cause(&self.name, self.credential, self.principal.as_deref(), valid)
+    }
+}
+
+/// What a cause with these keys sends.
+pub(super) fn cause(name: &str, wrong: Option<Wrong>, principal: Option<&str>, valid: &str) -> Result<Credential, Unasked> {
+    match (wrong, principal) {
+        (Some(wrong), None) => Ok(wrong.of(valid)),
+        (None, Some(principal)) => Ok(Credential::Principal(principal.to_owned())),
+        _ => Err(Unasked(format!("`{name}` needs either `credential` or `principal`"))),
+    }
+}
+
+impl<'w> Site<'w> {
+    /// The target of this name.
+    pub(super) fn of(world: &'w World<'w>, name: &str) -> Result<Self, Unasked> {
+        let target = world.configuration.targets.get(name);
+        match (target, world.probers.get(name)) {
+            (Some(target), Some(prober)) => Ok(Self { world, target, prober }),
+            (None, _) => Err(Unasked(format!("no target is named `{name}`: add `[targets.{name}]`"))),
+            (Some(_), None) => Err(Unasked(format!("the target `{name}` cannot be probed in this run"))),
+        }
+    }
+
+    /// The route of this name.
+    pub(super) fn route(&self, name: &str) -> Result<&'w Route, Unasked> {
+        let target = &self.target.name;
+        self.target
+            .routes
+            .get(name)
+            .ok_or_else(|| Unasked(format!("no route is named `{name}`: add `[targets.{target}.routes.{name}]`")))
+    }
+
+    /// The call of a route, its body read and filled.
+    pub(super) fn call_of(&self, route: &Route) -> Result<Call, Unasked> {
+        let body = route.body.as_deref().map(|path| self.body(path)).transpose()?;
+        let json = route.body.as_deref().is_none_or(|path| path.ends_with(".json"));
+        Ok(Call {
+            method: route.method.clone(),
+            path: route.path.clone(),
+            body,
+            media_type: if json { "application/json" } else { "application/octet-stream" },
+            ok: route.ok,
+        })
+    }
+
+    /// The call of exactly one of `route` and `call`.
+    pub(super) fn call(&self, route: Option<&str>, call: Option<&str>) -> Result<Call, Unasked> {
+        match (route, call) {
+            (Some(route), None) => self.call_of(self.route(route)?),
+            (None, Some(call)) => {
+                let (method, path) = call
+                    .split_once(' ')
+                    .ok_or_else(|| Unasked(format!("`{call}` is no call: write a method and a path, `GET /path`")))?;
+                Ok(Call { method: method.to_owned(), path: path.to_owned(), body: None, media_type: "application/json", ok: 200 })
+            }
+            _ => Err(Unasked("give either `route` or `call`".to_owned())),
+        }
+    }
+
+    /// A body from the release's tree, or else from the folder, with its place holders filled.
+    fn body(&self, path: &str) -> Result<Vec<u8>, Unasked> {
+        let unread = |error: &dyn std::fmt::Display| Unasked(format!("the request body `{path}` cannot be read: {error}"));
+        let found = match self.world.tree.read(path, BODY_MAX).map_err(|error| unread(&error))? {
+            Some(bytes) => bytes,
+            None => self
+                .world
+                .folder
+                .read(path, BODY_MAX)
+                .map_err(|error| unread(&error))?
+                .ok_or_else(|| Unasked(format!("the request body `{path}` is not in the repository")))?,
+        };
+        let Ok(text) = std::str::from_utf8(&found) else {
+            return Ok(found);
+        };
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{{random}}") {
+            filled.push_str(before);
+            filled.push_str(&self.random());
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled.into_bytes())
+    }
+
+    /// Sixteen fresh hexadecimal digits.
+    pub(super) fn random(&self) -> String {
+        format!("{:016x}", (self.world.random)())
+    }
+
+    /// Removes what a route made, as whoever made it. False when it may still be there.
+    pub(super) fn undo(&self, route: &Route, made: &Response, credential: &Credential) -> bool {
+        match (&route.undo, made_id(route, made)) {
+            (Some((method, path)), Some(id)) => {
+                let request = Request::new(ProbeClass::Intrusive, method, &with_id(path, &id)).credential(credential.clone());
+                let removed = self.prober.send(&request);
+                matches!(removed, Ok(answer) if (200..300).contains(&answer.status) || matches!(answer.status, 404 | 410))
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Call {
+    /// As a request of this class.
+    pub(super) fn request(&self, class: ProbeClass, credential: Credential) -> Request {
+        let request = Request::new(class, &self.method, &self.path).credential(credential);
+        match &self.body {
+            Some(body) => request.header("Content-Type", self.media_type).body(Body::Declared(body.clone().into())),
+            None => request,
+        }
+    }
+
+    /// With `{id}` filled.
+    pub(super) fn with_id(mut self, id: &str) -> Self {
+        self.path = with_id(&self.path, id);
+        self
+    }
+}
+
+/// The id of what a route made, where its answer tells it.
+pub(super) fn made_id(route: &Route, made: &Response) -> Option<String> {
+    match made.json()?.pointer(route.id.as_deref()?)? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A path with `{id}` filled, percent-encoded (RFC 3986 section 2).
+pub(super) fn with_id(path: &str, id: &str) -> String {
+    path.replace("{id}", &encoded(id))
+}
+
+/// Percent-encoded for a path segment or a query value.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// Why a request was not answered, as the reason that a question could not be put.
+pub(super) fn unasked(error: &ProbeError) -> Unasked {
+    Unasked(error.chain())
+}
+
+/// How a status stands in a list that is not given: the call's own success.
+pub(super) fn or_ok(statuses: &[u16], ok: u16) -> Vec<u16> {
+    if statuses.is_empty() { vec![ok] } else { statuses.to_vec() }
+}
+
+/// Statuses for a sentence: `400, 413`.
+pub(super) fn listed(statuses: &[u16]) -> String {
+    statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+}
