@@ -165,8 +165,10 @@ fn bind(world: &World<'_>, vantage: Vantage, parameters: &Object, named: Option<
 }
 
 /// The commit that the target named by the parameter `target` names itself, in this run.
-fn target_commit(_world: &World<'_>, _parameters: &Object) -> Option<String> {
-    None
+fn target_commit(world: &World<'_>, parameters: &Object) -> Option<String> {
+    let target = parameters.get("target")?.as_text()?;
+    // A target that names none, or whose answer cannot be read, is some release's, and nobody knows which.
+    world.probers.get(target)?.release().ok().flatten()
 }
 
 fn error(why: String) -> Judgement {

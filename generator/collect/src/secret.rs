@@ -41,11 +41,21 @@ impl Needle {
             regex::escape(&STANDARD_NO_PAD.encode(bytes)),
             regex::escape(&URL_SAFE_NO_PAD.encode(bytes)),
         ];
-        RegexBuilder::new(&spellings.join("|"))
+        Self::matching(&spellings.join("|")).map_err(|_| Unasked(format!("the secret in `{name}` is too long to look for")))
+    }
+
+    /// A value that must be found, as it is: the positive control of a search.
+    pub(crate) fn exactly(value: &str) -> Result<Self, Unasked> {
+        Self::matching(&regex::escape(value))
+    }
+
+    /// What matches a regular expression of texts.
+    pub(crate) fn matching(pattern: &str) -> Result<Self, Unasked> {
+        RegexBuilder::new(pattern)
             .size_limit(16 << 20)
             .build()
             .map(Self)
-            .map_err(|_| Unasked(format!("the secret in `{name}` is too long to look for")))
+            .map_err(|_| Unasked("what is looked for is too long".to_owned()))
     }
 
     /// Whether any spelling is in these bytes.
