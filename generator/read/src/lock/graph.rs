@@ -56,7 +56,8 @@ impl Graph {
     }
 
     pub(super) fn lockfile(self, path: &str, format: Format, format_version: String) -> Lockfile {
-        let scopes = self.scopes();
+        let edges = |at: usize| self.places.get(at).map(|place| place.edges.clone()).unwrap_or_default();
+        let scopes = scopes(self.places.len(), &self.roots, edges);
         // Packages are equal when all but scope and dependencies is.
         let mut indices: BTreeMap<Package, usize> = BTreeMap::new();
         for place in &self.places {
@@ -92,25 +93,25 @@ impl Graph {
             unresolved: self.unresolved,
         }
     }
+}
 
-    /// The strongest scope by which each place is reached: three walks, each over edges that the one before left out.
-    fn scopes(&self) -> Vec<Scope> {
-        let mut reached: Vec<Option<Scope>> = vec![None; self.places.len()];
-        for weakest in [Scope::Required, Scope::Optional, Scope::Excluded] {
-            let known = reached.iter().enumerate().filter(|(_, scope)| scope.is_some()).map(|(at, _)| at);
-            let mut waiting: Vec<usize> = known.chain(self.roots.iter().copied()).collect();
-            let mut seen = vec![false; self.places.len()];
-            while let Some(at) = waiting.pop() {
-                let (Some(seen), Some(scope), Some(place)) = (seen.get_mut(at), reached.get_mut(at), self.places.get(at)) else {
-                    continue;
-                };
-                if std::mem::replace(seen, true) {
-                    continue;
-                }
-                scope.get_or_insert(weakest);
-                waiting.extend(place.edges.iter().filter(|(_, need)| need.scope() <= weakest).map(|(to, _)| *to));
+/// The strongest scope by which each place is reached: three walks, each over edges that the one before left out.
+pub(super) fn scopes(places: usize, roots: &[usize], edges: impl Fn(usize) -> Vec<(usize, Need)>) -> Vec<Scope> {
+    let mut reached: Vec<Option<Scope>> = vec![None; places];
+    for weakest in [Scope::Required, Scope::Optional, Scope::Excluded] {
+        let known = reached.iter().enumerate().filter(|(_, scope)| scope.is_some()).map(|(at, _)| at);
+        let mut waiting: Vec<usize> = known.chain(roots.iter().copied()).collect();
+        let mut seen = vec![false; places];
+        while let Some(at) = waiting.pop() {
+            let (Some(seen), Some(scope)) = (seen.get_mut(at), reached.get_mut(at)) else {
+                continue;
+            };
+            if std::mem::replace(seen, true) {
+                continue;
             }
+            scope.get_or_insert(weakest);
+            waiting.extend(edges(at).iter().filter(|(_, need)| need.scope() <= weakest).map(|(to, _)| *to));
         }
-        reached.into_iter().map(|scope| scope.unwrap_or(Scope::Excluded)).collect()
     }
+    reached.into_iter().map(|scope| scope.unwrap_or(Scope::Excluded)).collect()
 }

@@ -17,7 +17,7 @@ mod purl;
 mod tests;
 
 pub use origin::{Hash, HashAlgorithm, Origin};
-pub use purl::{cargo_purl, npm_purl};
+pub use purl::{cargo_purl, generic_purl, npm_purl};
 
 /// The largest lockfile that is read, in bytes.
 pub const BYTES_MAX: u64 = 64 << 20;
@@ -178,6 +178,23 @@ impl Lockfile {
     /// The packages that the repository does not make itself.
     pub fn foreign(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().enumerate().filter(|(at, _)| !self.roots.contains(at)).map(|(_, package)| package)
+    }
+
+    /// Adds what manifests tell: which dependencies of a root are for development only. Scopes are computed anew.
+    pub fn tell_development(&mut self, is_development: impl Fn(&Package, &Package) -> bool) {
+        let roots: BTreeSet<usize> = self.roots.iter().copied().collect();
+        let edges = |at: usize| {
+            let Some(from) = self.packages.get(at) else { return Vec::new() };
+            let need = |to: &usize| {
+                let told = roots.contains(&at) && self.packages.get(*to).is_some_and(|to| is_development(from, to));
+                (*to, if told { graph::Need::Development } else { graph::Need::Always })
+            };
+            from.dependencies.iter().map(need).collect()
+        };
+        let scopes = graph::scopes(self.packages.len(), &self.roots, edges);
+        for (package, scope) in self.packages.iter_mut().zip(scopes) {
+            package.scope = scope;
+        }
     }
 
     /// How many edges there are.

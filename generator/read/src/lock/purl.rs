@@ -27,6 +27,12 @@ pub fn npm_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<St
     purl(format!("pkg:npm/{}", name.join("/")), version, origin)
 }
 
+/// The package URL of something that no ecosystem knows: a product.
+pub fn generic_purl(name: &str, version: Option<&str>) -> String {
+    let version = version.map(|version| format!("@{}", encoded(version))).unwrap_or_default();
+    format!("pkg:generic/{}{version}", encoded(name))
+}
+
 fn purl(mut purl: String, version: Option<&str>, origin: &Origin) -> Option<String> {
     let qualifier = match origin {
         Origin::Path { .. } => return None,

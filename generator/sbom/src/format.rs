@@ -1,0 +1,133 @@
+//! CycloneDX JSON, the part of it that is written, in the order in which it is written.
+
+use serde::Serialize;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    #[serde(rename = "$schema")]
+    pub(crate) schema: String,
+    pub(crate) bom_format: &'static str,
+    pub(crate) spec_version: &'static str,
+    pub(crate) serial_number: String,
+    pub(crate) version: u32,
+    pub(crate) metadata: Metadata,
+    pub(crate) components: Vec<Component>,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) compositions: Vec<Composition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    pub(crate) timestamp: String,
+    pub(crate) lifecycles: Vec<Lifecycle>,
+    pub(crate) tools: Tools,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) authors: Vec<Named>,
+    pub(crate) component: Component,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) supplier: Option<Named>,
+    pub(crate) properties: Vec<Property>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Lifecycle {
+    pub(crate) phase: &'static str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Tools {
+    pub(crate) components: Vec<Component>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Property {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Component {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    #[serde(rename = "bom-ref", skip_serializing_if = "Option::is_none")]
+    pub(crate) bom_ref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) supplier: Option<Named>,
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hashes: Vec<Hash>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) licenses: Vec<LicenceChoice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) purl: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) external_references: Vec<ExternalReference>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) properties: Vec<Property>,
+}
+
+#[derive(Clone, Serialize)]
+pub(crate) struct Hash {
+    pub(crate) alg: &'static str,
+    pub(crate) content: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum LicenceChoice {
+    Licence {
+        license: Licence,
+    },
+    Expression {
+        expression: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        acknowledgement: Option<&'static str>,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Licence {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) acknowledgement: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ExternalReference {
+    pub(crate) url: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hashes: Vec<Hash>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Dependency {
+    #[serde(rename = "ref")]
+    pub(crate) reference: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) depends_on: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Composition {
+    pub(crate) aggregate: &'static str,
+    pub(crate) assemblies: Vec<String>,
+    pub(crate) dependencies: Vec<String>,
+}

@@ -1,0 +1,96 @@
+//! References within a BOM: what a schema cannot check.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::validate::Fault;
+
+/// Nesting beyond this is not followed; the reader has refused it before.
+const DEPTH_MAX: usize = 130;
+
+/// References that lead nowhere, and names that are given twice.
+pub(crate) fn faults(bom: &Value) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut named: BTreeMap<String, String> = BTreeMap::new();
+    name(bom, String::new(), 0, &mut named, &mut faults);
+    let known = |reference: &str| named.contains_key(reference) || reference.starts_with("urn:cdx:");
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (place, reference) in references(bom) {
+        if !known(&reference) {
+            faults.push(Fault { place: place.clone(), message: format!("`{reference}` names nothing in this document") });
+        }
+        if place.ends_with("/ref")
+            && place.starts_with("/dependencies/")
+            && let Some(first) = seen.insert(reference.clone(), place.clone())
+        {
+            faults.push(Fault { place, message: format!("the dependencies of `{reference}` stand at {first} already") });
+        }
+    }
+    faults
+}
+
+/// Collects every `bom-ref`, wherever the specification allows one.
+fn name(value: &Value, place: String, depth: usize, named: &mut BTreeMap<String, String>, faults: &mut Vec<Fault>) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("bom-ref") {
+                if let Some(first) = named.get(reference) {
+                    let message = format!("the bom-ref `{reference}` is given twice; the first is at {first}");
+                    faults.push(Fault { place: place.clone(), message });
+                } else {
+                    named.insert(reference.clone(), place.clone());
+                }
+            }
+            for (key, member) in members {
+                if member.is_object() || member.is_array() {
+                    name(member, format!("{place}/{key}"), depth + 1, named, faults);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if item.is_object() || item.is_array() {
+                    name(item, format!("{place}/{index}"), depth + 1, named, faults);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Every reference to a `bom-ref` of the same document, with its place.
+fn references(bom: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut texts = |place: String, value: Option<&Value>| match value {
+        Some(Value::String(text)) => found.push((place, text.clone())),
+        Some(Value::Array(items)) => {
+            let items = items
+                .iter()
+                .enumerate()
+                .filter_map(|(index, item)| Some((format!("{place}/{index}"), item.as_str()?.to_owned())));
+            found.extend(items);
+        }
+        _ => {}
+    };
+    for (list, keys) in [
+        ("dependencies", ["ref", "dependsOn", "provides"].as_slice()),
+        ("compositions", ["assemblies", "dependencies", "vulnerabilities"].as_slice()),
+        ("annotations", ["subjects"].as_slice()),
+    ] {
+        for (index, item) in bom.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            for key in keys {
+                texts(format!("/{list}/{index}/{key}"), item.get(key));
+            }
+        }
+    }
+    for (index, item) in bom.get("vulnerabilities").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        for (at, affected) in item.get("affects").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            texts(format!("/vulnerabilities/{index}/affects/{at}/ref"), affected.get("ref"));
+        }
+    }
+    found
+}
