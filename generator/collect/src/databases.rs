@@ -67,15 +67,10 @@ impl Held<'_> {
             each(bytes);
             true
         };
-        self.guard
-            .scan(table, column, limits(), &mut show)
-            .map_err(|error| Unasked(chain(&error)))
+        self.guard.scan(table, column, limits(), &mut show).map_err(|error| Unasked(chain(&error)))
     }
 }
 
 fn limits() -> Limits {
-    Limits {
-        time: Duration::from_secs(120),
-        ..Limits::default()
-    }
+    Limits { time: Duration::from_secs(120), ..Limits::default() }
 }

@@ -4,12 +4,14 @@
 //! alone; no evidence is never a pass; nothing is connected to but the configured targets and databases; nothing is
 //! written to a database, and what a probe writes to a target it removes.
 
+mod arithmetic;
 mod databases;
 mod engine;
 mod kind;
 pub mod kinds;
 mod parameters;
 mod secret;
+mod selector;
 mod selftest;
 mod sources;
 #[cfg(test)]

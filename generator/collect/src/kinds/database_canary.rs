@@ -88,11 +88,7 @@ impl Question for DatabaseCanary {
                     seen.control_found = Some(true);
                 }
                 if found > 0 {
-                    seen.hits.push(Hit {
-                        table: table.name.clone(),
-                        column: column.name.clone(),
-                        values: found,
-                    });
+                    seen.hits.push(Hit { table: table.name.clone(), column: column.name.clone(), values: found });
                 }
             }
         }
@@ -100,21 +96,15 @@ impl Question for DatabaseCanary {
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let findings = seen
-            .hits
-            .iter()
-            .map(|hit| format!("`{}.{}` holds it in {} values", hit.table, hit.column, hit.values))
-            .collect();
+        let findings =
+            seen.hits.iter().map(|hit| format!("`{}.{}` holds it in {} values", hit.table, hit.column, hit.values)).collect();
         let control = match seen.control_found {
             Some(true) => PositiveControl::Held,
             Some(false) => PositiveControl::Broken,
             None => PositiveControl::NotNeeded,
         };
         Judgement::decide(
-            Population {
-                examined: if seen.values == 0 { 0 } else { seen.rows },
-                required: asked.rows_min.max(1),
-            },
+            Population { examined: if seen.values == 0 { 0 } else { seen.rows }, required: asked.rows_min.max(1) },
             control,
             findings,
             format!(

@@ -98,10 +98,7 @@ impl Question for DatabaseColumnEverywhere {
         let rows: u64 = seen.tables.iter().map(|table| table.rows).sum();
         let tables = seen.tables.len() as u64;
         Judgement::decide(
-            Population {
-                examined: if rows < asked.rows_min.max(1) { 0 } else { tables },
-                required: asked.tables_min.max(1),
-            },
+            Population { examined: if rows < asked.rows_min.max(1) { 0 } else { tables }, required: asked.tables_min.max(1) },
             PositiveControl::NotNeeded,
             findings,
             format!("All {tables} tables that are not shared by design have the column, NOT NULL, filled in all {rows} rows."),
@@ -157,9 +154,7 @@ mod tests {
 
     fn judge(sql: &str) -> Judgement {
         let asked: Asked = serde_json::from_str(ASKED).unwrap();
-        let seen = Scene::of_database(sql)
-            .with(|world| DatabaseColumnEverywhere::gather(world, &asked))
-            .unwrap();
+        let seen = Scene::of_database(sql).with(|world| DatabaseColumnEverywhere::gather(world, &asked)).unwrap();
         DatabaseColumnEverywhere::judge(&seen, &asked)
     }
 

@@ -105,18 +105,13 @@ impl Question for DatabaseQuery {
         let answer = ask(&asked.sql)?;
 
         let column = |name: &str| {
-            answer
-                .columns
-                .iter()
-                .position(|column| column.eq_ignore_ascii_case(name))
-                .ok_or_else(|| Unasked(format!("the question answers no column `{name}`; it must select `subject`, `ok` and `detail`")))
+            answer.columns.iter().position(|column| column.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                Unasked(format!("the question answers no column `{name}`; it must select `subject`, `ok` and `detail`"))
+            })
         };
         let (subject, ok, detail) = (column("subject")?, column("ok")?, column("detail")?);
-        let mut seen = Seen {
-            rows: answer.rows.len() as u64,
-            control: control.map(|rows| !rows.rows.is_empty()),
-            ..Seen::default()
-        };
+        let mut seen =
+            Seen { rows: answer.rows.len() as u64, control: control.map(|rows| !rows.rows.is_empty()), ..Seen::default() };
         for row in &answer.rows {
             if row.get(ok).and_then(Value::as_integer) == Some(1) {
                 continue;
@@ -124,10 +119,7 @@ impl Question for DatabaseQuery {
             seen.wrong += 1;
             if seen.shown.len() < WRONG_MAX {
                 let cell = |place: usize| shown(row.get(place), &binds);
-                seen.shown.push(Row {
-                    subject: cell(subject),
-                    detail: cell(detail),
-                });
+                seen.shown.push(Row { subject: cell(subject), detail: cell(detail) });
             }
         }
         Ok(seen)
@@ -147,10 +139,7 @@ impl Question for DatabaseQuery {
             findings.push(format!("{rest} more rows are not as promised"));
         }
         Judgement::decide(
-            Population {
-                examined: seen.rows,
-                required: asked.rows_min.max(1),
-            },
+            Population { examined: seen.rows, required: asked.rows_min.max(1) },
             match seen.control {
                 None => PositiveControl::NotNeeded,
                 Some(true) => PositiveControl::Held,
@@ -177,26 +166,14 @@ fn binds(world: &World<'_>, asked: &BTreeMap<String, Bind>) -> Result<BTreeMap<S
                 Bind::Text(text) => return Ok((name.clone(), Bound { value: Value::Text(text.clone()), secret: None })),
                 Bind::Secret(secret) => secret.value(world, name)?,
             };
-            Ok((
-                name.clone(),
-                Bound {
-                    value: Value::Text(value.clone()),
-                    secret: Some(value),
-                },
-            ))
+            Ok((name.clone(), Bound { value: Value::Text(value.clone()), secret: Some(value) }))
         })
         .collect()
 }
 
 impl Secret {
     fn value(&self, world: &World<'_>, bind: &str) -> Result<String, Unasked> {
-        let Self {
-            sha256_of_principal,
-            principal,
-            target,
-            sha256_of_env,
-            env,
-        } = self;
+        let Self { sha256_of_principal, principal, target, sha256_of_env, env } = self;
         match (sha256_of_principal, principal, target, sha256_of_env, env) {
             (Some(principal), None, Some(target), None, None) => Ok(sha256_hex(&credential(world, target, principal)?)),
             (None, Some(principal), Some(target), None, None) => credential(world, target, principal),
@@ -214,9 +191,7 @@ fn identified(sql: &str, identifiers: &BTreeMap<String, String>, tables: &[Table
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once("{{") {
-        let (name, tail) = after
-            .split_once("}}")
-            .ok_or_else(|| Unasked("a `{{` in the question has no `}}`".to_owned()))?;
+        let (name, tail) = after.split_once("}}").ok_or_else(|| Unasked("a `{{` in the question has no `}}`".to_owned()))?;
         let named = identifiers
             .get(name.trim())
             .ok_or_else(|| Unasked(format!("the question names `{{{{{name}}}}}`, which is not among its `identifiers`")))?;
@@ -306,12 +281,8 @@ mod tests {
             "CREATE TABLE \"api keys\" (id INTEGER, key_hash TEXT); INSERT INTO \"api keys\" VALUES (1, 'aa'), (2, 'bb');",
         );
         scene.environment.insert("PROBE_A".into(), "ck_live_secret".into());
-        let principal = Principal {
-            name: "a".into(),
-            tenant: None,
-            header: "Authorization".into(),
-            value: "Bearer ${PROBE_A}".into(),
-        };
+        let principal =
+            Principal { name: "a".into(), tenant: None, header: "Authorization".into(), value: "Bearer ${PROBE_A}".into() };
         scene.configuration.targets.insert(
             "api".into(),
             Target {

@@ -82,21 +82,14 @@ impl Question for DatabaseSchema {
                 }
                 for pattern in &asked.indexed {
                     if !shape.leading.iter().any(|column| pattern.is_whole(column)) {
-                        findings.push(format!(
-                            "no index of `{}` starts with a column named `{}`",
-                            asked.table,
-                            pattern.as_str()
-                        ));
+                        findings.push(format!("no index of `{}` starts with a column named `{}`", asked.table, pattern.as_str()));
                     }
                 }
             }
         }
         let columns = seen.table.as_ref().map_or(0, |shape| shape.columns.len() as u64);
         Judgement::decide(
-            Population {
-                examined: columns,
-                required: (asked.columns.len() as u64).max(1),
-            },
+            Population { examined: columns, required: (asked.columns.len() as u64).max(1) },
             PositiveControl::NotNeeded,
             findings,
             format!("The table has {columns} columns, the {} that the promise needs among them.", asked.columns.len()),
@@ -104,8 +97,7 @@ impl Question for DatabaseSchema {
     }
 }
 
-const ASKED: &str =
-    r#"{"table":"rate_limits","columns":["(key_)?prefix","window_start|at|ts"],"forbidden":["api_key"],"indexed":["(key_)?prefix"]}"#;
+const ASKED: &str = r#"{"table":"rate_limits","columns":["(key_)?prefix","window_start|at|ts"],"forbidden":["api_key"],"indexed":["(key_)?prefix"]}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -132,12 +124,7 @@ const EXAMPLES: &[Example] = &[
         seen: r#"{"tables":3,"table":{"columns":["key_prefix","at","api_key"],"leading":["key_prefix"]}}"#,
         outcome: Outcome::Fail,
     },
-    Example {
-        name: "the table is not there",
-        asked: ASKED,
-        seen: r#"{"tables":3,"table":null}"#,
-        outcome: Outcome::Fail,
-    },
+    Example { name: "the table is not there", asked: ASKED, seen: r#"{"tables":3,"table":null}"#, outcome: Outcome::Fail },
     Example {
         name: "the database has no tables at all",
         asked: ASKED,
@@ -158,10 +145,7 @@ mod tests {
             let seen = Scene::of_database(sql).with(|world| DatabaseSchema::gather(world, &asked)).unwrap();
             DatabaseSchema::judge(&seen, &asked).outcome
         };
-        assert_eq!(
-            judge("CREATE TABLE rate_limits (key_prefix TEXT, at INTEGER, PRIMARY KEY (key_prefix, at));"),
-            Outcome::Pass
-        );
+        assert_eq!(judge("CREATE TABLE rate_limits (key_prefix TEXT, at INTEGER, PRIMARY KEY (key_prefix, at));"), Outcome::Pass);
         assert_eq!(
             judge("CREATE TABLE rate_limits (prefix TEXT, ts INTEGER); CREATE INDEX i ON rate_limits (prefix) WHERE ts > 0;"),
             Outcome::Fail

@@ -86,11 +86,7 @@ impl Question for LogCanary {
                 if needles.iter().any(|needle| needle.is_in(line)) {
                     seen.hits += 1;
                     if seen.places.len() < PLACES_MAX {
-                        seen.places.push(Place {
-                            file: path.clone(),
-                            line: index as u64 + 1,
-                            column: 1,
-                        });
+                        seen.places.push(Place { file: path.clone(), line: index as u64 + 1, column: 1 });
                     }
                 }
             }
@@ -104,10 +100,7 @@ impl Question for LogCanary {
             format!("{} lines hold it: {}", seen.hits, places.join(", "))
         });
         Judgement::decide(
-            Population {
-                examined: seen.lines,
-                required: asked.lines_min.max(1),
-            },
+            Population { examined: seen.lines, required: asked.lines_min.max(1) },
             // Without lines there is nothing in which the known line could have been.
             match (seen.lines, seen.control_lines) {
                 (0, _) => PositiveControl::NotNeeded,

@@ -3,10 +3,12 @@
 use crate::Kind;
 
 mod attestation_current;
+mod config_value;
 mod database_canary;
 mod database_column_everywhere;
 mod database_query;
 mod database_schema;
+mod document_consistency;
 mod file_content;
 mod file_ignored;
 mod http_body_cap;
@@ -28,10 +30,12 @@ mod retention_receipt;
 /// Every kind, by id in order.
 pub const ALL: &[Kind] = &[
     Kind::of::<attestation_current::AttestationCurrent>(),
+    Kind::of::<config_value::ConfigValue>(),
     Kind::of::<database_canary::DatabaseCanary>(),
     Kind::of::<database_column_everywhere::DatabaseColumnEverywhere>(),
     Kind::of::<database_query::DatabaseQuery>(),
     Kind::of::<database_schema::DatabaseSchema>(),
+    Kind::of::<document_consistency::DocumentConsistency>(),
     Kind::of::<file_content::FileContent>(),
     Kind::of::<file_ignored::FileIgnored>(),
     Kind::of::<http_body_cap::BodyCap>(),

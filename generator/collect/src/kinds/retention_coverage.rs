@@ -71,10 +71,7 @@ impl Question for RetentionCoverage {
         findings.extend(both.map(|table| format!("`{table}` has a retention rule and is named as kept")));
         let ruled = seen.tables.iter().filter(|table| is_ruled(table)).count();
         Judgement::decide(
-            Population {
-                examined: seen.tables.len() as u64,
-                required: 1,
-            },
+            Population { examined: seen.tables.len() as u64, required: 1 },
             PositiveControl::NotNeeded,
             findings,
             format!(
