@@ -1,0 +1,134 @@
+//! Retention: what is kept how long, and the proof that nothing older is left.
+
+use avouch_model::{
+    assessment::RetentionFinding,
+    receipt::{Ended, Enforcement, Receipt},
+    state::State,
+};
+use serde_json::json;
+
+use crate::{
+    escape::{Html, fill},
+    page::{Block, Page, Section, Shape, Table},
+    pages::overview::humane_rule,
+    path::name_in_path,
+    pen::{Pen, marked},
+};
+
+/// The page.
+pub(crate) fn page(pen: &Pen<'_>) -> Page {
+    let w = pen.w;
+    let findings = &pen.site.view.assessment.retention;
+    let mut page = Page::new(Section::Retention, "retention", w.retention_title);
+    let holding = findings.iter().filter(|finding| finding.state == State::Pass).count() as u64;
+    page.lede.push(Html::text(&fill(
+        w.retention_lede,
+        &[("n", &pen.lang.number(holding)), ("m", &pen.lang.number(findings.len() as u64))],
+    )));
+    page.paragraph(Html::text(w.retention_about));
+    page.table(table(pen), w.retention_empty);
+    for finding in sorted(findings) {
+        rule(pen, &mut page, finding);
+    }
+    page.twin = json!({ "v": 1, "as_of": pen.site.view.assessment.as_of, "retention": findings });
+    page
+}
+
+/// The rules, those that do not hold first.
+pub(crate) fn table(pen: &Pen<'_>) -> Table {
+    let w = pen.w;
+    let mut table = Table::new(
+        w.retention_caption,
+        &[
+            (w.data, Shape::Text),
+            (w.kept_for, Shape::Text),
+            (w.removed_30_days, Shape::Count),
+            (w.oldest_row, Shape::Figure),
+            (w.proof, Shape::Text),
+        ],
+    );
+    for finding in sorted(&pen.site.view.assessment.retention) {
+        let oldest = finding.last.as_ref().and_then(|(_, receipt)| receipt.oldest_after);
+        let digest = finding.last.as_ref().map_or_else(Html::default, |(digest, _)| pen.evidence(digest, ""));
+        let href = format!("{}#{}", pen.page("retention"), name_in_path(&finding.promise.rule));
+        table.row(vec![
+            Html::format("<a href=\"{}\">{}</a>", &[&href, &humane_rule(&finding.promise.rule)]),
+            Html::text(&pen.lang.span(finding.promise.keep)),
+            pen.number(finding.deleted_30_days),
+            oldest.map_or_else(|| pen.nothing(), |day| pen.day_short(day)),
+            Html::format("{} {}", &[&holds(pen, finding.state), &digest]),
+        ]);
+    }
+    table
+}
+
+fn sorted(findings: &[RetentionFinding]) -> Vec<&RetentionFinding> {
+    let mut sorted: Vec<_> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.state);
+    sorted
+}
+
+/// A rule that passes "holds".
+fn holds(pen: &Pen<'_>, state: State) -> Html {
+    match state {
+        State::Pass => marked("pass", pen.w.holds),
+        State::Fail => marked("fail", pen.w.does_not_hold),
+        _ => pen.state(state),
+    }
+}
+
+fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
+    let w = pen.w;
+    let promise = &finding.promise;
+    page.blocks.push(Block::Heading { id: name_in_path(&promise.rule), text: Html::text(&humane_rule(&promise.rule)) });
+    let who = match promise.enforce {
+        Enforcement::Avouch => w.enforced_here,
+        Enforcement::Product => w.enforced_by_product,
+    };
+    page.paragraph(Html::format(
+        "{} {}",
+        &[&fill(w.retention_promise, &[("keep", &pen.lang.span(promise.keep)), ("lag", &pen.lang.span(promise.max_lag))]), &who],
+    ));
+    if finding.lag_is_large {
+        page.note(Html::text(w.lag_is_large));
+    }
+    match &finding.last {
+        Some((digest, receipt)) => {
+            let mut facts = vec![(w.state.to_owned(), holds(pen, finding.state))];
+            facts.extend(receipt_facts(pen, receipt));
+            facts.push((w.evidence.to_owned(), pen.evidence(digest, "")));
+            page.blocks.push(Block::Facts(facts));
+        }
+        None => page.paragraph(Html::format("{} {}", &[&holds(pen, finding.state), &w.no_receipt])),
+    }
+}
+
+/// What a receipt says, name by name.
+pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Html)> {
+    let w = pen.w;
+    let count = |count: Option<u64>| count.map_or_else(|| Html::text(w.fewer_than_five), |count| pen.number(count));
+    let few_days = |day: Option<_>| day.map_or_else(|| Html::text(w.not_told), |day| pen.day_short(day));
+    let ended = match receipt.ended {
+        Ended::Done => w.ended_done,
+        Ended::Fused => w.ended_fused,
+        Ended::Failed => w.ended_failed,
+    };
+    let gap = pen.lang.span(avouch_model::Span::Seconds(receipt.gap_seconds_max));
+    vec![
+        (w.looked_at.to_owned(), Html::format("{} – {}", &[&pen.instant_short(receipt.from), &pen.instant_short(receipt.to)])),
+        (
+            w.runs.to_owned(),
+            Html::text(&fill(
+                w.runs_of_which_failed,
+                &[("n", &pen.lang.number(receipt.runs)), ("m", &pen.lang.number(receipt.failures))],
+            )),
+        ),
+        (w.longest_gap.to_owned(), Html::text(&gap)),
+        (w.rows_removed.to_owned(), count(receipt.deleted)),
+        (w.cutoff.to_owned(), pen.instant_short(receipt.cutoff)),
+        (w.rows_due_after.to_owned(), count(receipt.due_after)),
+        (w.oldest_row.to_owned(), few_days(receipt.oldest_after)),
+        (w.newest_removed.to_owned(), few_days(receipt.newest_deleted)),
+        (w.ended.to_owned(), Html::text(ended)),
+    ]
+}
