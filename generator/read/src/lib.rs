@@ -4,10 +4,14 @@
 //! what is wrong with the bytes, where, and the way out.
 
 pub mod configuration;
+pub mod decisions;
 pub mod ignore_rules;
 pub mod lock;
 pub mod mapping;
+pub mod report;
 pub mod schedule;
 pub mod source_text;
+pub mod sshsig;
 pub mod structured;
 pub mod toml_walk;
+pub mod workflow;

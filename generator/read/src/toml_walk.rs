@@ -196,6 +196,11 @@ pub struct Field<'w, 'v> {
 }
 
 impl<'w, 'v> Field<'w, 'v> {
+    /// The walk.
+    pub const fn walk(&self) -> &'w Walk {
+        self.walk
+    }
+
     /// Where the value stands; none when it is absent.
     pub fn span(&self) -> Option<Range<usize>> {
         self.value.map(Spanned::span)
