@@ -66,8 +66,6 @@ impl fmt::Display for Html {
     }
 }
 
-impl askama::filters::HtmlSafe for Html {}
-
 /// What can be put into a template: text is escaped, markup is not.
 pub(crate) trait Piece {
     /// Appends it.
@@ -150,6 +148,11 @@ impl Html {
             out.push_str(&part.0);
         }
         Self(out)
+    }
+
+    /// For a template: put as it is. Templates have no other way past the escaper, and text has no such method.
+    pub(crate) const fn put(&self) -> askama::filters::Safe<&Self> {
+        askama::filters::Safe(self)
     }
 
     /// Whether there is nothing in it.
