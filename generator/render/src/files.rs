@@ -14,6 +14,9 @@ use crate::{
 /// The look of every page.
 pub(crate) const STYLE: &str = include_str!("../../../site/assets/site.css");
 
+/// The mark beside the title in a browser.
+pub(crate) const ICON: &str = include_str!("../../../site/assets/icon.svg");
+
 /// `/`: the languages, without a redirect.
 #[derive(Template)]
 #[template(path = "site/root.html")]

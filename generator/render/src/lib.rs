@@ -5,6 +5,7 @@
 //! below any prefix; text from outside is escaped for where it goes; the time taken is linear in the pages.
 
 mod escape;
+pub mod export;
 mod files;
 mod language;
 mod markdown;
@@ -109,6 +110,7 @@ pub fn site<E: std::error::Error + 'static>(
         out.file(".well-known/security.txt", text.as_bytes())?;
     }
     out.file("site.css", files::STYLE.as_bytes())?;
+    out.file("icon.svg", files::ICON.as_bytes())?;
     Ok(out.written.len() as u64)
 }
 

@@ -132,7 +132,7 @@ fn checks_table(pen: &Pen<'_>, checks: &[&Check]) -> Table {
             .map_or_else(Html::default, |run| Html::format("<span class=\"how num\">{}</span>", &[&pen.instant_short(run.at)]));
         table.row(vec![
             Html::format(
-                "<span class=\"what\">{}</span><span class=\"how\"><code>{}</code>, {}. {}</span>{}",
+                "<span class=\"what\">{}</span><span class=\"how\"><code>{}</code>, {}, {}</span>{}",
                 &[&pen.localised(&check.question), &check.id, &pen.kind(&check.kind), &how, &seen],
             ),
             Html::format("{}{}{}", &[&pen.state_because(state, reason), &why, &sealed]),
