@@ -11,11 +11,21 @@ mod database_schema;
 mod document_consistency;
 mod file_content;
 mod file_ignored;
+mod http_audited_failures;
 mod http_body_cap;
+mod http_body_schema;
 mod http_call;
 mod http_cors;
 mod http_form;
+mod http_header;
+mod http_identity_source;
+mod http_issued_values;
+mod http_plain_text;
 mod http_rate_limit;
+mod http_rate_window;
+mod http_security_txt;
+mod http_status;
+mod http_tenant_isolation;
 #[cfg(test)]
 mod http_testing;
 mod http_timing_floor;
@@ -23,9 +33,13 @@ mod http_uniform_failures;
 mod log_canary;
 mod mapping_coverage;
 mod provider_inherited;
+mod report_tests;
 mod retention_coverage;
 mod retention_not_early;
 mod retention_receipt;
+mod sbom_release;
+mod tls_minimum_version;
+mod workflow_steps;
 
 /// Every kind, by id in order.
 pub const ALL: &[Kind] = &[
@@ -38,17 +52,31 @@ pub const ALL: &[Kind] = &[
     Kind::of::<document_consistency::DocumentConsistency>(),
     Kind::of::<file_content::FileContent>(),
     Kind::of::<file_ignored::FileIgnored>(),
+    Kind::of::<http_audited_failures::AuditedFailures>(),
     Kind::of::<http_body_cap::BodyCap>(),
+    Kind::of::<http_body_schema::BodySchema>(),
     Kind::of::<http_cors::Cors>(),
+    Kind::of::<http_header::Header>(),
+    Kind::of::<http_identity_source::IdentitySource>(),
+    Kind::of::<http_issued_values::IssuedValues>(),
+    Kind::of::<http_plain_text::PlainText>(),
     Kind::of::<http_rate_limit::RateLimit>(),
+    Kind::of::<http_rate_window::RateWindow>(),
+    Kind::of::<http_security_txt::SecurityTxt>(),
+    Kind::of::<http_status::Status>(),
+    Kind::of::<http_tenant_isolation::TenantIsolation>(),
     Kind::of::<http_timing_floor::TimingFloor>(),
     Kind::of::<http_uniform_failures::UniformFailures>(),
     Kind::of::<log_canary::LogCanary>(),
     Kind::of::<mapping_coverage::MappingCoverage>(),
     Kind::of::<provider_inherited::ProviderInherited>(),
+    Kind::of::<report_tests::ReportTests>(),
     Kind::of::<retention_coverage::RetentionCoverage>(),
     Kind::of::<retention_not_early::RetentionNotEarly>(),
     Kind::of::<retention_receipt::RetentionReceipt>(),
+    Kind::of::<sbom_release::SbomRelease>(),
+    Kind::of::<tls_minimum_version::MinimumVersion>(),
+    Kind::of::<workflow_steps::WorkflowSteps>(),
 ];
 
 /// The kind of this id.
