@@ -123,6 +123,8 @@ impl Fixture {
             FixtureKey { variable: "PROBE_A", key: a.clone(), stored: Some(usual) },
             stored("PROBE_B", "b", Stored { org: ORG_B, ..usual }),
             stored("PROBE_BURST", "burst", Stored { org: ORG_LOAD, ..usual }),
+            stored("PROBE_QUOTA", "quota", Stored { org: ORG_LOAD, ..usual }),
+            stored("PROBE_WINDOW", "window", Stored { org: ORG_LOAD, ..usual }),
             stored("PROBE_LIMITED", "limited", Stored { rate_limit: Some(0), ..usual }),
             stored("PROBE_INACTIVE", "inactive", Stored { active: false, ..usual }),
             stored("PROBE_EXPIRED", "expired", Stored { expires_in: Some(-86_400), ..usual }),

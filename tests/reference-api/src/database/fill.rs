@@ -106,7 +106,11 @@ fn rate_limits(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<(
         } else {
             before(seeding.now, &mut stream, 300, 3_600)
         };
-        let prefix = keys.get(number as usize % keys.len()).map(|key| counted_under(seeding.chosen, key));
+        let prefix = if seeding.chosen.is(Defect::SharedBucket) {
+            Some(crate::keys::TAG.to_owned())
+        } else {
+            keys.get(number as usize % keys.len()).map(|key| counted_under(seeding.chosen, key))
+        };
         if seeding.chosen.is(Defect::RateTableWithoutTimestamp) {
             connection
                 .prepare_cached("INSERT INTO rate_limits (org_id, key_prefix) VALUES (?1, ?2)")?
@@ -216,12 +220,6 @@ fn other_defects(connection: &Connection, seeding: &Seeding, fixture: &Fixture) 
         Some(Defect::TableWithoutOrg) => {
             connection.execute("INSERT INTO notes (created_at, text) VALUES (?1, 'Call back on Monday')", params![now]).map(drop)
         }
-        // Somebody's own clean-up, which does not know the 90 days.
-        Some(Defect::YoungRowsDeleted) => connection.execute_batch(
-            "CREATE TRIGGER tidy_audit_log AFTER DELETE ON audit_log BEGIN
-                 DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log ORDER BY at DESC LIMIT 5);
-             END",
-        ),
         _ => Ok(()),
     }
 }

@@ -54,19 +54,13 @@ pub fn create(path: &Path, seeding: &Seeding) -> anyhow::Result<Fixture> {
 
 /// How many characters of a key are stored in clear to find it.
 pub fn lookup_prefix(chosen: Chosen) -> usize {
-    if chosen.is(crate::defect::Defect::Prefix24) { 24 } else { crate::keys::PREFIX }
+    if chosen.is(crate::defect::Defect::Prefix24Stored) { 24 } else { crate::keys::PREFIX }
 }
 
 /// What requests of this key are counted under.
 pub fn counted_under(chosen: Chosen, key: &str) -> String {
     use crate::{defect::Defect, keys};
-    let prefix = if chosen.is(Defect::SharedBucket) {
-        key.get(..5)
-    } else if chosen.is(Defect::Prefix12) {
-        keys::prefix(key, 12)
-    } else {
-        keys::prefix(key, keys::PREFIX)
-    };
+    let prefix = if chosen.is(Defect::Prefix12) { keys::prefix(key, 12) } else { keys::prefix(key, keys::PREFIX) };
     prefix.unwrap_or_default().to_owned()
 }
 

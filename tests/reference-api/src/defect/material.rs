@@ -59,7 +59,7 @@ pub(super) const TABLE: &[Entry] = &[
         name: "report-of-another-commit",
         parts: &[Reports],
         change: "the unit test report names another commit",
-        claims: &["B-rate-l1-003", "B-rate-l2-003"],
+        claims: &["B-rate-l1-003"],
         linked: &[],
     },
     Entry {
@@ -67,7 +67,7 @@ pub(super) const TABLE: &[Entry] = &[
         name: "report-empty",
         parts: &[Reports],
         change: "the unit test report holds no test case",
-        claims: &["B-rate-l1-003", "B-rate-l2-003"],
+        claims: &["B-rate-l1-003"],
         linked: &[],
     },
     Entry {
@@ -76,6 +76,14 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "rate_limits has no index on prefix and time",
         claims: &["B-rate-l2-002"],
+        linked: &[],
+    },
+    Entry {
+        defect: Defect::SharedBucket,
+        name: "shared-bucket",
+        parts: &[Database],
+        change: "counters lie under the tag, the first eight characters of every key",
+        claims: &["B-rate-l2-004"],
         linked: &[],
     },
     Entry {
@@ -114,7 +122,7 @@ pub(super) const TABLE: &[Entry] = &[
         defect: Defect::PurgeEarly,
         name: "purge-early",
         parts: &[Repository],
-        change: "the rule of interactions keeps 12 months instead of 24",
+        change: "the rule of interactions keeps 20 months instead of 24",
         claims: &["B-retention-interactions-001"],
         linked: &[("B-retention-notearly-006", "rows of the second year are then deleted")],
     },
@@ -127,20 +135,15 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[("B-retention-audit-003", "the rule is then not the one that is claimed")],
     },
     Entry {
-        defect: Defect::YoungRowsDeleted,
-        name: "young-rows-deleted",
-        parts: &[Database],
-        change: "deleting an old row of audit_log takes rows of the last 90 days with it",
-        claims: &["B-retention-notearly-006"],
-        linked: &[("B-retention-audit-003", "the purge cannot account for the rows it meets")],
-    },
-    Entry {
         defect: Defect::RuleDropped,
         name: "rule-dropped",
         parts: &[Repository],
         change: "alerts has no retention rule",
         claims: &["B-retention-alerts-004"],
-        linked: &[("B-retention-complete-005", "a table is then without a rule")],
+        linked: &[
+            ("B-retention-complete-005", "a table is then without a rule"),
+            ("B-retention-notearly-006", "nothing can be said of a rule that is not there"),
+        ],
     },
     Entry {
         defect: Defect::TableWithoutRule,
@@ -279,6 +282,14 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[("B-keys-hash-001", "the column holds keys in clear")],
     },
     Entry {
+        defect: Defect::Prefix24,
+        name: "prefix-24",
+        parts: &[Repository],
+        change: "the security page says that 24 of the 26 characters are stored in clear",
+        claims: &["B-enum-003"],
+        linked: &[],
+    },
+    Entry {
         defect: Defect::OwaspDocWithoutApi7,
         name: "owasp-doc-without-api7",
         parts: &[Repository],
@@ -332,6 +343,9 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Repository],
         change: "SECURITY.md is the untouched template of the host",
         claims: &["B-disclosure-scope-005"],
-        linked: &[("B-disclosure-harbor-004", "the template has no safe harbour")],
+        linked: &[
+            ("B-disclosure-harbor-004", "the template has no safe harbour"),
+            ("B-disclosure-contact-001", "the template names no address"),
+        ],
     },
 ];

@@ -136,21 +136,19 @@ mod tests {
     }
 
     #[test]
-    fn every_defect_breaks_something_and_links_at_most_two_claims() {
+    fn every_defect_breaks_something_and_links_at_most_three_claims() {
         for entry in all() {
             assert!(!entry.claims.is_empty() && !entry.parts.is_empty(), "{}", entry.name);
-            assert!(entry.linked.len() <= 2, "{}", entry.name);
+            assert!(entry.linked.len() <= 3, "{}", entry.name);
             assert!(entry.linked.iter().all(|(claim, _)| !entry.claims.contains(claim)), "{}", entry.name);
         }
     }
 
-    /// The claims of the profile that no defect of this product can turn: avouch's own page, and a surface it does not have.
-    const ELSEWHERE: [&str; 2] = ["B-disclosure-page-006", "B-mcp-inject-001"];
-
     #[test]
-    fn sixty_of_the_sixty_two_claims_have_a_defect() {
+    fn every_claim_of_the_profile_but_one_has_a_defect() {
         let broken: BTreeSet<_> = all().flat_map(|entry| entry.claims).copied().collect();
-        assert_eq!(broken.len(), 60, "{broken:#?}");
-        assert!(ELSEWHERE.iter().all(|claim| !broken.contains(claim)));
+        // The one: the surface for agents, which this product does not have.
+        assert!(!broken.contains("B-mcp-inject-001"));
+        assert_eq!(broken.len(), 61, "{broken:#?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Defect, Entry,
-    Part::{Database, Reports, Repository, Service},
+    Part::{Database, Reports, Service},
 };
 
 pub(super) const TABLE: &[Entry] = &[
@@ -12,7 +12,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the service offers TLS 1.2 only",
         claims: &["B-tls-001", "B-transit-client-001"],
-        linked: &[("B-tls-002", "TLS 1.2 is then accepted too")],
+        linked: &[("B-tls-002", "the same handshake decides it")],
     },
     Entry {
         defect: Defect::CertificateExpiresSoon,
@@ -20,7 +20,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the certificate is valid for five more days",
         claims: &["B-tls-001"],
-        linked: &[("B-transit-client-001", "the same handshake decides both claims")],
+        linked: &[("B-tls-002", "the same handshake decides it"), ("B-transit-client-001", "the same handshake decides it")],
     },
     Entry {
         defect: Defect::Tls12Allowed,
@@ -28,7 +28,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "TLS 1.2 is accepted beside 1.3",
         claims: &["B-tls-002"],
-        linked: &[],
+        linked: &[("B-tls-001", "the same handshake decides it"), ("B-transit-client-001", "the same handshake decides it")],
     },
     Entry {
         defect: Defect::PlainHttpServed,
@@ -76,7 +76,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "issued keys use lower-case letters",
         claims: &["B-keys-format-001"],
-        linked: &[],
+        linked: &[("B-keys-entropy-002", "it measures the same issued keys")],
     },
     Entry {
         defect: Defect::UlidKeys,
@@ -84,15 +84,18 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "issued keys begin with the time, as ULIDs do",
         claims: &["B-keys-entropy-002"],
-        linked: &[],
+        linked: &[
+            ("B-enum-003", "keys issued within a second share their prefix"),
+            ("B-rate-l2-004", "keys that share a prefix share a counter"),
+        ],
     },
     Entry {
         defect: Defect::RepeatedKeys,
         name: "repeated-keys",
         parts: &[Service],
-        change: "one issued key in twenty repeats the one before",
+        change: "one issued key in a hundred repeats the one before",
         claims: &["B-keys-entropy-002"],
-        linked: &[],
+        linked: &[("B-keys-format-001", "it looks at the same issued keys")],
     },
     Entry {
         defect: Defect::NoFloorMalformed,
@@ -156,7 +159,10 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the refusal of an expired key says so",
         claims: &["B-auth-envelope-001"],
-        linked: &[("B-auth-envelope-002", "the cause is then outside the audit log")],
+        linked: &[
+            ("B-auth-envelope-002", "the cause is then told outside the audit log"),
+            ("B-enum-001", "the alike answers are one of its checks"),
+        ],
     },
     Entry {
         defect: Defect::ExtraHeaderInactive,
@@ -164,21 +170,16 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the refusal of an inactive key carries one more header",
         claims: &["B-auth-envelope-001"],
-        linked: &[],
+        linked: &[
+            ("B-auth-envelope-002", "the alike answers are one of its checks"),
+            ("B-enum-001", "the alike answers are one of its checks"),
+        ],
     },
     Entry {
         defect: Defect::ReasonNotAudited,
         name: "reason-not-audited",
         parts: &[Service],
         change: "the reason of a refusal is not written to audit_log",
-        claims: &["B-auth-envelope-002"],
-        linked: &[],
-    },
-    Entry {
-        defect: Defect::ReasonInLog,
-        name: "reason-in-log",
-        parts: &[Service],
-        change: "the reason of a refusal is written to the request log too",
         claims: &["B-auth-envelope-002"],
         linked: &[],
     },
@@ -204,7 +205,11 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "100,000 requests in 60 s are let through per key",
         claims: &["B-rate-l2-001"],
-        linked: &[],
+        linked: &[
+            ("B-rate-l2-003", "there is no limit left to slide"),
+            ("B-auth-timing-006", "no key comes over its limit"),
+            ("B-auth-timing-001", "it covers every outcome"),
+        ],
     },
     Entry {
         defect: Defect::RateTableWithoutTimestamp,
@@ -212,7 +217,11 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service, Database],
         change: "rate_limits has no column for the time",
         claims: &["B-rate-l2-002"],
-        linked: &[("B-retention-ratelimits-002", "the column of its rule is gone")],
+        linked: &[
+            ("B-retention-ratelimits-002", "the column of its rule is gone"),
+            ("B-retention-notearly-006", "the column of a rule is gone"),
+            ("B-rate-l2-003", "without times only fixed windows can be counted"),
+        ],
     },
     Entry {
         defect: Defect::FixedWindow,
@@ -227,14 +236,6 @@ pub(super) const TABLE: &[Entry] = &[
         name: "prefix-12",
         parts: &[Service, Database],
         change: "requests are counted under the first twelve characters",
-        claims: &["B-rate-l2-004"],
-        linked: &[],
-    },
-    Entry {
-        defect: Defect::SharedBucket,
-        name: "shared-bucket",
-        parts: &[Service, Database],
-        change: "requests are counted under the tag, the same for every key",
         claims: &["B-rate-l2-004"],
         linked: &[],
     },
@@ -308,7 +309,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "an interaction is shown to whoever knows its id",
         claims: &["B-tenant-router-002"],
-        linked: &[],
+        linked: &[("B-tenant-derive-003", "what A made can be seen by B, whoever it was made for")],
     },
     Entry {
         defect: Defect::ForeignForbidden,
@@ -359,12 +360,15 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[],
     },
     Entry {
-        defect: Defect::Prefix24,
-        name: "prefix-24",
-        parts: &[Service, Database, Repository],
+        defect: Defect::Prefix24Stored,
+        name: "prefix-24-stored",
+        parts: &[Service, Database],
         change: "24 of the 26 characters are stored in clear",
         claims: &["B-enum-003"],
-        linked: &[],
+        linked: &[
+            ("B-rate-l2-004", "the prefix has another length"),
+            ("B-keys-hash-001", "the known key is not found by its prefix"),
+        ],
     },
     Entry {
         defect: Defect::SecurityTxtExpired,
@@ -380,6 +384,14 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the contact in security.txt is the text that an e-mail obfuscator leaves",
         claims: &["B-disclosure-contact-001"],
+        linked: &[],
+    },
+    Entry {
+        defect: Defect::TrustPageCut,
+        name: "trust-page-cut",
+        parts: &[Service],
+        change: "the public security page has no threat model",
+        claims: &["B-disclosure-page-006"],
         linked: &[],
     },
 ];

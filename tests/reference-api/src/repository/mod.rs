@@ -1,10 +1,23 @@
 //! The product's repository, as a stranger would have it: sources, policies, pipeline, signed decisions, a tagged release.
 
-use std::path::Path;
+mod breakage;
+mod decisions;
+mod files;
+mod git;
+mod report;
+mod sshsig;
 
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
-use crate::defect::Chosen;
+pub use files::Files;
+
+use crate::defect::{Chosen, Defect};
+
+/// The tag of the release.
+const TAG: &str = "v1.4.2";
 
 /// How the repository is written.
 #[derive(Clone, Debug)]
@@ -27,10 +40,66 @@ pub struct Writing {
     pub db: String,
 }
 
-/// Writes the repository and returns the commit of its release.
+/// Writes the repository and returns the commit of its release. What a pipeline would leave beside it, the report of the
+/// unit tests, is written last and not committed.
 ///
 /// # Errors
 /// When the folder is in use, cannot be written, or `git` fails.
-pub fn write(_: &Path, _: &Writing) -> anyhow::Result<String> {
-    anyhow::bail!("the repository comes next")
+pub fn write(folder: &Path, writing: &Writing) -> anyhow::Result<String> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    if fs::read_dir(folder).with_context(|| format!("cannot list `{}`", folder.display()))?.next().is_some() {
+        bail!("`{}` is not empty; name another folder", folder.display());
+    }
+    let Contents { earlier, released } = contents(writing)?;
+    let git = git::Git::init(folder, writing.date)?;
+    write_all(folder, &earlier)?;
+    git.commit("Describe the API, its security and its pipeline")?;
+    for gone in earlier.keys().filter(|path| !released.contains_key(*path)) {
+        fs::remove_file(folder.join(gone)).with_context(|| format!("cannot remove `{gone}`"))?;
+    }
+    write_all(folder, &released)?;
+    let commit = git.commit("Release 1.4.2")?;
+    git.tag(TAG, "Release 1.4.2")?;
+    write_all(folder, &Files::from([("reports/unit.xml".to_owned(), report(&commit, writing))]))?;
+    Ok(commit)
+}
+
+/// What the two commits hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// The files of the commit before the release.
+    pub earlier: Files,
+    /// The files of the release.
+    pub released: Files,
+}
+
+/// What the two commits hold.
+///
+/// # Errors
+/// When a defect does not find what it breaks.
+pub fn contents(writing: &Writing) -> anyhow::Result<Contents> {
+    let mut released = files::of(writing);
+    breakage::breaks(&mut released, writing)?;
+    decisions::sign(&mut released, writing.seed);
+    let mut earlier = files::before_the_release(&released);
+    if writing.chosen.is(Defect::SecretInHistory) {
+        earlier.insert(breakage::DEPLOY_SCRIPT.to_owned(), breakage::deploy_script(writing.seed));
+    }
+    Ok(Contents { earlier, released })
+}
+
+/// The report of the unit tests of this commit.
+pub fn report(commit: &str, writing: &Writing) -> String {
+    report::junit(commit, writing.now, writing.chosen)
+}
+
+fn write_all(folder: &Path, files: &Files) -> anyhow::Result<()> {
+    for (path, text) in files {
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make the folder `{}`", parent.display()))?;
+        }
+        fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    Ok(())
 }

@@ -26,6 +26,8 @@ use super::{
 };
 use crate::defect::{Chosen, Defect};
 
+const SECURITY_PAGE: &str = include_str!("../../template/security.html");
+
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy)]
 pub(super) struct Peer {
@@ -60,7 +62,6 @@ pub(super) struct Call<'a> {
 struct Answered {
     answer: Answer,
     route: &'static str,
-    reason: Option<&'static str>,
 }
 
 impl App {
@@ -89,7 +90,7 @@ impl App {
         }
         let method = request.method().clone();
         let Some(request_id) = random_id() else { return refuse(UNAVAILABLE, "") };
-        let Answered { mut answer, route, reason } = self.admit(request, peer, began, at, &request_id).await;
+        let Answered { mut answer, route } = self.admit(request, peer, began, at, &request_id).await;
         set(&mut answer, HeaderName::from_static("x-request-id"), &request_id);
         if peer.encrypted && !self.chosen().is(Defect::NoHsts) {
             set(&mut answer, HeaderName::from_static("strict-transport-security"), "max-age=31536000; includeSubDomains");
@@ -101,7 +102,6 @@ impl App {
             route,
             status: answer.status().as_u16(),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            reason: reason.filter(|_| self.chosen().is(Defect::ReasonInLog)),
         });
         answer
     }
@@ -122,7 +122,7 @@ impl App {
         at: DateTime<Utc>,
         request_id: &str,
     ) -> Answered {
-        let unrouted = |answer| Answered { answer, route: "-", reason: None };
+        let unrouted = |answer| Answered { answer, route: "-" };
         match self.addresses.admit(peer.address, began) {
             Ok(Admission::Admitted) => {}
             Ok(Admission::Refused(seconds)) => return unrouted(refuse_until(TOO_MANY_REQUESTS, seconds, request_id)),
@@ -140,12 +140,13 @@ impl App {
             request_id,
         };
         match (call.method, call.segments) {
-            (&Method::GET, ["version"]) => Answered { answer: self.version(), route: "/version", reason: None },
+            (&Method::GET, ["version"]) => Answered { answer: self.version(), route: "/version" },
             (&Method::GET, [".well-known", "security.txt"]) => {
-                Answered { answer: self.security_txt(at), route: "/.well-known/security.txt", reason: None }
+                Answered { answer: self.security_txt(at), route: "/.well-known/security.txt" }
             }
+            (&Method::GET, ["security"]) => Answered { answer: self.security_page(), route: "/security" },
             (&Method::OPTIONS, ["v1", ..]) => {
-                Answered { answer: cors::preflight(call.headers, self.chosen()), route: "preflight", reason: None }
+                Answered { answer: cors::preflight(call.headers, self.chosen()), route: "preflight" }
             }
             (_, ["v1", ..]) => self.authenticated(&call, body, began).await,
             _ => unrouted(refuse(NOT_FOUND, request_id)),
@@ -154,7 +155,6 @@ impl App {
 
     async fn authenticated(&self, call: &Call<'_>, body: Incoming, began: Instant) -> Answered {
         let outcome = authentication::authenticate(self, call, began).await;
-        let reason = outcome.reason();
         let (mut answer, route, origins) = match outcome {
             Outcome::Admitted(caller) => {
                 let (route, done) = self.route(call, body, &caller).await;
@@ -178,7 +178,7 @@ impl App {
         if let Some(origins) = origins {
             cors::allow(&mut answer, call.headers, &origins, self.chosen());
         }
-        Answered { answer, route, reason }
+        Answered { answer, route }
     }
 
     async fn route(&self, call: &Call<'_>, body: Incoming, caller: &Caller) -> (&'static str, Result<Answer, Refusal>) {
@@ -195,6 +195,19 @@ impl App {
     fn version(&self) -> Answer {
         let body = json!({ "commit": self.settings.commit, "version": env!("CARGO_PKG_VERSION") });
         json_answer(StatusCode::OK, &body)
+    }
+
+    /// The public security page.
+    fn security_page(&self) -> Answer {
+        let mut page = SECURITY_PAGE.to_owned();
+        if self.chosen().is(Defect::TrustPageCut)
+            && let (Some(start), Some(end)) = (page.find("<h2>Threat model"), page.find("<h2>Disclosure"))
+        {
+            page.replace_range(start..end, "");
+        }
+        let mut answer = Response::new(Full::new(Bytes::from(page)));
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        answer
     }
 
     /// The contact for people who found something (RFC 9116).

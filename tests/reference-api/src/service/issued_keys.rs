@@ -42,10 +42,10 @@ impl Issued {
         issued.iter().rev().find(|(known, _)| known == id).map(|(_, key)| key.clone())
     }
 
-    /// Every twentieth time, the key before.
+    /// Every hundredth time, the key before.
     fn repeated(&self) -> Option<String> {
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (issued.len() % 20 == 19).then(|| issued.last().map(|(_, key)| key.clone())).flatten()
+        (issued.len() % 100 == 99).then(|| issued.last().map(|(_, key)| key.clone())).flatten()
     }
 }
 
