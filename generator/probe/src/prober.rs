@@ -211,15 +211,15 @@ impl Prober {
         Ok(known.clone())
     }
 
-    /// What the target does when it is offered this version alone; what shows nothing is asked again, twice.
+    /// What the target does when it is offered this version alone; what shows nothing is asked again, once.
     ///
     /// # Errors
     /// When no connection can be made, or the target has no TLS.
     pub fn tls_offer(&self, version: Version) -> Result<Offered, ProbeError> {
         let inner = &self.inner;
-        let within = Duration::from_secs(10);
+        let within = Duration::from_secs(5);
         let mut offered = Offered::Inconclusive("not asked".to_owned());
-        for _ in 0..3 {
+        for _ in 0..2 {
             let from = self.tls_turn()?;
             let seed = inner.next_seed();
             offered = self.runtime.block_on(async {

@@ -127,7 +127,8 @@ impl Question for AuditedFailures {
         if (causes_of.len() as u64) < least && findings.is_empty() {
             let shared = causes_of.values().filter(|names| names.len() > 1).map(|names| names.join(" and "));
             let shared = shared.collect::<Vec<_>>().join("; ");
-            findings.push(format!("{} different reasons were recorded, expected {least}: {shared} left the same", causes_of.len()));
+            findings
+                .push(format!("{} different reasons were recorded, expected {least}: {shared} left the same", causes_of.len()));
         }
         let refused = seen.causes.iter().all(|left| left.status != seen.valid_expected);
         let held = seen.valid_status == seen.valid_expected && refused;
@@ -143,10 +144,8 @@ impl Question for AuditedFailures {
 /// How many rows have each reason.
 fn counts(world: &World<'_>, asked: &Asked) -> Result<BTreeMap<String, i64>, Unasked> {
     let name = &asked.database;
-    let database = world
-        .databases
-        .get(name)
-        .ok_or_else(|| Unasked(format!("no database is named `{name}`: add `[databases.{name}]`")))?;
+    let database =
+        world.databases.get(name).ok_or_else(|| Unasked(format!("no database is named `{name}`: add `[databases.{name}]`")))?;
     let mut database = database.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = database
         .query(&asked.sql, &[], Limits::default())

@@ -119,9 +119,8 @@ impl Question for IdentitySource {
             }
             site.prober.send(&request).map_err(|error| unasked(&error))
         };
-        let can_read = |who: &Credential, id: &str| {
-            Ok::<_, Unasked>(send(&site.call_of(read)?.with_id(id), who, None)?.status == read.ok)
-        };
+        let can_read =
+            |who: &Credential, id: &str| Ok::<_, Unasked>(send(&site.call_of(read)?.with_id(id), who, None)?.status == read.ok);
         let mut made: Vec<(Response, bool)> = Vec::new();
         let mut gathered = || -> Result<Seen, Unasked> {
             let mut create = |call: &Call, who: &Credential, header: Option<&String>| -> Result<(u16, Option<String>), Unasked> {
@@ -133,9 +132,8 @@ impl Question for IdentitySource {
                 }
                 Ok((status, id))
             };
-            let nothing = |status: u16| {
-                Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make))
-            };
+            let nothing =
+                |status: u16| Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make));
             let (status, canary) = create(&site.call_of(make)?, &other, None)?;
             let canary = canary.ok_or_else(|| nothing(status))?;
             let (status, mine) = create(&site.call_of(make)?, &own, None)?;
@@ -226,9 +224,10 @@ fn placed(mut call: Call, place: Place, name: &str, tenant: &str, asked: &Asked)
         }
         Place::Body => {
             // A call without a body gets one: a handler may read it all the same.
-            let json = call.body.as_deref().map_or_else(|| Some(Value::Object(serde_json::Map::new())), |body| {
-                serde_json::from_slice(body).ok()
-            });
+            let json = call
+                .body
+                .as_deref()
+                .map_or_else(|| Some(Value::Object(serde_json::Map::new())), |body| serde_json::from_slice(body).ok());
             if let Some(Value::Object(mut members)) = json {
                 members.insert(name.to_owned(), Value::String(tenant.to_owned()));
                 call.body = serde_json::to_vec(&members).ok();
@@ -240,8 +239,7 @@ fn placed(mut call: Call, place: Place, name: &str, tenant: &str, asked: &Asked)
     call
 }
 
-const ASKED: &str =
-    r#"{"target":"api","make":"submit","read":"item","principal":"a","other":"b","places":["query","body"]}"#;
+const ASKED: &str = r#"{"target":"api","make":"submit","read":"item","principal":"a","other":"b","places":["query","body"]}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {

@@ -139,7 +139,9 @@ impl Question for RateWindow {
         let mut findings = Vec::new();
         if together > most {
             let (limit, window) = (asked.limit, asked.window);
-            findings.push(format!("{together} requests were let through across the edge of a window; the limit is {limit} per {window}"));
+            findings.push(format!(
+                "{together} requests were let through across the edge of a window; the limit is {limit} per {window}"
+            ));
         }
         let clean = |part: &Part| part.unanswered == 0 && part.unexpected.is_empty();
         let whole = seen.first_status == seen.ok && seen.before.refused == 0 && seen.before.passed > 0;
@@ -150,7 +152,10 @@ impl Question for RateWindow {
             Population { examined: seen.before.sent + seen.after.sent, required: most.saturating_add(1) },
             if held { PositiveControl::Held } else { PositiveControl::Broken },
             findings,
-            format!("Of {} requests around the edge of a window {together} were let through.", seen.before.sent + seen.after.sent),
+            format!(
+                "Of {} requests around the edge of a window {together} were let through.",
+                seen.before.sent + seen.after.sent
+            ),
         )
     }
 }

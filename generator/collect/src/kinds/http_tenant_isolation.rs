@@ -123,10 +123,7 @@ impl Question for TenantIsolation {
             }
             let differences = tried.theirs.differences(&tried.nothing);
             if !differences.is_empty() {
-                findings.push(format!(
-                    "`{route}` tells another tenant that the object exists, by {}",
-                    differences.join(", ")
-                ));
+                findings.push(format!("`{route}` tells another tenant that the object exists, by {}", differences.join(", ")));
             }
         }
         let readable = seen.before.status == seen.ok;
@@ -266,7 +263,8 @@ mod tests {
         target.routes.insert(name, made);
         target.routes.extend([route("item", "GET /v1/items/{id}", 200), route("change", "PUT /v1/items/{id}", 200)]);
         target.routes.extend([route("remove", "DELETE /v1/items/{id}", 204)]);
-        let asked = r#"{"target":"api","make":"submit","read":"item","routes":["item","change","remove"],"owner":"b","intruder":"a"}"#;
+        let asked =
+            r#"{"target":"api","make":"submit","read":"item","routes":["item","change","remove"],"owner":"b","intruder":"a"}"#;
         ask::<TenantIsolation>(Scene::default(), &target, asked).outcome
     }
 

@@ -99,7 +99,12 @@ impl Question for MinimumVersion {
             };
             versions.iter().map(told).collect()
         };
-        let (accept, refuse) = (offer(&accept)?, offer(&refuse)?);
+        let accept = offer(&accept)?;
+        if accept.iter().all(|told| matches!(told.answer, Answer::Inconclusive { .. })) {
+            // Nothing there speaks TLS: more offers would only wait.
+            return Ok(Seen { accept, refuse: Vec::new(), certificate: Certificate::Unread });
+        }
+        let refuse = offer(&refuse)?;
         let certificate = match site.prober.certificate(best) {
             Ok(found) => Certificate::Trusted { days_left: found.not_after.seconds_since((world.clock)()).div_euclid(86_400) },
             Err(error @ ProbeError::Tls { .. }) => Certificate::Refused { why: error.chain() },
@@ -212,6 +217,11 @@ const EXAMPLES: &[Example] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
     use super::*;
     use crate::{
         kinds::http_testing::{Caps, ask, serve, target, try_ask},
@@ -220,8 +230,16 @@ mod tests {
 
     #[test]
     fn a_server_that_speaks_no_tls_is_an_error_never_a_refusal() {
-        let at = serve(Caps::NONE, |_| (200, vec![], String::new()));
-        assert!(try_ask::<MinimumVersion>(Scene::default(), &target(at), ASKED).is_err());
+        let plain = serve(Caps::NONE, |_| (200, vec![], String::new()));
+        assert!(try_ask::<MinimumVersion>(Scene::default(), &target(plain), ASKED).is_err());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 16]);
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+        });
         let mut pretending = target(at);
         pretending.url = format!("https://{at}");
         assert_eq!(ask::<MinimumVersion>(Scene::default(), &pretending, ASKED).outcome, Outcome::Error);
