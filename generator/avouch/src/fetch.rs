@@ -2,20 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::Path,
+    fs,
 };
 
 use anyhow::{Context as _, bail};
 use avouch_log::{Source, SourceError};
 use avouch_model::product::{ProbeClass, Target};
 use avouch_probe::{Prober, Request};
-use camino::Utf8PathBuf;
+use camino::Utf8Path;
 
 use crate::exit::Usage;
 
 /// The largest file of a record that is read.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+const FILE_BYTES_MAX: usize = 256 << 20;
 /// The most files of a site that are asked for.
 const REQUESTS_MAX: u32 = 1_000_000;
 
@@ -24,58 +23,10 @@ pub(crate) fn open(place: &str) -> anyhow::Result<Box<dyn Source>> {
     if place.starts_with("https://") || place.starts_with("http://") {
         return Ok(Box::new(Site::open(place)?));
     }
-    let folder = Utf8PathBuf::from(place);
-    if !folder.is_dir() {
+    if !Utf8Path::new(place).is_dir() {
         bail!(Usage(format!("`{place}` is no folder and no http:// or https:// address")));
     }
-    Ok(Box::new(Folder { root: folder }))
-}
-
-/// A published folder on the disk. Links are followed nowhere.
-struct Folder {
-    root: Utf8PathBuf,
-}
-
-impl Source for Folder {
-    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        let failed = |cause: io::Error| SourceError { path: path.to_owned(), cause: Box::new(cause) };
-        if path.split('/').any(|part| part.is_empty() || part == ".." || part == ".") {
-            return Ok(None);
-        }
-        let file = self.root.join(path);
-        let metadata = match fs::symlink_metadata(&file) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-            other => other.map_err(failed)?,
-        };
-        if !metadata.is_file() {
-            return Ok(None);
-        }
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(failed(io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes"))));
-        }
-        fs::read(&file).map(Some).map_err(failed)
-    }
-
-    fn list(&self) -> Option<Result<Vec<String>, SourceError>> {
-        let mut found = Vec::new();
-        let walked = walk(self.root.as_std_path(), "", &mut found);
-        Some(walked.map(|()| found).map_err(|(path, cause)| SourceError { path, cause: Box::new(cause) }))
-    }
-}
-
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), (String, io::Error)> {
-    let at = |cause: io::Error| (prefix.to_owned(), cause);
-    for entry in fs::read_dir(folder).map_err(at)? {
-        let entry = entry.map_err(at)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        if entry.file_type().map_err(at)?.is_dir() {
-            walk(&entry.path(), &path, found)?;
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(())
+    Ok(Box::new(avouch_record::Folder::new(place)))
 }
 
 /// A published site. It cannot be listed, so files that nobody names are not noticed.
@@ -113,7 +64,7 @@ impl Site {
 impl Source for Site {
     fn get(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| SourceError { path: path.to_owned(), cause };
-        let request = Request::new(ProbeClass::Passive, "GET", &format!("{}/{path}", self.prefix)).body_max(FILE_BYTES_MAX as usize);
+        let request = Request::new(ProbeClass::Passive, "GET", &format!("{}/{path}", self.prefix)).body_max(FILE_BYTES_MAX);
         let response = self.prober.send(&request).map_err(|error| failed(Box::new(error)))?;
         match response.status {
             200 if response.truncated => Err(failed("the answer is larger than a file of a record may be".into())),

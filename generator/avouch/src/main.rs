@@ -2,6 +2,7 @@
 //!
 //! This room puts the stages in order. It is the only one that asks the clock, and the only one that prints.
 
+mod bundle;
 mod cli;
 mod clock;
 mod commands;

@@ -75,13 +75,21 @@ pub(crate) fn shown(output: &Output, problems: &[Diagnostic]) -> anyhow::Error {
     Shown(format!("{count} mistake{} above; nothing was done", if count == 1 { "" } else { "s" })).into()
 }
 
+/// Reads a file of our own. `shown` is how the user knows its path.
+pub(crate) fn read_bytes(path: &Utf8Path, shown: &str) -> anyhow::Result<Vec<u8>> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read `{shown}`"))?;
+    if !metadata.is_file() {
+        bail!(Usage(format!("`{shown}` is not a file")));
+    }
+    if metadata.len() > TEXT_BYTES_MAX {
+        bail!(Usage(format!("`{shown}` has {} bytes; a file of this kind has at most {TEXT_BYTES_MAX}", metadata.len())));
+    }
+    fs::read(path).with_context(|| format!("cannot read `{shown}`"))
+}
+
 /// Reads a text of our own. `shown` is how the user knows its path.
 pub(crate) fn read_text(path: &Utf8Path, shown: &str) -> anyhow::Result<Arc<Source>> {
-    let size = fs::metadata(path).with_context(|| format!("cannot read `{shown}`"))?.len();
-    if size > TEXT_BYTES_MAX {
-        bail!(Usage(format!("`{shown}` has {size} bytes; a file of this kind has at most {TEXT_BYTES_MAX}")));
-    }
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
+    let bytes = read_bytes(path, shown)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -93,9 +93,10 @@ pub fn site<E: std::error::Error + 'static>(
         let path = format!("{}/feed.atom", language.code());
         out.template(&path, files::feed(&site, *language))?;
     }
+    let language = site.evidence_language();
     for (digest, entries) in &site.payloads {
         let folder = format!("e/{}", digest.hex());
-        let pen = Pen::new(&site, Language::En, &folder);
+        let pen = Pen::new(&site, language, &folder);
         let page = evidence::page(&pen, digest, entries);
         let twin = evidence::twin_path(entries).map(|path| pen.file(&path));
         let html = frame(&pen, &page, &folder, twin, false).render();
@@ -176,9 +177,10 @@ fn framed<E: std::error::Error + 'static>(
     let html = frame(&pen, page, &folder, Some("index.json".to_owned()), true).render();
     out.template(&format!("{folder}/index.html"), html)?;
     let path = format!("{folder}/index.json");
-    let mut json = serde_json::to_vec_pretty(&page.twin).map_err(|cause| RenderError::Twin { path: path.clone(), cause })?;
-    json.push(b'\n');
-    out.file(&path, &json)
+    let json = serde_json::to_string_pretty(&page.twin).map_err(|cause| RenderError::Twin { path: path.clone(), cause })?;
+    // In JSON `<` stands only within strings. Escaped, a host that forgets the media type serves no markup either.
+    let json = format!("{}\n", json.replace('<', "\\u003c"));
+    out.file(&path, json.as_bytes())
 }
 
 /// A page in its frame; `translated` pages have one in each language at the same place.

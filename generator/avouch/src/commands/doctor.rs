@@ -99,8 +99,8 @@ impl Examination<'_> {
         if !ledger.is_file() {
             return self.ill("there is no ledger", "`avouch init` makes one; `avouch evidence restore` rebuilds one from a published record");
         }
-        match avouch_record::Ledger::open(ledger.as_std_path()) {
-            Ok(ledger) => self.well(&format!("the ledger holds {} entries", ledger.size())),
+        match avouch_record::Ledger::open(ledger.as_std_path()).and_then(|ledger| ledger.size()) {
+            Ok(size) => self.well(&format!("the ledger holds {size} entries")),
             Err(error) => self.ill("the ledger cannot be opened", &plain(&chain(&error))),
         }
     }

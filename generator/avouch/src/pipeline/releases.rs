@@ -14,6 +14,8 @@ pub(crate) struct Current {
     pub(crate) committed: Option<Timestamp>,
     /// Whether the folder holds changes that are in no commit.
     pub(crate) dirty: bool,
+    /// Whether the files are those of the folder as it lies, not of a commit.
+    pub(crate) as_it_lies: bool,
     /// The files.
     pub(crate) tree: Box<dyn Files + Sync>,
 }
@@ -38,21 +40,21 @@ pub(crate) fn of_folder(root: &str, repository: Option<&Repository>, tags: &[Tag
     };
     let folder = || Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"));
     let Some(repository) = repository else {
-        return Ok(Current { release: None, committed: None, dirty: true, tree: Box::new(folder()?) });
+        return Ok(Current { release: None, committed: None, dirty: true, as_it_lies: true, tree: Box::new(folder()?) });
     };
     let dirty = repository.is_dirty().context("cannot tell whether the folder has changes that are in no commit")?;
     if let Some(tag) = tag {
         let release = Release { version: tag.version.clone(), commit: tag.commit.clone(), tag: Some(tag.name.clone()) };
         let tree = repository.commit(&tag.commit).with_context(|| format!("cannot read the files of the tag `{}`", tag.name))?;
-        return Ok(Current { release: Some(release), committed: Some(tag.committed), dirty, tree: Box::new(tree) });
+        return Ok(Current { release: Some(release), committed: Some(tag.committed), dirty, as_it_lies: false, tree: Box::new(tree) });
     }
     let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {
-        return Ok(Current { release: None, committed: None, dirty: true, tree: Box::new(folder()?) });
+        return Ok(Current { release: None, committed: None, dirty: true, as_it_lies: true, tree: Box::new(folder()?) });
     };
     let committed = repository.commit_time(&head).context("cannot tell when the commit was made")?;
     let tree = repository.commit(&head).context("cannot read the files of the commit that is checked out")?;
     let release = Release { version: Release::UNRELEASED.to_owned(), commit: head, tag: None };
-    Ok(Current { release: Some(release), committed: Some(committed), dirty, tree: Box::new(tree) })
+    Ok(Current { release: Some(release), committed: Some(committed), dirty, as_it_lies: false, tree: Box::new(tree) })
 }
 
 /// The tag of a version; `1.4.2` and `v1.4.2` both name it.
@@ -63,4 +65,13 @@ fn find<'a>(tags: &'a [Tag], asked: &str) -> anyhow::Result<&'a Tag> {
     let known: Vec<&str> = tags.iter().take(5).map(|tag| tag.version.as_str()).collect();
     let known = if known.is_empty() { "no tag matches `[release] tags`".to_owned() } else { format!("the newest are {}", known.join(", ")) };
     bail!(Usage(format!("no release is named `{asked}`; {known}")))
+}
+
+/// The folder as it lies, with the commit that is checked out beside it.
+pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> anyhow::Result<Current> {
+    let folder = Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"))?.listed_by_git_rules();
+    let mut current = of_folder(root, repository, &[], None)?;
+    current.tree = Box::new(folder);
+    current.as_it_lies = true;
+    Ok(current)
 }

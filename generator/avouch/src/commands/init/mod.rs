@@ -8,7 +8,7 @@ use std::{fmt::Write as _, fs};
 
 use anyhow::{Context as _, bail};
 use avouch_read::configuration::BUILT_IN_PROFILES;
-use avouch_record::{Ledger, Signer};
+use avouch_record::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{

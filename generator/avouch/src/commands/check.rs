@@ -1,0 +1,203 @@
+//! `avouch check`: collects and judges now without a ledger, or judges the record at a time or over a period.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use avouch_evaluate::Period;
+use avouch_model::{
+    Digest, Timestamp,
+    assessment::Assessment,
+    catalogue::{Asked, Catalogue, When},
+    entry::{Entry, EntryKind, Visibility},
+    payload::{Payload, Recorded, Run, Scope},
+};
+use avouch_render::export;
+
+use crate::{
+    bundle::Bundle,
+    cli::{Check, CheckFormat, Global, WhenArgument},
+    clock,
+    exit::{Exit, Usage},
+    output::{Output, plain},
+    pipeline::{collecting, decisions, record, releases, retaining, scoping},
+    project::Project,
+    summary,
+};
+
+/// Judges what was asked for.
+pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyhow::Result<Exit> {
+    let project = Project::load(global, output)?;
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        let ledger = record::open(&project)?;
+        return period(output, &avouch_evaluate::period(&ledger.recorded(global.as_of)?, from, to), arguments.format);
+    }
+    if let Some(as_of) = global.as_of {
+        if arguments.when.is_some() || arguments.bundle.is_some() || !arguments.controls.is_empty() {
+            bail!(Usage("--as-of judges the whole record; it goes with none of --when, --bundle and named controls".to_owned()));
+        }
+        let recorded = record::open(&project)?.recorded(Some(as_of))?;
+        let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
+        let assessment = avouch_evaluate::assess(&recorded, as_of);
+        return show(output, &assessment, &catalogue, arguments.format);
+    }
+    now(&project, output, arguments)
+}
+
+/// Asks the checks, and judges their answers alone: in memory, with the decisions of the ledger where there is one.
+fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<Exit> {
+    let ledger = record::open_if_any(project)?;
+    let recorded = ledger.as_ref().map(|ledger| ledger.recorded(None)).transpose()?.unwrap_or_default();
+    let in_record = decisions::in_record(&recorded);
+    let known: Vec<_> = in_record.iter().map(|(_, decision)| decision.clone()).collect();
+    let mut resolved = scoping::resolve(project, &known);
+    let chosen = choose(&project.catalogue, &resolved.asked, arguments)?;
+    resolved.asked = chosen;
+    let current = releases::current(project, None)?;
+    let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
+    let retention = if operates { retaining::prove(project, output)? } else { Default::default() };
+    let releases = match &ledger {
+        Some(ledger) => record::releases(ledger, &recorded)?,
+        None => Vec::new(),
+    };
+    let beside = collecting::Beside { current: &current, retention: &retention, releases: &releases, decisions: &in_record };
+    let started = clock::now();
+    let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
+    let mut scope = scoping::scope(project, &resolved);
+    only(&mut scope, &resolved.asked, arguments);
+    let ended = clock::now();
+    let run = Run {
+        v: 1,
+        scope: avouch_model::canonical::digest(&scope)?,
+        release: current.release.clone(),
+        started,
+        ended,
+        observations: collected.observations,
+        details: None,
+    };
+    if let Some(file) = &arguments.bundle {
+        Bundle { v: 1, scope: scope.clone(), run: run.clone(), details: collected.details.clone() }.write(&project.root.join(file))?;
+    }
+    for detail in &collected.details {
+        for finding in detail.findings.iter().take(5) {
+            output.note(&format!("{}: {}", plain(&detail.check), plain(finding)));
+        }
+    }
+    let catalogue = scope.catalogue.clone();
+    let mut memory: Vec<Recorded> = recorded.into_iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).collect();
+    memory.push(in_memory(EntryKind::Scope, ended, run.scope, Payload::Scope(Box::new(scope))));
+    memory.push(in_memory(EntryKind::Run, ended, Digest::of(b"run"), Payload::Run(run)));
+    for (place, recorded) in memory.iter_mut().enumerate() {
+        recorded.index = place as u64;
+    }
+    show(output, &avouch_evaluate::assess(&memory, ended), &catalogue, arguments.format)
+}
+
+fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -> Recorded {
+    let entry = Entry {
+        v: Entry::VERSION,
+        kind,
+        at,
+        subject: "memory".to_owned(),
+        visibility: Visibility::Public,
+        media_type: Entry::JSON.to_owned(),
+        digest,
+        size: 0,
+    };
+    Recorded { index: 0, entry, payload }
+}
+
+/// The checks that were named, or that belong to a named control or requirement, and that can be asked at this stage.
+fn choose(catalogue: &Catalogue, asked: &[Asked], arguments: &Check) -> anyhow::Result<Vec<Asked>> {
+    for name in &arguments.controls {
+        let known = catalogue.check(name).is_some() || catalogue.control(name).is_some();
+        if !known {
+            let names = catalogue.controls.iter().map(|control| control.id.as_str()).chain(catalogue.checks.iter().map(|check| check.id.as_str()));
+            let near = avouch_read::toml_walk::nearest(name, names);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            bail!(Usage(format!("no control and no check is named `{name}`{near}")));
+        }
+    }
+    Ok(asked.iter().filter(|asked| is_chosen(catalogue, &asked.check.id, asked.check.when, arguments)).cloned().collect())
+}
+
+fn is_chosen(catalogue: &Catalogue, check: &str, when: When, arguments: &Check) -> bool {
+    let stage = match arguments.when {
+        None | Some(WhenArgument::Operate) => When::Operate,
+        Some(WhenArgument::Deploy) => When::Deploy,
+        Some(WhenArgument::Build) => When::Build,
+    };
+    let named = |name: &String| name == check || catalogue.checks_of(name).contains(&check);
+    when <= stage && (arguments.controls.is_empty() || arguments.controls.iter().any(named))
+}
+
+/// What was not asked for is not judged: the scope in memory holds only the chosen checks, and their claims and controls.
+fn only(scope: &mut Scope, asked: &[Asked], arguments: &Check) {
+    if arguments.controls.is_empty() && arguments.when.is_none() {
+        return;
+    }
+    let catalogue = scope.catalogue.clone();
+    let keep = |id: &str, when: When| asked.iter().any(|asked| asked.check.id == id) || is_chosen(&catalogue, id, when, arguments);
+    scope.catalogue.checks.retain(|check| keep(&check.id, check.when));
+    let checks = &scope.catalogue.checks;
+    let left = |id: &String| checks.iter().any(|check| check.id == *id);
+    scope.catalogue.claims.retain_mut(|claim| {
+        claim.checks.retain(left);
+        !claim.checks.is_empty()
+    });
+    let claims = &scope.catalogue.claims;
+    scope.catalogue.controls.retain(|control| claims.iter().any(|claim| claim.control == control.id));
+    scope.unfilled.retain(|id, _| scope.catalogue.checks.iter().any(|check| check.id == *id));
+    // A part says nothing of a whole standard, nor of retention that was not looked at.
+    scope.catalogue.standards.clear();
+    scope.retention.clear();
+}
+
+fn last_catalogue(recorded: &[Recorded]) -> Option<&Catalogue> {
+    recorded.iter().rev().find_map(|recorded| match &recorded.payload {
+        Payload::Scope(scope) => Some(&scope.catalogue),
+        _ => None,
+    })
+}
+
+fn show(output: &Output, assessment: &Assessment, catalogue: &Catalogue, format: CheckFormat) -> anyhow::Result<Exit> {
+    let text = match format {
+        CheckFormat::Text => summary::assessment(output, assessment, catalogue),
+        CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(assessment)?),
+        CheckFormat::Sarif => export::sarif(assessment, catalogue, &scoping::program()),
+        CheckFormat::Junit => export::junit(assessment, catalogue),
+        CheckFormat::Github => export::github(assessment, catalogue),
+        CheckFormat::Markdown => export::markdown(assessment, catalogue),
+    };
+    output.result(&text)?;
+    Ok(assessment.gate.verdict.into())
+}
+
+/// A period: how often each check ran and what it said. A failure or a gap in it is no satisfaction.
+fn period(output: &Output, period: &Period, format: CheckFormat) -> anyhow::Result<Exit> {
+    let text = match format {
+        CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(period)?),
+        CheckFormat::Text => {
+            let mut text = format!("From {} to {}\n\n", period.from, period.to);
+            let _ = writeln!(text, "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6}  longest gap", "check", "expected", "ran", "passed", "failed", "missed");
+            for check in &period.checks {
+                let expected = check.expected.map_or_else(|| "—".to_owned(), |count| count.to_string());
+                let gap = avouch_model::Span::Seconds(check.gap_seconds_max);
+                let _ = writeln!(
+                    text,
+                    "  {:32} {expected:>8} {:>6} {:>6} {:>6} {:>6}  {gap}",
+                    plain(&check.check),
+                    check.ran,
+                    check.passed,
+                    check.failed,
+                    check.missed
+                );
+            }
+            text
+        }
+        _ => bail!(Usage("a period is printed as text or JSON".to_owned())),
+    };
+    output.result(&text)?;
+    let failed = period.checks.iter().any(|check| check.failed > 0);
+    let silent = period.checks.is_empty() || period.checks.iter().any(|check| check.missed > 0 || check.ran == 0);
+    Ok(if failed { Exit::NotSatisfied } else if silent { Exit::CouldNotTell } else { Exit::Satisfied })
+}

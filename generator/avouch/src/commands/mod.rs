@@ -1,0 +1,59 @@
+//! One file a command.
+
+mod check;
+mod doctor;
+mod due;
+mod evidence;
+mod explain;
+mod init;
+mod key;
+mod publish;
+mod retention;
+mod run;
+mod sbom;
+mod selftest;
+// mod serve;
+mod verify;
+
+use anyhow::bail;
+
+use crate::{
+    cli::{Arguments, Command},
+    exit::{Exit, Usage},
+    output::Output,
+};
+
+/// Does what was asked for.
+pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result<Exit> {
+    let global = &arguments.global;
+    refuse_as_of(arguments)?;
+    match &arguments.command {
+        Command::Init(arguments) => init::init(global, output, arguments),
+        Command::Doctor => doctor::doctor(global, output),
+        Command::Run(arguments) => run::run(global, output, arguments),
+        Command::Sbom(arguments) => sbom::sbom(global, output, arguments),
+        Command::Retention { command } => retention::retention(global, output, command),
+        Command::Check(arguments) => check::check(global, output, arguments),
+        Command::Explain { id } => explain::explain(global, output, id),
+        Command::Selftest { json } => selftest::selftest(output, *json),
+        Command::Due { within } => due::due(global, output, *within),
+        Command::Evidence { command } => evidence::evidence(global, output, command),
+        Command::Key { command } => key::key(global, output, command),
+        Command::Site { output: folder } => publish::preview(global, output, folder),
+        Command::Publish { destination } => publish::publish(global, output, destination.as_deref()),
+        Command::Verify(arguments) => verify::verify(global, output, arguments),
+        Command::Serve(_) => bail!(Usage("not yet".into())),
+    }
+}
+
+/// Collecting, deleting, recording and publishing happen now; nothing can be seen as of another time.
+fn refuse_as_of(arguments: &Arguments) -> anyhow::Result<()> {
+    let judges = matches!(
+        arguments.command,
+        Command::Check(_) | Command::Site { .. } | Command::Due { .. } | Command::Verify(_) | Command::Explain { .. }
+    );
+    if arguments.global.as_of.is_some() && !judges {
+        bail!(Usage("--as-of judges and renders the record; this command works by the clock".to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! `avouch retention`: what would be deleted, deleting it, and how the rules stand.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use avouch_model::{
+    Digest,
+    product::RetentionRule,
+    receipt::{Ended, Enforcement},
+    state::State,
+};
+use avouch_retain::Plan;
+
+use crate::{
+    cli::{Global, Retention},
+    clock,
+    exit::{Exit, Usage},
+    output::{Output, plain},
+    pipeline::{record, retaining},
+    project::Project,
+};
+
+/// Works on the retention rules.
+pub(crate) fn retention(global: &Global, output: &Output, command: &Retention) -> anyhow::Result<Exit> {
+    let project = Project::load(global, output)?;
+    match command {
+        Retention::Plan { rules } => plan(&project, output, &chosen(&project, rules)?),
+        Retention::Run { rules, confirm } => run(&project, output, &chosen(&project, rules)?, confirm.as_deref()),
+        Retention::Status { rules } => status(&project, output, &chosen(&project, rules)?),
+    }
+}
+
+fn chosen<'a>(project: &'a Project, names: &[String]) -> anyhow::Result<Vec<&'a RetentionRule>> {
+    let rules = &project.configuration.retention;
+    if rules.is_empty() {
+        bail!(Usage("no rule is configured; write one as `[[retention]]`".to_owned()));
+    }
+    for name in names {
+        if !rules.iter().any(|rule| rule.name == *name) {
+            let near = avouch_read::toml_walk::suggestion(name, rules.iter().map(|rule| rule.name.as_str()));
+            bail!(Usage(format!("no rule is named `{name}`; {near}")));
+        }
+    }
+    Ok(rules.iter().filter(|rule| names.is_empty() || names.contains(&rule.name)).collect())
+}
+
+/// Shows what would go. Exit code 3 when a rule cannot be planned, 1 when a fuse would stop it, otherwise 0.
+fn plan(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow::Result<Exit> {
+    let mut text = String::new();
+    let (mut unknown, mut fused) = (false, false);
+    for rule in rules {
+        match avouch_retain::plan(&retaining::asked(project, rule, None)?) {
+            Ok(plan) => {
+                fused |= plan.fused;
+                describe(&mut text, output, rule, &plan);
+            }
+            Err(error) => {
+                unknown = true;
+                let _ = writeln!(text, "{}\n  cannot be planned: {}\n", output.strong(&plain(&rule.name)), plain(&format!("{:#}", anyhow::Error::new(error))));
+            }
+        }
+    }
+    output.result(&text)?;
+    Ok(if fused { Exit::NotSatisfied } else if unknown { Exit::CouldNotTell } else { Exit::Satisfied })
+}
+
+fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Plan) {
+    let _ = writeln!(text, "{}  kept {}, at most {} longer", output.strong(&plain(&rule.name)), plan.promise.keep, plan.promise.max_lag);
+    let encoding = plan.encoding.map_or_else(|| "no dated row".to_owned(), |encoding| format!("{encoding}"));
+    let _ = writeln!(text, "  cut-off    {} ({encoding})", plan.cutoff);
+    let verb = if rule.enforce == Enforcement::Product { "the product is to delete" } else { "would be deleted" };
+    let _ = writeln!(text, "  {verb:10} {} of {} rows ({} %)", plan.due, plan.rows, plan.due_percent());
+    if let Some(oldest) = plan.oldest {
+        let _ = writeln!(text, "  oldest     {oldest}");
+    }
+    for (count, what) in [(plan.overdue, "older than promise and lag"), (plan.undated, "without a time, kept"), (plan.future, "dated in the future, kept")] {
+        if count > 0 {
+            let _ = writeln!(text, "  {count} rows are {what}");
+        }
+    }
+    if !plan.indexed {
+        let _ = writeln!(text, "  no index begins with the column: planning reads the whole table");
+    }
+    if plan.fused {
+        let _ = writeln!(text, "  the fuse of {} % stops this; if it is right: avouch retention run {} --confirm {}", plan.fuse_percent, plain(&rule.name), plan.digest);
+    }
+    text.push('\n');
+}
+
+/// Deletes and proves. 1 when a rule does not hold afterwards or a fuse stopped it, 3 when one failed.
+fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Option<&str>) -> anyhow::Result<Exit> {
+    let confirm = match confirm {
+        Some(text) if rules.len() != 1 => bail!(Usage(format!("--confirm {text} is for one rule: name it"))),
+        Some(text) => Some(text.parse::<Digest>().map_err(|error| Usage(format!("--confirm: {error}")))?),
+        None => None,
+    };
+    let signer = record::signer(project)?;
+    let mut ledger = record::open(project)?;
+    let recorded = ledger.recorded(None)?;
+    let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm)?;
+    retaining::record(project, &mut ledger, &signer, &recorded)?;
+    let mut text = String::new();
+    let (mut failed, mut broken) = (false, false);
+    for (name, run) in &runs {
+        let (state, word) = match run.ended {
+            Ended::Done if run.overdue_after == 0 => (State::Pass, "holds"),
+            Ended::Done => (State::Fail, "does not hold"),
+            Ended::Fused => (State::Fail, "stopped by the fuse, nothing deleted"),
+            Ended::Failed => (State::Error, "did not end"),
+        };
+        failed |= state == State::Error;
+        broken |= state == State::Fail;
+        let _ = writeln!(
+            text,
+            "{:20} {} deleted, {} due and {} overdue afterwards, {} rows left: {word}",
+            plain(name),
+            run.deleted,
+            run.due_after,
+            run.overdue_after,
+            run.rows_after
+        );
+    }
+    output.result(&text)?;
+    Ok(if broken { Exit::NotSatisfied } else if failed { Exit::CouldNotTell } else { Exit::Satisfied })
+}
+
+/// How the rules stand, from the record alone.
+fn status(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow::Result<Exit> {
+    let ledger = record::open(project)?;
+    let assessment = avouch_evaluate::assess(&ledger.recorded(None)?, clock::now());
+    let mut text = String::new();
+    let (mut failed, mut unknown) = (false, false);
+    for rule in rules {
+        let found = assessment.retention.iter().find(|finding| finding.promise.rule == rule.name);
+        let state = found.map_or(State::NoData, |finding| finding.state);
+        failed |= state == State::Fail;
+        unknown |= !matches!(state, State::Fail | State::Pass);
+        let _ = writeln!(text, "{}  {}", output.strong(&plain(&rule.name)), output.state(state));
+        let receipt = found.and_then(|finding| finding.last.as_ref());
+        match receipt {
+            None => text.push_str("  no receipt yet: `avouch run` proves it, `avouch run --purge` deletes and proves it\n"),
+            Some((_, receipt)) => {
+                let _ = writeln!(text, "  last run {}, cut-off {}", receipt.to, receipt.cutoff);
+                let oldest = receipt.oldest_after.map_or_else(|| "too few rows to say".to_owned(), |day| day.to_string());
+                let _ = writeln!(text, "  oldest row {oldest}; longest gap {}", avouch_model::Span::Seconds(receipt.gap_seconds_max));
+            }
+        }
+        if found.is_some_and(|finding| finding.lag_is_large) {
+            text.push_str("  rows may stay more than a quarter longer than promised: purge more often\n");
+        }
+    }
+    output.result(&text)?;
+    Ok(if failed { Exit::NotSatisfied } else if unknown { Exit::CouldNotTell } else { Exit::Satisfied })
+}

@@ -1,0 +1,27 @@
+//! `avouch run`: the whole job.
+
+use std::fmt::Write as _;
+
+use crate::{
+    cli::{Global, Run},
+    exit::Exit,
+    output::{Output, plain},
+    pipeline,
+    project::Project,
+    summary,
+};
+
+/// Does the whole job and says how everything stands.
+pub(crate) fn run(global: &Global, output: &Output, arguments: &Run) -> anyhow::Result<Exit> {
+    let project = Project::load(global, output)?;
+    let asked = pipeline::Asked { release: arguments.release.as_deref(), purge: arguments.purge };
+    let done = pipeline::run(&project, output, asked)?;
+    if arguments.json {
+        output.result(&format!("{}\n", serde_json::to_string_pretty(&done.assessment)?))?;
+    } else {
+        let mut text = summary::assessment(output, &done.assessment, &project.catalogue);
+        let _ = writeln!(text, "Site: {} ({} log entries)", plain(&project.configuration.site.out), done.published.checkpoint.size);
+        output.result(&text)?;
+    }
+    Ok(done.assessment.gate.verdict.into())
+}

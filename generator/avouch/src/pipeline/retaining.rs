@@ -1,0 +1,128 @@
+//! Retention within the job: rules are executed or proven, their runs kept, and receipts rolled up.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use avouch_model::{
+    Digest, Timestamp,
+    entry::EntryKind,
+    payload::{Payload, Recorded},
+    product::RetentionRule,
+    receipt::{Enforcement, Receipt, RetentionRun},
+};
+use avouch_record::{Ledger, NewEntry, Signer};
+use avouch_retain::{Asked, Execution, Gentleness, Sleep};
+
+use super::scoping;
+use crate::{
+    clock,
+    output::{Output, plain},
+    project::Project,
+};
+
+/// What an execution of a rule depends on, now.
+pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last_run: Option<Timestamp>) -> anyhow::Result<Asked<'a>> {
+    let database = project.configuration.databases.get(&rule.database).context("the rule names a database that is not configured")?;
+    Ok(Asked {
+        rule,
+        promise: scoping::promise(rule, &project.configuration),
+        database,
+        root: project.root.as_std_path(),
+        now: clock::now(),
+        last_run,
+    })
+}
+
+/// Proves every rule without deleting anything; no ledger is needed.
+pub(crate) fn prove(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
+    let mut runs = BTreeMap::new();
+    for rule in &project.configuration.retention {
+        let execution = avouch_retain::prove(&asked(project, rule, None)?);
+        tell(output, rule, &execution);
+        runs.insert(rule.name.clone(), execution.run);
+    }
+    Ok(runs)
+}
+
+/// Executes every rule, keeps the runs in the private store and gives them back. Deletes only what avouch enforces, and only
+/// with `purge`. One rule that fails does not stop the others.
+pub(crate) fn execute(project: &Project, output: &Output, ledger: &mut Ledger, purge: bool) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
+    let rules: Vec<&RetentionRule> = project.configuration.retention.iter().collect();
+    execute_rules(project, output, ledger, &rules, purge, None)
+}
+
+/// As [`execute`], for some of the rules; `confirm` lets the plan with this digest past the fuse.
+pub(crate) fn execute_rules(
+    project: &Project,
+    output: &Output,
+    ledger: &mut Ledger,
+    rules: &[&RetentionRule],
+    purge: bool,
+    confirm: Option<Digest>,
+) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
+    let last_runs = last_runs(ledger)?;
+    let mut runs = BTreeMap::new();
+    for rule in rules {
+        let asked = asked(project, rule, last_runs.get(&rule.name).copied())?;
+        let execution = if purge && rule.enforce == Enforcement::Avouch {
+            avouch_retain::purge(&asked, confirm, &Gentleness::default(), &mut Sleep)
+        } else {
+            avouch_retain::prove(&asked)
+        };
+        tell(output, rule, &execution);
+        ledger.keep_retention_run(&execution.run)?;
+        runs.insert(rule.name.clone(), execution.run);
+    }
+    Ok(runs)
+}
+
+/// When each rule was executed last: by a run that no receipt covers yet, otherwise by the last receipt.
+fn last_runs(ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Timestamp>> {
+    let mut last = BTreeMap::new();
+    for recorded in ledger.recorded(None)? {
+        if let Payload::Receipt(receipt) = recorded.payload {
+            last.insert(receipt.promise.rule, receipt.to);
+        }
+    }
+    for pending in ledger.pending_retention_runs()? {
+        last.insert(pending.run.promise.rule, pending.run.at);
+    }
+    Ok(last)
+}
+
+/// Rolls the runs that no receipt covers up into receipts: one a rule and day. What must be known at once (an error, a tripped
+/// fuse, a breach, or that it is over) is recorded at once.
+pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, recorded: &[Recorded]) -> anyhow::Result<()> {
+    let now = clock::now();
+    let mut receipts = Vec::new();
+    let mut covered = Vec::new();
+    let pending = ledger.pending_retention_runs()?;
+    for rule in &project.configuration.retention {
+        let of_rule: Vec<_> = pending.iter().filter(|pending| pending.run.promise.rule == rule.name).collect();
+        let runs: Vec<RetentionRun> = of_rule.iter().map(|pending| pending.run.clone()).collect();
+        let before = recorded.iter().rev().find_map(|recorded| match &recorded.payload {
+            Payload::Receipt(receipt) if receipt.promise.rule == rule.name => Some((recorded.entry.at, receipt)),
+            _ => None,
+        });
+        let Some(receipt) = Receipt::of(&runs, before.map(|(_, receipt)| receipt.to)) else { continue };
+        let is_first_today = before.is_none_or(|(at, _)| at.day() < now.day());
+        let says_otherwise = before.is_none_or(|(_, before)| before.holds != receipt.holds || before.promise != receipt.promise);
+        if is_first_today || says_otherwise || receipt.failures > 0 {
+            receipts.push(NewEntry::json(EntryKind::Receipt, &rule.name, scoping::canonical("receipt", &receipt)?));
+            covered.extend(of_rule.iter().map(|pending| pending.id));
+        }
+    }
+    if !receipts.is_empty() {
+        ledger.append_receipts(signer, now, receipts, &covered).context("cannot append the receipts")?;
+    }
+    Ok(())
+}
+
+/// Says why an execution did not end as it should.
+fn tell(output: &Output, rule: &RetentionRule, execution: &Execution) {
+    if let Some(trouble) = &execution.trouble {
+        let chain: Vec<String> =
+            std::iter::successors(Some(trouble as &dyn std::error::Error), |error| error.source()).map(ToString::to_string).collect();
+        output.warn(&format!("retention of `{}`: {}", plain(&rule.name), plain(&chain.join(": "))));
+    }
+}
