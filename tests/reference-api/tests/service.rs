@@ -185,6 +185,27 @@ async fn a_key_has_its_requests_whatever_addresses_they_come_from() {
 }
 
 #[tokio::test]
+async fn of_a_thousand_and_twenty_four_requests_at_once_a_key_has_a_thousand() {
+    let api = start(None).await;
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..32_u8 {
+        let client = api.client.from_address(Ipv4Addr::new(127, 0, 6, number + 1).into());
+        let key = api.key("PROBE_BURST").to_owned();
+        clients.spawn(async move {
+            let mut connection = client.connect().await.unwrap();
+            let mut passed = 0;
+            for _ in 0..32 {
+                let reply = connection.send(Ask::new("GET", "/v1/interactions", Some(&key))).await.unwrap();
+                assert!(reply.status == 200 || reply.status == 429);
+                passed += u32::from(reply.status == 200);
+            }
+            passed
+        });
+    }
+    assert_eq!(clients.join_all().await.into_iter().sum::<u32>(), 1_000);
+}
+
+#[tokio::test]
 async fn bodies_are_capped_however_their_length_is_told() {
     let limits = Limits { single_bytes: 50_000, batch_bytes: 200_000, floor_ms: 1, ..Limits::default() };
     let padded = |start: &str, length: usize| start.to_owned() + &" ".repeat(length - start.len());
