@@ -1,4 +1,6 @@
-//! Writes the site of a made-up product into a folder, to look at: `cargo run --example preview -- DIR [BASE_URL]`.
+//! Writes the site of a made-up product into a folder, to look at: `cargo run --example preview -- DIR [BASE_URL [RUNS]]`.
+//!
+//! With `RUNS`, that many more runs are in the log: `time` shows that the work grows with the pages and no faster.
 
 #![allow(clippy::print_stderr, reason = "an example speaks to the person who runs it")]
 
@@ -12,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().ok_or("usage: preview DIR [BASE_URL]")?;
     let mut made = sample::sample(&str::to_owned);
     made.base_url = arguments.next();
+    sample::grow(&mut made, arguments.next().map_or(Ok(0), |runs| runs.parse())?);
     let mut write = |path: &str, bytes: &[u8]| -> io::Result<()> {
         let path = Path::new(&folder).join(path);
         if let Some(parent) = path.parent() {

@@ -70,15 +70,15 @@ pub enum RenderError<E: std::error::Error + 'static> {
     },
 }
 
+/// What takes the files, each by its path and its bytes.
+pub type Take<'a, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'a;
+
 /// Renders the whole site through `write(path, bytes)`, each path once, relative to the root and with `/` between its
 /// parts. Returns how many files were written. Writes nothing below `tile/`, `blob/` and `dsse/`, and no `checkpoint`.
 ///
 /// # Errors
 /// As soon as `write` fails, or when two pages would lie at one path.
-pub fn site<E: std::error::Error + 'static>(
-    view: &View<'_>,
-    write: &mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
-) -> Result<u64, RenderError<E>> {
+pub fn site<E: std::error::Error + 'static>(view: &View<'_>, write: &mut Take<'_, E>) -> Result<u64, RenderError<E>> {
     let site = Site::new(view);
     let mut out = Out { written: BTreeSet::new(), write };
     let mut tails = Vec::new();
@@ -260,7 +260,7 @@ fn boms<E: std::error::Error + 'static>(site: &Site<'_>, out: &mut Out<'_, E>) -
 /// Where files go, each path once.
 struct Out<'a, E> {
     written: BTreeSet<String>,
-    write: &'a mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    write: &'a mut Take<'a, E>,
 }
 
 impl<E: std::error::Error + 'static> Out<'_, E> {

@@ -134,9 +134,20 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The language of the pages that lie in no language’s folder.
+    pub(crate) fn evidence_language(&self) -> Language {
+        let first = self.languages.first().copied().unwrap_or(Language::En);
+        if self.languages.contains(&Language::En) { Language::En } else { first }
+    }
+
     /// The state of a check; one that no finding speaks of was never tested.
     pub(crate) fn check_state(&self, check: &str) -> State {
         self.check_findings.get(check).map_or(State::NoData, |finding| finding.state)
+    }
+
+    /// Whether the kind of this check is a provider’s promise: its pass stands as inherited.
+    pub(crate) fn is_inherited(&self, check: &str) -> bool {
+        self.checks.get(check).is_some_and(|check| check.kind == avouch_model::catalogue::PROVIDER_INHERITED)
     }
 
     /// The state of a control.
@@ -341,9 +352,12 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// An outcome on an evidence page.
-    pub(crate) fn outcome(&self, outcome: Outcome) -> Html {
-        self.state(state_of(outcome))
+    /// What a check answered, on an evidence page.
+    pub(crate) fn outcome(&self, check: &str, outcome: Outcome) -> Html {
+        match outcome {
+            Outcome::Pass if self.site.is_inherited(check) => self.state(State::Inherited),
+            _ => self.state(state_of(outcome)),
+        }
     }
 
     /// How a requirement stands.

@@ -386,7 +386,7 @@ words! {
 
     // Evidence.
     evidence_title: "{kind} {digest}", "{kind} {digest}";
-    evidence_summary: "{kind}, recorded on {time}.", "{kind}, enregistré au journal le {time}. Cette page permanente est en anglais.";
+    evidence_summary: "{kind}, recorded on {time}.", "{kind}\u{a0}: entrée au journal du {time}. Cette page permanente est en anglais.";
     log_entries_of: "In the log", "Au journal";
     entries_of_one: "{n} entry of {m} has this digest.", "{n} entrée sur {m} porte cette empreinte.";
     entries_of_many: "{n} entries of {m} have this digest.", "{n} entrées sur {m} portent cette empreinte.";
@@ -410,6 +410,7 @@ words! {
     missing_about: "The payload is public, it is not here, and no withdrawal accounts for it. A record in this condition does not verify.", "Le contenu est public, il n’est pas ici, et aucun retrait ne l’explique. Un registre dans cet état ne se vérifie pas.";
     no_release: "no release", "aucune version";
     run_lede: "{n} checks on release {release}: {passed} passed, {failed} failed, {undecided} could not be decided.", "{n} contrôles sur la version {release}\u{a0}: {passed} réussis, {failed} échoués, {undecided} indécis.";
+    run_inherited: "{n} rest on a provider’s word.", "{n} reposent sur la parole d’un fournisseur.";
     observed: "Observed (UTC)", "Observé (UTC)";
     judged_by: "Judged by scope", "Jugé selon le périmètre";
     details_of_failures: "Details of failures (sealed until released)", "Détails des échecs (scellés jusqu’à publication)";

@@ -14,7 +14,10 @@ pub fn github(assessment: &Assessment, catalogue: &Catalogue) -> String {
             _ => continue,
         };
         let title = property(&check.id);
-        text.push_str(&format!("::{command} title={title}::{}\n", data(&format!("{} — {}", check.question.en, sentence(finding)))));
+        text.push_str(&format!(
+            "::{command} title={title}::{}\n",
+            data(&format!("{} — {}", check.question.en, sentence(finding)))
+        ));
     }
     let passed = assessment.checks.iter().filter(|finding| finding.state == State::Pass).count();
     text.push_str(&format!("{passed} of {} checks passed\n", assessment.checks.len()));

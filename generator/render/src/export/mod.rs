@@ -23,8 +23,12 @@ fn rows<'a>(findings: &'a [CheckFinding], catalogue: &'a Catalogue) -> impl Iter
 
 /// The controls that a check decides a claim of, each once.
 fn controls_of<'a>(catalogue: &'a Catalogue, check: &str) -> Vec<&'a str> {
-    let mut controls: Vec<&str> =
-        catalogue.claims.iter().filter(|claim| claim.checks.iter().any(|id| id == check)).map(|claim| claim.control.as_str()).collect();
+    let mut controls: Vec<&str> = catalogue
+        .claims
+        .iter()
+        .filter(|claim| claim.checks.iter().any(|id| id == check))
+        .map(|claim| claim.control.as_str())
+        .collect();
     controls.dedup();
     controls
 }

@@ -41,7 +41,8 @@ pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> S
                 "properties": { "state": finding.state.name() },
             });
             if finding.state == State::Waived {
-                result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": sentence(finding) }]);
+                result["suppressions"] =
+                    json!([{ "kind": "external", "status": "accepted", "justification": sentence(finding) }]);
             }
             result
         })

@@ -17,7 +17,7 @@ use crate::{
 
 /// The page of a payload, from the entries that commit to it (never empty).
 ///
-/// The page is in English, the language that is always there, with a summary in French.
+/// The page is in English where the site speaks it, with a summary in French; otherwise in the site's own language.
 pub(crate) fn page(pen: &Pen<'_>, digest: &Digest, entries: &[&Recorded]) -> Page {
     let (site, w) = (pen.site, pen.w);
     let first = entries.iter().find(|recorded| recorded.payload != Payload::Absent).or(entries.first());
@@ -34,7 +34,7 @@ pub(crate) fn page(pen: &Pen<'_>, digest: &Digest, entries: &[&Recorded]) -> Pag
     let public = body(pen, &mut page, digest, recorded);
     entries_of(pen, &mut page, entries);
     check_it(pen, &mut page, digest, public);
-    if site.languages.contains(&Language::Fr) {
+    if pen.lang == Language::En && site.languages.contains(&Language::Fr) {
         let lede = french(site, digest, recorded);
         page.lede.push(Html::format("<span lang=\"fr\" class=\"other\">{}</span>", &[&lede]));
     }

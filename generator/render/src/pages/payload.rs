@@ -52,7 +52,7 @@ fn code(text: &str) -> Html {
 
 fn run(pen: &Pen<'_>, page: &mut Page, run: &Run) {
     let w = pen.w;
-    let tally = Tally::of(run);
+    let tally = Tally::of(pen.site, run);
     let release = run.release.as_ref().map_or_else(|| Html::text(w.no_release), |release| release_link(pen, release));
     page.lede.push(Html::fill(
         w.run_lede,
@@ -64,6 +64,9 @@ fn run(pen: &Pen<'_>, page: &mut Page, run: &Run) {
             ("undecided", &pen.number(tally.undecided)),
         ],
     ));
+    if tally.inherited > 0 {
+        page.paragraph(Html::fill(w.run_inherited, &[("n", &pen.number(tally.inherited))]));
+    }
     let commit = run.release.as_ref().map_or_else(|| pen.nothing(), |release| code(&release.commit));
     page.blocks.push(Block::Facts(vec![
         (w.observed.to_owned(), Html::format("{} – {}", &[&pen.instant_short(run.started), &pen.instant_short(run.ended)])),
@@ -122,7 +125,7 @@ fn observed(pen: &Pen<'_>, observation: &Observation) -> Row {
         id: name_in_path(&observation.check),
         cells: vec![
             Html::format("{}{}", &[&check_link(pen, &observation.check), &seen]),
-            Html::format("{}{}", &[&pen.outcome(observation.outcome), &sealed]),
+            Html::format("{}{}", &[&pen.outcome(&observation.check, observation.outcome), &sealed]),
             Html::format("{}{}", &[&examined, &numbers]),
             Html::text(control),
             binding,

@@ -170,7 +170,7 @@ fn runs_table(pen: &Pen<'_>, runs: &[&Recorded]) -> Table {
     );
     for recorded in runs.iter().rev().take(RUNS_MAX) {
         let Payload::Run(run) = &recorded.payload else { continue };
-        let tally = Tally::of(run);
+        let tally = Tally::of(pen.site, run);
         table.row(vec![
             pen.instant_short(run.ended),
             pen.number(tally.passed),
@@ -187,25 +187,29 @@ pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) undecided: u64,
+    /// Providers’ promises on record: shown apart, never as passes.
+    pub(crate) inherited: u64,
 }
 
 impl Tally {
-    pub(crate) fn of(run: &Run) -> Self {
-        let count = |wanted: fn(Outcome) -> bool| {
-            run.observations.iter().filter(|observation| wanted(observation.outcome)).count() as u64
-        };
-        Self {
-            passed: count(|outcome| outcome == Outcome::Pass),
-            failed: count(|outcome| outcome == Outcome::Fail),
-            undecided: count(|outcome| matches!(outcome, Outcome::Error | Outcome::NotExercised)),
+    pub(crate) fn of(site: &Site<'_>, run: &Run) -> Self {
+        let mut tally = Self { passed: 0, failed: 0, undecided: 0, inherited: 0 };
+        for observation in &run.observations {
+            *(match observation.outcome {
+                Outcome::Pass if site.is_inherited(&observation.check) => &mut tally.inherited,
+                Outcome::Pass => &mut tally.passed,
+                Outcome::Fail => &mut tally.failed,
+                Outcome::Error | Outcome::NotExercised => &mut tally.undecided,
+            }) += 1;
         }
+        tally
     }
 }
 
 /// A commit by its first twelve digits.
 pub(crate) fn short_commit(commit: &str) -> Html {
     let short: String = commit.chars().take(12).collect();
-    Html::format("<code>{}</code>", &[&short])
+    Html::format("<code class=\"id\">{}</code>", &[&short])
 }
 
 fn twin(record: &ReleaseRecord, recorded: &Recorded) -> Value {

@@ -1,5 +1,6 @@
 //! The threat model: what could go wrong, what stands against it and how that stands, and what this record cannot show.
 
+use avouch_model::state::Standing;
 use serde_json::{Value, json};
 
 use crate::{
@@ -35,7 +36,11 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         table.row(vec![
             Html::format("{}<span class=\"how\">{}</span>", &[&pen.requirement(&finding.requirement), &asks]),
             pen.standing(finding),
-            if controls.is_empty() { Html::format("<span class=\"muted\">{}</span>", &[&w.nothing_yet]) } else { controls },
+            match finding.standing {
+                Standing::NotApplicable if controls.is_empty() => pen.nothing(),
+                _ if controls.is_empty() => Html::format("<span class=\"muted\">{}</span>", &[&w.nothing_yet]),
+                _ => controls,
+            },
         ]);
         rows.push(crate::pages::requirement::twin_row(finding));
     }

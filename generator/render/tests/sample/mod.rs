@@ -212,6 +212,17 @@ pub(crate) fn sample(t: &dyn Fn(&str) -> String) -> Sample {
     }
 }
 
+/// Adds this many runs, each with a payload of its own.
+pub(crate) fn grow(sample: &mut Sample, payloads: usize) {
+    let mut log = Log { entries: std::mem::take(&mut sample.entries) };
+    let run = log.entries.iter().find(|recorded| matches!(recorded.payload, Payload::Run(_))).unwrap().payload.clone();
+    for _ in 0..payloads {
+        let digest = Digest::of(format!("grown {}", log.entries.len()).as_bytes());
+        log.add(at("2026-11-21T06:00:00Z"), EntryKind::Run, "1.4.2", digest, run.clone());
+    }
+    sample.entries = log.entries;
+}
+
 /// A log being written.
 pub(crate) struct Log {
     pub(crate) entries: Vec<Recorded>,
@@ -273,8 +284,13 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
     }
 }
 
-/// Id, English, French, statement, requirements, state, checks.
-const CONTROLS: &[(&str, &str, &str, &[&str], State, &[(&str, &str, State)])] = &[
+/// A check's id, its kind, and how it stands.
+type CheckRow = (&'static str, &'static str, State);
+
+/// Id, English, French, requirements, state, checks.
+type ControlRow = (&'static str, &'static str, &'static str, &'static [&'static str], State, &'static [CheckRow]);
+
+const CONTROLS: &[ControlRow] = &[
     (
         "rate-limit",
         "Two request limits protect the API",
