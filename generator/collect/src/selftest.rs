@@ -123,6 +123,33 @@ mod tests {
         assert!(kinds::find("no.such-kind").is_none());
     }
 
+    /// The text of a slot that somebody filled.
+    fn filled(json: &Json) -> Json {
+        let slot = regex::Regex::new(r"\$\{[^}]+\}").unwrap();
+        match json {
+            Json::Text(text) => Json::Text(slot.replace_all(text, "x").into_owned()),
+            Json::List(items) => Json::List(items.iter().map(filled).collect()),
+            Json::Object(members) => Json::Object(members.iter().map(|(key, value)| (key.clone(), filled(value))).collect()),
+            other => other.clone(),
+        }
+    }
+
+    #[test]
+    fn every_kind_accepts_what_the_built_in_profiles_ask_of_it() {
+        use avouch_read::mapping::{builtin_profiles, builtins, load};
+        let ids: Vec<&str> = kinds::ALL.iter().map(|kind| kind.id).collect();
+        let catalogue = match load(&builtin_profiles(), &builtins(), &ids) {
+            Ok(catalogue) => catalogue,
+            Err(mistakes) => panic!("{:#?}", mistakes.iter().map(|one| one.line()).collect::<Vec<_>>()),
+        };
+        assert!(catalogue.checks.len() > 40);
+        for check in &catalogue.checks {
+            let kind = kinds::find(&check.kind).unwrap();
+            let parameters = filled(&Json::Object(check.parameters.clone()));
+            assert_eq!((kind.accepts)(&parameters), Ok(()), "{}", check.id);
+        }
+    }
+
     #[test]
     fn each_kind_has_its_file_and_its_page() {
         let room = Path::new(env!("CARGO_MANIFEST_DIR"));

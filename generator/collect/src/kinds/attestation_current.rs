@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use avouch_model::{
-    Json, Timestamp,
+    Json, Span, Timestamp,
     decision::Decision,
     json::Object,
     observation::{Population, PositiveControl},
@@ -33,6 +33,7 @@ pub(super) struct Asked {
     population: Option<String>,
     #[serde(default = "one")]
     population_min: u64,
+    recorded_within: Option<Span>,
 }
 
 /// The last statement of that name on record.
@@ -83,6 +84,11 @@ impl Question for AttestationCurrent {
         let mut findings = Vec::new();
         if seen.now > statement.expires.end() {
             findings.push(format!("the statement counted through {}; have a new one signed", statement.expires));
+        }
+        if let Some(within) = asked.recorded_within
+            && within.after(statement.recorded) < seen.now
+        {
+            findings.push(format!("the statement was recorded on {}, longer ago than {within}", statement.recorded.day()));
         }
         findings.extend(figures(&statement.figures, asked));
         let examined = match &asked.population {
@@ -164,6 +170,12 @@ const EXAMPLES: &[Example] = &[
         name: "the statement expired yesterday",
         asked: ASKED,
         seen: r#"{"now":"2026-11-22T00:00:00Z","statement":{"recorded":"2026-05-01T09:00:00Z","expires":"2026-11-21","figures":{"cases":7,"triage_hours_max":12}}}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "the statement is too old, whatever it says of itself",
+        asked: r#"{"attestation":"case-register","recorded_within":"180 days"}"#,
+        seen: r#"{"now":"2026-11-21T03:00:00Z","statement":{"recorded":"2026-05-01T09:00:00Z","expires":"2036-05-01","figures":{}}}"#,
         outcome: Outcome::Fail,
     },
     Example {

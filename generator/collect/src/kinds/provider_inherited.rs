@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn another_promise_is_not_this_one() {
-        let mut scene = Scene::default();
-        scene.decisions = vec![(
+        let decisions = vec![(
             "2026-10-01T00:00:00Z".parse().unwrap(),
             Decision::Provider {
                 id: "d1-in-transit".into(),
@@ -158,6 +157,7 @@ mod tests {
                 expires: "2027-10-01".parse().unwrap(),
             },
         )];
+        let scene = Scene { decisions, ..Scene::default() };
         let ask = |provider: &str| {
             let asked: Asked = serde_json::from_str(&format!(r#"{{"provider":"{provider}"}}"#)).unwrap();
             let seen = scene.with(|world| ProviderInherited::gather(world, &asked)).unwrap();

@@ -197,8 +197,8 @@ mod tests {
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
     fn judge(files: &[(&str, &str)]) -> Result<Judgement, Unasked> {
-        let mut scene = Scene::default();
-        scene.folder = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let folder = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        let scene = Scene { folder: folder.collect(), ..Scene::default() };
         let asked: Asked = serde_json::from_str(r#"{"files":"reports/*","name":"closed"}"#).unwrap();
         let seen = scene.with(|world| ReportTests::gather(world, &asked))?;
         Ok(ReportTests::judge(&seen, &asked))
