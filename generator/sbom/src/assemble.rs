@@ -10,7 +10,7 @@ use crate::{
         Component, Composition, Dependency, Document, ExternalReference, Hash, Lifecycle, Metadata, Named, Property, Tools,
     },
     licence,
-    lockfiles::{Found, Read},
+    lockfiles::{Found, IN_OTHER, Read},
     manifest::Root,
     serial::PLACEHOLDER,
 };
@@ -253,7 +253,13 @@ fn properties(facts: &ReleaseFacts, found: &Found, root: &Root) -> Vec<Property>
         properties.push(property(&format!("avouch:lockfile:{}", lockfile.lock.path), &lockfile.digest.to_string()));
     }
     for (path, reason) in &found.left_out {
-        properties.push(property(&format!("avouch:left-out:{path}"), reason));
+        if !reason.starts_with(IN_OTHER) {
+            properties.push(property(&format!("avouch:left-out:{path}"), reason));
+        }
+    }
+    if found.others > 0 {
+        let text = format!("{} lockfiles of tests, examples and vendored packages", found.others);
+        properties.push(property("avouch:left-out", &text));
     }
     let unknown = [
         ("authors", facts.author.is_none()),

@@ -37,11 +37,16 @@ const OTHER: [&str; 22] = [
     "playground",
 ];
 
+/// Why a lockfile of such a folder does not count.
+pub(crate) const IN_OTHER: &str = "it lies in";
+
 /// The lockfiles of a tree.
 pub(crate) struct Found {
     pub(crate) read: Vec<Read>,
     /// Path and reason.
     pub(crate) left_out: BTreeMap<String, String>,
+    /// How many of these belong to tests, examples and vendored packages.
+    pub(crate) others: usize,
     /// Whether a lockfile of the product is of a tool that is not read.
     pub(crate) unread: bool,
     /// All paths of the tree.
@@ -58,7 +63,7 @@ pub(crate) struct Read {
 
 pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
     let paths: Vec<String> = tree.list()?.into_iter().map(|entry| entry.path).collect();
-    let mut found = Found { read: Vec::new(), left_out: BTreeMap::new(), unread: false, paths };
+    let mut found = Found { read: Vec::new(), left_out: BTreeMap::new(), others: 0, unread: false, paths };
     let mut candidates: Vec<&String> = found.paths.iter().filter(|path| Format::of(path).is_some()).collect();
     candidates.sort_by_key(|path| (path.matches('/').count(), *path));
     let mut taken: Vec<(String, Format)> = Vec::new();
@@ -68,7 +73,8 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
         let above =
             taken.iter().find(|(other, theirs)| folder.starts_with(other.as_str()) && theirs.ecosystem() == format.ecosystem());
         if let Some(part) = other_part(path) {
-            found.left_out.insert(path.clone(), format!("it lies in `{part}`"));
+            found.left_out.insert(path.clone(), format!("{IN_OTHER} `{part}`"));
+            found.others += 1;
         } else if let Some((above, theirs)) = above {
             // Of two in one folder npm reads the shrinkwrap, and pnpm its own.
             let reason = if *above == folder {

@@ -148,10 +148,11 @@ fn find(
         same_source && version.is_none_or(|version| version == entry.version)
     };
     let found: Vec<usize> = by_name.get(name).into_iter().flatten().copied().filter(|at| fits(at)).collect();
-    // Several sources may fit by `cargo-lock`'s spelling rules; then the exact spelling decides.
+    // Of several that fit, the one with the very spelling is meant; without a source it is the package of a path, since
+    // Cargo leaves the source out where there is none, or nothing to confuse it with.
     let exact = |at: &&usize| {
         let spelled = entries.get(**at).and_then(|entry| entry.source.as_ref()).and_then(|(text, _)| text.split('#').next());
-        source.is_some() && spelled == source.and_then(|source| source.split('#').next())
+        spelled == source.and_then(|source| source.split('#').next())
     };
     match (found.as_slice(), found.iter().filter(exact).collect::<Vec<_>>().as_slice()) {
         ([one], _) => Ok(*one),
