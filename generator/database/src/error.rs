@@ -134,6 +134,41 @@ pub enum DatabaseError {
         /// The limit.
         limit: Duration,
     },
+    /// The rowid of a table has no name left to ask for it by.
+    #[error(
+        "database `{database}`: table `{table}` has columns named rowid, _rowid_ and oid, so its rows cannot be walked; \
+         set `enforce = \"product\"` and let the product delete"
+    )]
+    NoKey {
+        /// The name in `[databases]`.
+        database: String,
+        /// The table.
+        table: String,
+    },
+    /// Deleting would have changed other rows too. It was undone.
+    #[error(
+        "database `{database}`: deleting from `{table}` would have changed {others} other rows by a cascade or a trigger, \
+         and was undone; set `enforce = \"product\"` and let the product delete"
+    )]
+    SideEffect {
+        /// The name in `[databases]`.
+        database: String,
+        /// The table.
+        table: String,
+        /// How many other rows.
+        others: u64,
+    },
+    /// A reader keeps the write-ahead log from starting over.
+    #[error(
+        "database `{database}`: its write-ahead log has {bytes} bytes and a reader keeps it from starting over; \
+         end the long read and run again"
+    )]
+    WalBlocked {
+        /// The name in `[databases]`.
+        database: String,
+        /// The log's size.
+        bytes: u64,
+    },
     /// Anything else that the database says.
     #[error("database `{database}` could not run: {sql}")]
     Query {

@@ -1,10 +1,11 @@
-//! Databases: a face that reads ([`Read`]) and a face that purges.
+//! Databases: a face that reads ([`Read`]) and a face that purges ([`purge::Purge`]).
 //!
 //! Architecture invariants: a [`Read`] cannot write, whatever SQL it is given, and never creates a database; every
 //! question it answers is bounded in rows, bytes and time. Identifiers are text from outside: they are held against the
 //! schema and quoted with [`quote`], never pasted.
 
 mod error;
+pub mod purge;
 mod sqlite;
 mod value;
 
@@ -66,6 +67,16 @@ pub trait Read: Send {
 pub fn open_read(database: &Database, root: &Path) -> Result<Box<dyn Read>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Reader::open(&database.name, file, root)?)),
+    }
+}
+
+/// Opens a database for one deletion. Relative files lie beneath `root`. Nothing is deleted by opening.
+///
+/// # Errors
+/// As [`open_read`]; when there is no such table or column, or when the table has no key to go by.
+pub fn open_purge(database: &Database, root: &Path, deletion: &purge::Deletion) -> Result<Box<dyn purge::Purge>, DatabaseError> {
+    match &database.location {
+        Location::Sqlite(file) => Ok(Box::new(sqlite::Purger::open(&database.name, file, root, deletion)?)),
     }
 }
 

@@ -20,11 +20,7 @@ pub enum Value {
 impl Value {
     /// The number of an integer value.
     pub const fn as_integer(&self) -> Option<i64> {
-        if let Self::Integer(number) = self {
-            Some(*number)
-        } else {
-            None
-        }
+        if let Self::Integer(number) = self { Some(*number) } else { None }
     }
 
     /// The text of a text value.
@@ -79,11 +75,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 10,000 rows, 64 MiB, 10 seconds.
     fn default() -> Self {
-        Self {
-            rows_max: 10_000,
-            bytes_max: 64 * 1024 * 1024,
-            time: Duration::from_secs(10),
-        }
+        Self { rows_max: 10_000, bytes_max: 64 * 1024 * 1024, time: Duration::from_secs(10) }
     }
 }
 

@@ -20,18 +20,12 @@ const SCHEMA: &str = "
 ";
 
 fn named(file: &str) -> Database {
-    Database {
-        name: "main".into(),
-        location: Location::Sqlite(file.into()),
-    }
+    Database { name: "main".into(), location: Location::Sqlite(file.into()) }
 }
 
 fn sample() -> (TempDir, Box<dyn Read>) {
     let folder = tempfile::tempdir().unwrap();
-    Connection::open(folder.path().join("app.db"))
-        .unwrap()
-        .execute_batch(SCHEMA)
-        .unwrap();
+    Connection::open(folder.path().join("app.db")).unwrap().execute_batch(SCHEMA).unwrap();
     let reader = open_read(&named("app.db"), folder.path()).unwrap();
     (folder, reader)
 }
@@ -106,13 +100,7 @@ fn one_statement_is_one_statement() {
     let (_folder, mut reader) = sample();
     for sql in ["", "  -- nothing", "SELECT 1; SELECT 2", "SELECT 1; DELETE FROM users"] {
         let error = reader.query(sql, &[], Limits::default()).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                DatabaseError::NotOneStatement { .. } | DatabaseError::NotReadOnly { .. }
-            ),
-            "{sql}: {error:?}"
-        );
+        assert!(matches!(error, DatabaseError::NotOneStatement { .. } | DatabaseError::NotReadOnly { .. }), "{sql}: {error:?}");
     }
     assert!(reader.query("SELECT 1; -- and a remark", &[], Limits::default()).is_ok());
 }
@@ -126,37 +114,23 @@ fn a_parameter_without_a_value_is_not_taken_for_null() {
     let strange = [("id", Value::Integer(1)), ("other", Value::Null), ("third", Value::Null)];
     for (binds, at) in [(&one[..], "other"), (&twice[..], "id"), (&strange[..], "third")] {
         let error = reader.query(sql, binds, Limits::default()).unwrap_err();
-        assert!(
-            matches!(&error, DatabaseError::Parameter { parameter, .. } if parameter.ends_with(at)),
-            "{error:?}"
-        );
+        assert!(matches!(&error, DatabaseError::Parameter { parameter, .. } if parameter.ends_with(at)), "{error:?}");
     }
 }
 
 #[test]
 fn an_answer_beyond_a_limit_is_an_error_and_never_a_part() {
     let (_folder, mut reader) = sample();
-    let limits = |rows_max, bytes_max, time| Limits {
-        rows_max,
-        bytes_max,
-        time,
-    };
+    let limits = |rows_max, bytes_max, time| Limits { rows_max, bytes_max, time };
     let wide = Duration::from_secs(60);
     let count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n";
     let error = reader.query(count, &[], limits(999, 1 << 20, wide)).unwrap_err();
     assert!(matches!(error, DatabaseError::TooManyRows { rows_max: 999, .. }), "{error:?}");
-    assert_eq!(
-        reader.query(count, &[], limits(1_000, 1 << 20, wide)).unwrap().rows.len(),
-        1_000
-    );
-    let error = reader
-        .query("SELECT zeroblob(2000)", &[], limits(10, 1_999, wide))
-        .unwrap_err();
+    assert_eq!(reader.query(count, &[], limits(1_000, 1 << 20, wide)).unwrap().rows.len(), 1_000);
+    let error = reader.query("SELECT zeroblob(2000)", &[], limits(10, 1_999, wide)).unwrap_err();
     assert!(matches!(error, DatabaseError::TooManyBytes { .. }), "{error:?}");
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-    let error = reader
-        .query(endless, &[], limits(10, 1 << 20, Duration::from_millis(20)))
-        .unwrap_err();
+    let error = reader.query(endless, &[], limits(10, 1 << 20, Duration::from_millis(20))).unwrap_err();
     assert!(matches!(error, DatabaseError::TooSlow { .. }), "{error:?}");
     // The limit ends with the question that it was given for.
     assert!(reader.query(count, &[], Limits::default()).is_ok());
@@ -169,32 +143,20 @@ fn the_tables_are_told_with_keys_and_indexes() {
     let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["notes", "odd \"name", "users"]);
 
-    let [notes, odd, users] = &tables[..] else {
-        panic!("three tables")
-    };
+    let [notes, odd, users] = &tables[..] else { panic!("three tables") };
     let column = users.column("EMAIL").unwrap();
-    assert_eq!(
-        (column.declared.as_str(), column.not_null, column.primary_key),
-        ("VARCHAR(64)", true, false)
-    );
+    assert_eq!((column.declared.as_str(), column.not_null, column.primary_key), ("VARCHAR(64)", true, false));
     assert_eq!(users.primary_key, ["id"]);
     let created = users.indexes.iter().find(|index| index.name == "users_created").unwrap();
     assert_eq!(
         (&created.columns[..], created.unique, created.partial),
         (&["created_at".to_owned(), String::new()][..], false, true)
     );
-    assert!(
-        users
-            .indexes
-            .iter()
-            .any(|index| index.columns == ["email"] && index.unique && !index.partial)
-    );
+    assert!(users.indexes.iter().any(|index| index.columns == ["email"] && index.unique && !index.partial));
 
     assert!(odd.without_rowid && !users.without_rowid);
     assert_eq!(odd.primary_key, ["b", "a"]);
-    let [key] = &notes.foreign_keys[..] else {
-        panic!("one foreign key")
-    };
+    let [key] = &notes.foreign_keys[..] else { panic!("one foreign key") };
     assert_eq!((key.parent.as_str(), key.on_delete.as_str()), ("users", "CASCADE"));
     assert_eq!((&key.columns[..], key.parent_columns.len()), (&["user_id".to_owned()][..], 0));
 }
@@ -236,18 +198,11 @@ fn opening_creates_nothing_and_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     assert!(matches!(open_error("app.db", root), DatabaseError::Missing { .. }));
-    assert!(matches!(
-        open_error("file:app.db?mode=rwc", root),
-        DatabaseError::Missing { .. }
-    ));
+    assert!(matches!(open_error("file:app.db?mode=rwc", root), DatabaseError::Missing { .. }));
     assert!(matches!(open_error("../app.db", root), DatabaseError::Outside { .. }));
     assert!(matches!(open_error(".", root), DatabaseError::Unreadable { .. }));
     assert_eq!(fs::read_dir(root).unwrap().count(), 0);
-    fs::write(
-        root.join("app.db"),
-        "not a database, but long enough to have a header: 0123456789".repeat(40),
-    )
-    .unwrap();
+    fs::write(root.join("app.db"), "not a database, but long enough to have a header: 0123456789".repeat(40)).unwrap();
     assert!(matches!(open_error("app.db", root), DatabaseError::NotADatabase { .. }));
     let absolute = root.join("other.db");
     Connection::open(&absolute).unwrap().execute_batch(SCHEMA).unwrap();

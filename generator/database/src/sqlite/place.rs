@@ -25,25 +25,14 @@ impl Place {
     pub(super) fn find(database: &str, file: &str, root: &Path) -> Result<Self, DatabaseError> {
         let database = database.to_owned();
         if climbs_out(Path::new(file)) {
-            return Err(DatabaseError::Outside {
-                database,
-                file: file.to_owned(),
-            });
+            return Err(DatabaseError::Outside { database, file: file.to_owned() });
         }
         let path = root.join(file);
         match fs::metadata(&path) {
             Ok(found) if found.is_file() => Ok(Self { database, path }),
-            Ok(_) => Err(DatabaseError::Unreadable {
-                database,
-                path,
-                cause: None,
-            }),
+            Ok(_) => Err(DatabaseError::Unreadable { database, path, cause: None }),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(DatabaseError::Missing { database, path }),
-            Err(cause) => Err(DatabaseError::Unreadable {
-                database,
-                path,
-                cause: Some(cause),
-            }),
+            Err(cause) => Err(DatabaseError::Unreadable { database, path, cause: Some(cause) }),
         }
     }
 
@@ -60,17 +49,11 @@ impl Place {
             Ok(connection)
         };
         open().map_err(|cause: rusqlite::Error| match cause.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => DatabaseError::NotADatabase {
-                database: self.database.clone(),
-                path: self.path.clone(),
-                cause,
-            },
+            Some(ErrorCode::NotADatabase) => {
+                DatabaseError::NotADatabase { database: self.database.clone(), path: self.path.clone(), cause }
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.locked(cause),
-            _ => DatabaseError::Open {
-                database: self.database.clone(),
-                path: self.path.clone(),
-                cause,
-            },
+            _ => DatabaseError::Open { database: self.database.clone(), path: self.path.clone(), cause },
         })
     }
 
@@ -79,38 +62,23 @@ impl Place {
         let database = self.database.clone();
         let sql_text = || sql.to_owned();
         match (&cause, cause.sqlite_error_code()) {
-            (rusqlite::Error::MultipleStatement, _) => DatabaseError::NotOneStatement {
-                database,
-                sql: sql_text(),
-            },
+            (rusqlite::Error::MultipleStatement, _) => DatabaseError::NotOneStatement { database, sql: sql_text() },
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => self.locked(cause),
             (_, Some(ErrorCode::OperationInterrupted)) => DatabaseError::TooSlow { database, limit },
-            (_, Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly)) => DatabaseError::NotReadOnly {
-                database,
-                sql: sql_text(),
-            },
+            (_, Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly)) => {
+                DatabaseError::NotReadOnly { database, sql: sql_text() }
+            }
             (rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)), _)
                 if msg.starts_with("no such table") || msg.starts_with("no such column") =>
             {
-                DatabaseError::WrongSchema {
-                    database,
-                    message: msg.clone(),
-                }
+                DatabaseError::WrongSchema { database, message: msg.clone() }
             }
-            _ => DatabaseError::Query {
-                database,
-                sql: sql_text(),
-                cause,
-            },
+            _ => DatabaseError::Query { database, sql: sql_text(), cause },
         }
     }
 
     fn locked(&self, cause: rusqlite::Error) -> DatabaseError {
-        DatabaseError::Locked {
-            database: self.database.clone(),
-            waited: BUSY_TIMEOUT,
-            cause,
-        }
+        DatabaseError::Locked { database: self.database.clone(), waited: BUSY_TIMEOUT, cause }
     }
 }
 

@@ -80,9 +80,7 @@ impl Reader {
         let start = Instant::now();
         let watch = move || start.elapsed() > limit;
         let watched = self.connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(watch));
-        let answer = watched
-            .map_err(Trouble::from)
-            .and_then(|()| run(&self.place, &self.connection));
+        let answer = watched.map_err(Trouble::from).and_then(|()| run(&self.place, &self.connection));
         let unwatched = self.connection.progress_handler(0, None::<fn() -> bool>);
         let answer = answer.and_then(|answer| unwatched.map(|()| answer).map_err(Trouble::from));
         answer.map_err(|trouble| match trouble {
@@ -98,16 +96,10 @@ impl Read for Reader {
             let database = || place.database.clone();
             let mut statement = connection.prepare(sql)?;
             if statement.column_count() == 0 {
-                return Err(Trouble::Ours(DatabaseError::NotOneStatement {
-                    database: database(),
-                    sql: sql.to_owned(),
-                }));
+                return Err(Trouble::Ours(DatabaseError::NotOneStatement { database: database(), sql: sql.to_owned() }));
             }
             if !statement.readonly() {
-                return Err(Trouble::Ours(DatabaseError::NotReadOnly {
-                    database: database(),
-                    sql: sql.to_owned(),
-                }));
+                return Err(Trouble::Ours(DatabaseError::NotReadOnly { database: database(), sql: sql.to_owned() }));
             }
             let disagree = |parameter: &str| {
                 Trouble::Ours(DatabaseError::Parameter {
@@ -118,9 +110,7 @@ impl Read for Reader {
             };
             let mut bound = vec![false; statement.parameter_count()];
             for (name, value) in binds {
-                let index = statement
-                    .parameter_index(&format!(":{name}"))?
-                    .ok_or_else(|| disagree(name))?;
+                let index = statement.parameter_index(&format!(":{name}"))?.ok_or_else(|| disagree(name))?;
                 statement.raw_bind_parameter(index, value)?;
                 match bound.get_mut(index - 1) {
                     Some(free @ false) => *free = true,
@@ -132,18 +122,12 @@ impl Read for Reader {
             }
 
             let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-            let mut answer = Rows {
-                rows: Vec::new(),
-                columns,
-            };
+            let mut answer = Rows { rows: Vec::new(), columns };
             let mut bytes = 0_usize;
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next()? {
                 if answer.rows.len() >= limits.rows_max {
-                    return Err(Trouble::Ours(DatabaseError::TooManyRows {
-                        database: database(),
-                        rows_max: limits.rows_max,
-                    }));
+                    return Err(Trouble::Ours(DatabaseError::TooManyRows { database: database(), rows_max: limits.rows_max }));
                 }
                 let mut values = Vec::with_capacity(answer.columns.len());
                 for index in 0..answer.columns.len() {
@@ -164,9 +148,7 @@ impl Read for Reader {
     }
 
     fn tables(&mut self) -> Result<Vec<Table>, DatabaseError> {
-        self.within("the schema", Limits::default().time, |_, connection| {
-            Ok(schema::tables(connection)?)
-        })
+        self.within("the schema", Limits::default().time, |_, connection| Ok(schema::tables(connection)?))
     }
 
     fn scan(
@@ -177,15 +159,10 @@ impl Read for Reader {
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<u64, DatabaseError> {
         let known = self.tables()?;
-        let missing = |message: String| DatabaseError::WrongSchema {
-            database: self.place.database.clone(),
-            message,
-        };
+        let missing = |message: String| DatabaseError::WrongSchema { database: self.place.database.clone(), message };
         let found = known.iter().find(|known| known.name.eq_ignore_ascii_case(table));
         let found = found.ok_or_else(|| missing(format!("no such table: {table}")))?;
-        let column = found
-            .column(column)
-            .ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
+        let column = found.column(column).ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
         let sql = format!(
             "SELECT {column} FROM {table} WHERE {column} IS NOT NULL",
             column = quote(&column.name),
@@ -224,10 +201,7 @@ fn admit(context: AuthContext<'_>) -> Authorization {
     let admitted = match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
         AuthAction::Function { function_name } => !function_name.eq_ignore_ascii_case("load_extension"),
-        AuthAction::Pragma {
-            pragma_name,
-            pragma_value,
-        } => {
+        AuthAction::Pragma { pragma_name, pragma_value } => {
             let pragmas: &[&str] = match pragma_value {
                 None => &PRAGMAS_THAT_TELL,
                 Some(_) => &PRAGMAS_ABOUT,
@@ -239,7 +213,7 @@ fn admit(context: AuthContext<'_>) -> Authorization {
     if admitted { Authorization::Allow } else { Authorization::Deny }
 }
 
-fn value_of(value: ValueRef<'_>) -> Value {
+pub(super) fn value_of(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number),

@@ -59,12 +59,7 @@ fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>>
             let columns = parts
                 .query_map([&name], |row| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default()))?
                 .collect::<rusqlite::Result<_>>()?;
-            Ok(Index {
-                name,
-                columns,
-                unique,
-                partial,
-            })
+            Ok(Index { name, columns, unique, partial })
         })
         .collect()
 }
@@ -77,12 +72,7 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         if keys.last().is_none_or(|(last, _)| *last != id) {
-            let key = ForeignKey {
-                columns: Vec::new(),
-                parent: row.get(1)?,
-                parent_columns: Vec::new(),
-                on_delete: row.get(4)?,
-            };
+            let key = ForeignKey { columns: Vec::new(), parent: row.get(1)?, parent_columns: Vec::new(), on_delete: row.get(4)? };
             keys.push((id, key));
         }
         if let Some((_, key)) = keys.last_mut() {

@@ -1,0 +1,188 @@
+//! Why a rule is not executed, and the way out.
+
+use avouch_database::DatabaseError;
+use avouch_model::{Digest, Timestamp};
+
+use crate::Encoding;
+
+/// Why a rule could not be planned, executed or proven.
+#[derive(Debug, thiserror::Error)]
+pub enum RetainError {
+    /// The database said no.
+    #[error("retention rule `{rule}`: cannot {operation}")]
+    Database {
+        /// The rule.
+        rule: String,
+        /// What was tried.
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        cause: Box<DatabaseError>,
+    },
+    /// There is no such table.
+    #[error(
+        "retention rule `{rule}`: database `{database}` has no table `{table}`; correct `table`, or run the product's migrations"
+    )]
+    NoTable {
+        /// The rule.
+        rule: String,
+        /// The database.
+        database: String,
+        /// The table.
+        table: String,
+    },
+    /// There is no such column.
+    #[error(
+        "retention rule `{rule}`: table `{table}` has no column `{column}`; correct `column`, or run the product's migrations"
+    )]
+    NoColumn {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// Nothing would be kept.
+    #[error(
+        "retention rule `{rule}`: `keep` is nothing, so every row would be deleted; write how long rows are kept, such as `90 days`"
+    )]
+    KeepsNothing {
+        /// The rule.
+        rule: String,
+    },
+    /// The first value is in no encoding that is known.
+    #[error(
+        "retention rule `{rule}`: `{table}.{column}` holds no time that can be read ({sorts}); known are Unix seconds, Unix \
+         milliseconds and texts such as 2026-11-21T06:02:00Z or 2026-11-21 06:02:00 in UTC, from the year 2000 on; name \
+         another column, or convert this one"
+    )]
+    Unreadable {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// How many values of which type there are, `12 text, 3 blob`.
+        sorts: String,
+    },
+    /// Some values are not as the first one.
+    #[error(
+        "retention rule `{rule}`: {others} of {dated} values in `{table}.{column}` are not {encoding} from the year 2000 on \
+         ({sorts}); a comparison would delete the wrong rows, so none is deleted; correct or convert those values first"
+    )]
+    Mixed {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The encoding of the first value.
+        encoding: Encoding,
+        /// How many values are otherwise.
+        others: u64,
+        /// How many values there are.
+        dated: u64,
+        /// How many values of which type there are.
+        sorts: String,
+    },
+    /// Other tables refer to rows that are due.
+    #[error(
+        "retention rule `{rule}`: rows of `{child}` refer to rows of `{table}` that are due (foreign key, on delete {on_delete}); \
+         give `{child}` a rule that deletes them first, or set `enforce = \"product\"`"
+    )]
+    Referenced {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The table that refers to it.
+        child: String,
+        /// What would happen to its rows.
+        on_delete: String,
+    },
+    /// A trigger would run.
+    #[error(
+        "retention rule `{rule}`: the trigger `{trigger}` runs when rows of `{table}` are deleted, and may copy or change \
+         others; set `enforce = \"product\"` and let the product delete"
+    )]
+    Trigger {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The trigger.
+        trigger: String,
+    },
+    /// The clock stands before the last execution.
+    #[error(
+        "retention rule `{rule}`: it is {now} by the clock, and the last run was at {last}; correct the clock of this machine"
+    )]
+    ClockWentBack {
+        /// The rule.
+        rule: String,
+        /// Now.
+        now: Timestamp,
+        /// The last execution.
+        last: Timestamp,
+    },
+    /// So many rows are dated in the future that rather the clock is wrong.
+    #[error(
+        "retention rule `{rule}`: {future} of {dated} rows of `{table}` are dated more than a day after {now}; correct the \
+         clock of this machine, or those rows"
+    )]
+    ClockBehind {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// Now.
+        now: Timestamp,
+        /// Rows dated in the future.
+        future: u64,
+        /// Rows with a date.
+        dated: u64,
+    },
+    /// The fuse stopped it.
+    #[error(
+        "retention rule `{rule}`: {due} of {rows} rows are due, more than {fuse_percent} in a hundred, so nothing was deleted; \
+         read `avouch retention plan {rule}`, then run with `--confirm {digest}`, or raise `fuse_percent`"
+    )]
+    Fused {
+        /// The rule.
+        rule: String,
+        /// Rows due.
+        due: u64,
+        /// Rows in the table.
+        rows: u64,
+        /// The fuse.
+        fuse_percent: u8,
+        /// The plan that would have to be confirmed.
+        digest: Digest,
+    },
+    /// Another plan was confirmed than the one that would be executed now.
+    #[error(
+        "retention rule `{rule}`: the plan that was confirmed is not the plan of now, so nothing was deleted; read \
+         `avouch retention plan {rule}` again, then run with `--confirm {digest}`"
+    )]
+    OtherPlan {
+        /// The rule.
+        rule: String,
+        /// The plan of now.
+        digest: Digest,
+    },
+    /// It was asked to stop.
+    #[error(
+        "retention rule `{rule}`: stopped after {deleted} of {due} rows; the database is consistent, and the next run goes on"
+    )]
+    Stopped {
+        /// The rule.
+        rule: String,
+        /// Rows deleted.
+        deleted: u64,
+        /// Rows due at the start.
+        due: u64,
+    },
+}

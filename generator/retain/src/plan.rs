@@ -1,0 +1,137 @@
+//! What a rule would do now.
+
+use avouch_database::{Read, open_read};
+use avouch_model::{Digest, Span, Timestamp, canonical, receipt::Promise, time::Day};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Asked, Encoding, RetainError, obstacles,
+    survey::{self, Place, Survey, cutoffs, database},
+};
+
+/// That many rows in the future are mistakes in rows; more, if they are also more than one in a hundred, are a clock that is
+/// wrong.
+const FUTURE_ROWS: u64 = 10;
+
+/// What a rule would delete now. Holds counts and days, and no value of any row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The rule as it is promised.
+    pub promise: Promise,
+    /// When the plan was made.
+    pub at: Timestamp,
+    /// Rows strictly older than this are due.
+    pub cutoff: Timestamp,
+    /// How the column writes its times; none when no row has one.
+    pub encoding: Option<Encoding>,
+    /// Rows in the table.
+    pub rows: u64,
+    /// Rows that are due.
+    pub due: u64,
+    /// Rows that are due for longer than the promise allows: the breach.
+    pub overdue: u64,
+    /// Rows without a time: counted and kept.
+    pub undated: u64,
+    /// Rows dated more than a day in the future: counted and kept.
+    pub future: u64,
+    /// The day of the oldest row.
+    pub oldest: Option<Day>,
+    /// The day of the newest row that is not from the future.
+    pub newest: Option<Day>,
+    /// The day of the newest row that is due.
+    pub newest_due: Option<Day>,
+    /// Whether an index begins with the column. Purging needs none; counting is quicker with one.
+    pub indexed: bool,
+    /// The fuse: the largest part that one run may delete without confirmation, in percent.
+    pub fuse_percent: u8,
+    /// Whether more is due than the fuse allows.
+    pub fused: bool,
+    /// What `--confirm` names: the rule, the encoding, the day of the cut-off, the day of the oldest row, and how many rows
+    /// are due to the nearest power of two. It stands while a person reads the plan, and not for another day.
+    pub digest: Digest,
+}
+
+impl Plan {
+    /// The part of the table that is due, in percent, rounded up.
+    pub fn due_percent(&self) -> u8 {
+        let percent = (u128::from(self.due) * 100).div_ceil(u128::from(self.rows.max(1)));
+        u8::try_from(percent).unwrap_or(100)
+    }
+}
+
+/// Looks at the database, and says what a rule would delete. Deletes nothing.
+///
+/// # Errors
+/// Whenever the rule must not be executed: the database, the table, the column or its times cannot be read, other rows
+/// would be touched, or the clock cannot be trusted. A tripped fuse is no error here.
+pub fn plan(asked: &Asked<'_>) -> Result<Plan, RetainError> {
+    let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
+    let (place, survey) = look(asked, read.as_mut())?;
+    if let (Some(encoding), true) = (survey.encoding, survey.due > 0) {
+        obstacles::refuse_any(asked, read.as_mut(), &place, encoding)?;
+    }
+    Ok(of(asked, &place, &survey))
+}
+
+/// Counts, and refuses to believe a clock that contradicts the rows or the last run.
+pub(crate) fn look(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(Place, Survey), RetainError> {
+    if matches!(asked.rule.keep, Span::Months(0) | Span::Seconds(0)) {
+        return Err(RetainError::KeepsNothing { rule: asked.rule.name.clone() });
+    }
+    if let Some(last) = asked.last_run.filter(|last| *last > asked.now) {
+        return Err(RetainError::ClockWentBack { rule: asked.rule.name.clone(), now: asked.now, last });
+    }
+    let place = survey::find(asked, read)?;
+    let survey = survey::survey(asked, read, &place)?;
+    let dated = survey.rows.saturating_sub(survey.undated);
+    if survey.future > FUTURE_ROWS && survey.future.saturating_mul(100) > dated {
+        return Err(RetainError::ClockBehind {
+            rule: asked.rule.name.clone(),
+            table: place.table,
+            now: asked.now,
+            future: survey.future,
+            dated,
+        });
+    }
+    Ok((place, survey))
+}
+
+pub(crate) fn of(asked: &Asked<'_>, place: &Place, survey: &Survey) -> Plan {
+    let fuse_percent = asked.rule.fuse_percent;
+    let (cutoff, _) = cutoffs(asked);
+    Plan {
+        promise: asked.promise.clone(),
+        at: asked.now,
+        cutoff,
+        encoding: survey.encoding,
+        rows: survey.rows,
+        due: survey.due,
+        overdue: survey.overdue,
+        undated: survey.undated,
+        future: survey.future,
+        oldest: survey.oldest,
+        newest: survey.newest,
+        newest_due: survey.newest_due,
+        indexed: place.indexed,
+        fuse_percent,
+        fused: u128::from(survey.due) * 100 > u128::from(survey.rows) * u128::from(fuse_percent),
+        digest: digest(asked, place, survey, cutoff),
+    }
+}
+
+fn digest(asked: &Asked<'_>, place: &Place, survey: &Survey, cutoff: Timestamp) -> Digest {
+    let about = [
+        asked.rule.name.clone(),
+        asked.database.name.clone(),
+        place.table.clone(),
+        place.column.clone(),
+        asked.rule.keep.to_string(),
+        survey.encoding.map(|encoding| encoding.to_string()).unwrap_or_default(),
+        cutoff.day().to_string(),
+        survey.oldest.map(|day| day.to_string()).unwrap_or_default(),
+        (u64::BITS - survey.due.leading_zeros()).to_string(),
+    ];
+    // A list of texts always has a canonical form.
+    canonical::digest(&about).unwrap_or_else(|_| Digest::of(b""))
+}

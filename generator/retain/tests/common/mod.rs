@@ -1,0 +1,127 @@
+//! A database on disk, a rule for it, and a purge that never sleeps.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::{ops::ControlFlow, path::Path, time::Duration};
+
+use avouch_model::{
+    Digest, Span, Timestamp,
+    configuration::Schedule,
+    product::{Database, Location, RetentionRule},
+    receipt::{Enforcement, Promise},
+};
+use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, promise};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// 2026-11-21T06:02:03Z
+pub const NOW: i64 = 1_795_240_923;
+pub const DAY: i64 = 86_400;
+/// What the rules of these tests keep.
+pub const KEEP: i64 = 90 * DAY;
+/// Rows strictly older are due.
+pub const CUTOFF: i64 = NOW - KEEP;
+
+pub fn now() -> Timestamp {
+    Timestamp::from_unix(NOW)
+}
+
+/// A database with one rule, for the column `at` of the table `events`.
+pub struct Sample {
+    pub folder: TempDir,
+    pub connection: Connection,
+    pub rule: RetentionRule,
+    pub database: Database,
+    pub last_run: Option<Timestamp>,
+    pub gentle: Gentleness,
+}
+
+impl Sample {
+    pub fn new(schema: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("app.db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+        connection.pragma_update(None, "synchronous", "off").unwrap();
+        connection.execute_batch(schema).unwrap();
+        Self {
+            folder,
+            connection,
+            rule: RetentionRule {
+                name: "events".into(),
+                database: "main".into(),
+                table: "events".into(),
+                column: "at".into(),
+                keep: Span::Seconds(KEEP as u64),
+                max_lag: Some(Span::Seconds(DAY as u64)),
+                enforce: Enforcement::Avouch,
+                fuse_percent: 100,
+            },
+            database: Database { name: "main".into(), location: Location::Sqlite("app.db".into()) },
+            last_run: None,
+            gentle: Gentleness { rows_min: 2, rows_max: 2, ..Gentleness::default() },
+        }
+    }
+
+    /// `events (id, at)` with these times.
+    pub fn with(times: &[i64]) -> Self {
+        let sample = Self::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER)");
+        sample.insert(times);
+        sample
+    }
+
+    pub fn insert(&self, times: &[i64]) {
+        for at in times {
+            self.connection.execute("INSERT INTO events (at) VALUES (?1)", [at]).unwrap();
+        }
+    }
+
+    pub fn times(&self) -> Vec<Option<i64>> {
+        let mut statement = self.connection.prepare("SELECT at FROM events ORDER BY id").unwrap();
+        let times = statement.query_map([], |row| row.get(0)).unwrap();
+        times.collect::<Result<_, _>>().unwrap()
+    }
+
+    pub fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        self.connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    pub fn promise(&self) -> Promise {
+        promise(&self.rule, &Schedule::default())
+    }
+
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            rule: &self.rule,
+            promise: self.promise(),
+            database: &self.database,
+            root: self.root(),
+            now: now(),
+            last_run: self.last_run,
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn plan(&self) -> Result<Plan, RetainError> {
+        avouch_retain::plan(&self.asked())
+    }
+
+    pub fn purge(&self) -> Execution {
+        self.purge_confirmed(None)
+    }
+
+    pub fn purge_confirmed(&self, confirm: Option<Digest>) -> Execution {
+        avouch_retain::purge(&self.asked(), confirm, &self.gentle, &mut never_sleep)
+    }
+
+    pub fn prove(&self) -> Execution {
+        avouch_retain::prove(&self.asked())
+    }
+}
+
+pub fn never_sleep(_: Duration) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
