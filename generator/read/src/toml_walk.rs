@@ -478,6 +478,8 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn source(text: &str) -> Arc<Source> {
@@ -567,5 +569,45 @@ mod tests {
         assert_eq!(distance("rate-limit", "rate-limits"), 1);
         assert_eq!(nearest("header-sett", ["header-set", "other"].into_iter()), Some("header-set"));
         assert_eq!(nearest("zzz", ["header-set", "other"].into_iter()), None);
+    }
+
+    /// The definition, written down: exponential, and only for a few letters.
+    fn slow_distance(left: &[char], right: &[char]) -> usize {
+        let (Some((from, left_rest)), Some((to, right_rest))) = (left.split_last(), right.split_last()) else {
+            return left.len() + right.len();
+        };
+        let mut best = slow_distance(left_rest, right_rest) + usize::from(from != to);
+        best = best.min(slow_distance(left_rest, right) + 1).min(slow_distance(left, right_rest) + 1);
+        if let ([earlier_left @ .., a, b], [earlier_right @ .., c, d]) = (left, right)
+            && (a, b) == (d, c)
+        {
+            best = best.min(slow_distance(earlier_left, earlier_right) + 1);
+        }
+        best
+    }
+
+    proptest! {
+        #[test]
+        fn the_distance_agrees_with_its_definition(left in "[abc]{0,5}", right in "[abc]{0,5}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            prop_assert_eq!(distance(&left, &right), slow_distance(&chars(&left), &chars(&right)));
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text in "([a-c]|[ \\[\\]{}=.,'\"#\n]|1|é){0,60}") {
+            let source = source(&text);
+            if let Ok(document) = parse(&source) {
+                let walk = Walk::new(&source);
+                let root = walk.root(&document);
+                for key in ["a", "b", "c"] {
+                    let field = root.optional(key);
+                    (field.text(), field.texts(), field.json(), field.tables().len(), field.day());
+                }
+                root.finish();
+                for problem in walk.problems() {
+                    prop_assert!(!problem.line().is_empty());
+                }
+            }
+        }
     }
 }

@@ -139,6 +139,12 @@ impl Join<'_> {
             for number in &written.numbers {
                 let names = whole.parameters.keys().map(String::as_str);
                 self.known(&file.source, number, ("unknown-number", "parameter of this check"), names);
+                let value = whole.parameters.get(number.get_ref()).into_iter();
+                if value.flat_map(texts_of).any(|text| !references(text).is_empty()) {
+                    let message = format!("the number `{}` depends on a slot", number.get_ref());
+                    let help = "a number of the claim is the same for every product: write it out";
+                    self.report("slot-in-number", &file.source, number.span(), message, help);
+                }
             }
             let mut needs: BTreeSet<String> = whole.needs.iter().map(|need| need.get_ref().clone()).collect();
             needs.extend(used);
@@ -261,7 +267,11 @@ fn slot_ids(slots: &[Slot]) -> impl Iterator<Item = &str> + Clone {
 
 /// Every text in these parameters, however deep; the names of members are never fillings.
 fn texts(parameters: &avouch_model::json::Object) -> impl Iterator<Item = &str> {
-    let mut open: Vec<&Json> = parameters.values().collect();
+    parameters.values().flat_map(texts_of)
+}
+
+fn texts_of(json: &Json) -> Vec<&str> {
+    let mut open = vec![json];
     let mut found = Vec::new();
     while let Some(json) = open.pop() {
         match json {
@@ -271,7 +281,7 @@ fn texts(parameters: &avouch_model::json::Object) -> impl Iterator<Item = &str> 
             Json::Null | Json::Bool(_) | Json::Integer(_) => {}
         }
     }
-    found.into_iter()
+    found
 }
 
 /// Where `${name}` stands within the parameters.

@@ -180,3 +180,31 @@ fn filled_text(text: &str, fillings: &Filled<'_>) -> String {
     out.push_str(rest);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn filling_is_replacing_every_slot_once(text in "([a-c]|[$]|[{]|[}]|[$][{]t[.]x[}]){0,20}", filling in "[a-c${}]{0,6}") {
+            let fillings: Filled<'_> = BTreeMap::from([("t.x", (SlotType::Text, filling.clone()))]);
+            let pieces: Vec<&str> = text.split("${t.x}").collect();
+            prop_assume!(pieces.iter().all(|piece| !piece.contains("${") && !piece.ends_with('$')));
+            prop_assert_eq!(filled_text(&text, &fillings), pieces.join(&filling));
+        }
+    }
+
+    #[test]
+    fn only_an_item_that_is_nothing_but_a_slot_grows() {
+        let fillings: Filled<'_> = BTreeMap::from([
+            ("table.kept", (SlotType::Table, "keys, plans".to_owned())),
+            ("file.a", (SlotType::File, "a, b".to_owned())),
+        ]);
+        let list = |items: &[&str]| Json::List(items.iter().map(|item| Json::from(*item)).collect());
+        let seen = filled(&list(&["${table.kept}", "x ${table.kept}", "${file.a}"]), &fillings);
+        assert_eq!(seen, list(&["keys", "plans", "x keys, plans", "a, b"]));
+    }
+}

@@ -250,10 +250,27 @@ fn every_loose_end_is_reported_where_it_stands() {
         ("bound = \"time\"", "bound = \"time\"\nweight = 3", "own.toml:11:1: no key is named `weight` in `check.status`"),
         ("[check.status]", "[check.Status]", "own.toml:5:8: `Status` cannot be an id"),
         ("max_age = \"1 day\"", "max_age = \"7\"", "own.toml:11:11: `check.status.max_age`: `7` is not a length of time"),
+        ("numbers = [\"status\"]", "numbers = [\"target\"]", "own.toml:13:12: the number `target` depends on a slot"),
     ] {
         assert!(SMALL.contains(from), "{from}");
         let problems = own(&SMALL.replace(from, to)).unwrap_err();
         assert!(problems.len() <= 3 && problems.iter().any(|problem| problem.starts_with(expected)), "{expected}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn no_line_can_be_left_out_or_doubled_unnoticed_but_those_that_may() {
+    let lines: Vec<&str> = SMALL.lines().collect();
+    let without = |left_out: usize| {
+        let kept = lines.iter().enumerate().filter(|(place, _)| *place != left_out);
+        kept.map(|(_, line)| *line).collect::<Vec<_>>().join("\n")
+    };
+    let optional: Vec<&str> = (0..lines.len()).filter(|place| own(&without(*place)).is_ok()).map(|place| lines[place]).collect();
+    // A check without numbers makes no numeric claim; a claim may support no requirement.
+    assert_eq!(optional, ["numbers = [\"status\"]", "requirements = [\"API8:2023\"]"]);
+    for line in &lines {
+        let doubled = SMALL.replacen(line, &format!("{line}\n{line}"), 1);
+        assert!(own(&doubled).is_err(), "{line}");
     }
 }
 
