@@ -102,13 +102,15 @@ impl Question for BodySchema {
             let places = places.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             findings.push(format!("a text at {places} matches `{}`, which none may", pattern.as_str()));
         }
+        // A slot holds one text: several pointers in it stand apart by commas.
+        let allowed: Vec<&str> = asked.allowed.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
         for path in seen.properties.keys() {
             let name = path.rsplit('/').next().unwrap_or_default();
             if let Some(pattern) = asked.forbid_names.iter().find(|pattern| pattern.is_match(name)) {
                 findings.push(format!("the property {path} has a name that matches `{}`", pattern.as_str()));
             }
             let parent = format!("{path}/");
-            if !asked.allowed.iter().any(|allowed| allowed == path || allowed.starts_with(&parent)) {
+            if !allowed.iter().any(|allowed| allowed == path || allowed.starts_with(&parent)) {
                 findings.push(format!("the property {path} is not among those that may be there"));
             }
         }
@@ -220,7 +222,7 @@ mod tests {
     fn a_property_too_many_a_key_and_an_empty_list_are_told_apart() {
         let outcome = |body: &'static str| {
             let at = serve(Caps::NONE, move |_| json(200, body));
-            let asked = r#"{"target":"api","call":"GET /keys","allowed":["/keys/*/id","/keys/*/tags/*"],"required":["/keys"],
+            let asked = r#"{"target":"api","call":"GET /keys","allowed":["/keys/*/id, /keys/*/tags/*"],"required":["/keys"],
                 "forbid_values":["^ck_live_[0-9]{4}$"],"forbid_names":["hash"],"count":"/keys"}"#;
             ask::<BodySchema>(Scene::default(), &target(at), asked).outcome
         };
