@@ -15,7 +15,7 @@ use avouch_model::{
 };
 
 use crate::{
-    Folder, Ledger, NewEntry, Published, RecordError, Sealed, Signer,
+    Folder, Ledger, NewEntry, Published, RecordError, Render, Sealed, Signer,
     disk::{Disk, Real},
     publish::publish_on,
 };
@@ -91,6 +91,22 @@ impl House {
         at(self.clock)
     }
 
+    /// The same house in another folder.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in walkdir::WalkDir::new(self.folder.path()).min_depth(1) {
+            let entry = entry.unwrap();
+            let to = folder.path().join(entry.path().strip_prefix(self.folder.path()).unwrap());
+            if entry.file_type().is_dir() {
+                fs::create_dir(to).unwrap();
+            } else if !entry.path().ends_with("ledger.db-shm") {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+        let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        Self { folder, ledger, signer: signer(1), clock: self.clock }
+    }
+
     pub(crate) fn append(&mut self, entries: Vec<NewEntry>) -> Vec<Digest> {
         let now = self.now();
         let appended = self.ledger.append(&self.signer, now, entries).unwrap();
@@ -108,7 +124,7 @@ impl House {
 
     pub(crate) fn publish_on(&mut self, disk: &dyn Disk, pages: &BTreeMap<String, Vec<u8>>) -> Result<Published, RecordError> {
         let (now, out) = (self.now(), self.out());
-        publish_on(disk, &mut self.ledger, &[&self.signer], now, &out, &mut render(pages))
+        publish_on(disk, &mut self.ledger, &[&self.signer], now, &out, &mut *render(pages))
     }
 
     pub(crate) fn verify(&self) -> Outcome {
@@ -127,10 +143,8 @@ pub(crate) fn check(source: &dyn Source, keys: &[VerifierKey], remembered: Optio
     verify(source, &Request { keys, remembered, max_age_seconds: None, now: at(100_000) })
 }
 
-pub(crate) fn render(
-    pages: &BTreeMap<String, Vec<u8>>,
-) -> impl FnMut(&mut dyn FnMut(&str, &[u8]) -> io::Result<()>) -> io::Result<()> + '_ {
-    |give| pages.iter().try_for_each(|(path, bytes)| give(path, bytes))
+pub(crate) fn render(pages: &BTreeMap<String, Vec<u8>>) -> Box<Render<'_>> {
+    Box::new(|give| pages.iter().try_for_each(|(path, bytes)| give(path, bytes)))
 }
 
 pub(crate) fn pages(number: u32) -> BTreeMap<String, Vec<u8>> {

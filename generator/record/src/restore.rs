@@ -145,3 +145,63 @@ fn need(source: &dyn Source, path: &str) -> Result<Vec<u8>, RecordError> {
     let changed = || RecordError::ChangedMeanwhile { path: path.to_owned() };
     source.get(path).map_err(|_| changed())?.ok_or_else(changed)
 }
+
+#[cfg(test)]
+mod tests {
+    use avouch_log::Memory;
+    use avouch_model::payload::WithdrawalReason;
+
+    use super::*;
+    use crate::{
+        Sealed,
+        fixture::{House, SALT, SECRET, at, bom, check, details, missed, pages},
+    };
+
+    #[test]
+    fn a_restored_ledger_goes_on_where_the_published_record_ends() {
+        let mut house = House::furnished();
+        let withdrawn = house.append(vec![bom("{\"withdrawn\":1}")])[0];
+        let released = Sealed::with_salt(details("released"), [7; 32]);
+        let digest = released.digest();
+        house.append(vec![crate::NewEntry::sealed(EntryKind::Details, "run", released)]);
+        let now = house.now();
+        house.ledger.release(&house.signer, now, &digest).unwrap();
+        house.ledger.withdraw(&house.signer, now, &withdrawn, WithdrawalReason::Mistake).unwrap();
+        house.publish(&pages(1)).unwrap();
+        let before = house.verify().remember().unwrap();
+        let source = Memory(house.files());
+        let key = [house.signer.vkey().clone()];
+        let request = Request { keys: &key, remembered: None, max_age_seconds: None, now: at(1000) };
+        let path = house.folder.path().join("restored.db");
+        let (restored, outcome) = restore(&source, &request, &path).unwrap();
+        assert!(outcome.anchored);
+        assert_eq!(restored.recorded(None).unwrap(), house.ledger.recorded(None).unwrap());
+        let sealed = Digest::of_parts(&[&SALT, &details(SECRET)]);
+        assert_eq!(restored.payload(&sealed).unwrap().unwrap().bytes, None);
+        assert!(matches!(restore(&source, &request, &path), Err(RecordError::LedgerExists { .. })));
+        drop(restored);
+        house.ledger = Ledger::open(&path).unwrap();
+        let now = house.now();
+        let again = house.ledger.release(&house.signer, now, &sealed);
+        assert!(matches!(again, Err(RecordError::SealedElsewhere(_))));
+        assert_eq!(house.publish(&pages(1)).unwrap().written, 0);
+        house.append(vec![missed(9)]);
+        house.publish(&pages(2)).unwrap();
+        let outcome = check(&crate::Folder::new(house.out()), &key, Some(&before));
+        assert_eq!(outcome.findings, vec![]);
+    }
+
+    #[test]
+    fn a_record_that_does_not_verify_is_not_taken_over() {
+        let mut house = House::furnished();
+        house.publish(&pages(1)).unwrap();
+        let mut files = house.files();
+        files.get_mut("index.html").unwrap().push(b'x');
+        let key = [house.signer.vkey().clone()];
+        let request = Request { keys: &key, remembered: None, max_age_seconds: None, now: at(1000) };
+        let path = house.folder.path().join("restored.db");
+        let error = restore(&Memory(files), &request, &path).unwrap_err();
+        assert!(error.to_string().contains("index.html"), "{error}");
+        assert!(!path.exists());
+    }
+}

@@ -5,6 +5,8 @@
 mod pages;
 mod payloads;
 mod single;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::fmt;

@@ -8,6 +8,8 @@ mod open;
 mod pending;
 mod read;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

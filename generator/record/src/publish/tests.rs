@@ -235,16 +235,17 @@ impl Source for Served {
 
 #[test]
 fn a_publication_that_is_stopped_anywhere_is_completed_by_the_next() {
+    let mut base = House::furnished();
+    let digest = base.append(vec![bom("{\"secret\":1}")])[0];
+    base.publish(&pages(1)).unwrap();
+    let seen = base.verify().remember().unwrap();
+    // One payload in many entries: the log grows over the edge of a tile, and few files do.
+    base.append((10..262).map(|_| missed(10)).collect());
+    let now = base.now();
+    base.ledger.withdraw(&base.signer, now, &digest, WithdrawalReason::Mistake).unwrap();
     let mut stops = 0;
     for changes in 0.. {
-        let mut house = House::furnished();
-        let digest = house.append(vec![bom("{\"secret\":1}")])[0];
-        house.publish(&pages(1)).unwrap();
-        let seen = house.verify().remember().unwrap();
-        // One payload in many entries: the log grows over the edge of a tile, and few files do.
-        house.append((10..262).map(|_| missed(10)).collect());
-        let now = house.now();
-        house.ledger.withdraw(&house.signer, now, &digest, WithdrawalReason::Mistake).unwrap();
+        let mut house = base.copy();
         let stopped = house.publish_on(&Stopping::after(changes), &pages(2));
         let key = [house.signer.vkey().clone()];
         let served = check(&Served(Folder::new(house.out())), &key, Some(&seen));
@@ -271,8 +272,9 @@ fn a_publication_that_is_stopped_anywhere_is_completed_by_the_next() {
 
 #[test]
 fn a_first_publication_that_is_stopped_anywhere_is_completed_by_the_next() {
+    let base = House::furnished();
     for changes in 0.. {
-        let mut house = House::furnished();
+        let mut house = base.copy();
         let finished = house.publish_on(&Stopping::after(changes), &pages(1)).is_ok();
         // Other pages than before: what the first attempt left of its own is known from its site entry.
         house.publish(&pages(2)).unwrap();
