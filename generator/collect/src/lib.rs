@@ -10,6 +10,8 @@ mod engine;
 mod kind;
 pub mod kinds;
 mod parameters;
+#[cfg(test)]
+mod profile_tests;
 mod secret;
 mod selector;
 mod selftest;
