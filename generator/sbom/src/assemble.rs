@@ -27,6 +27,8 @@ pub(crate) struct Draft {
 struct Merged<'a> {
     package: &'a Package,
     scope: Scope,
+    patched: bool,
+    licence: Option<&'a str>,
     hashes: BTreeSet<&'a LockHash>,
     needs: BTreeSet<String>,
 }
@@ -102,10 +104,14 @@ fn merge<'a>(
         let entry = merged.entry(reference.clone()).or_insert_with(|| Merged {
             package,
             scope: package.scope,
+            patched: false,
+            licence: None,
             hashes: BTreeSet::new(),
             needs: BTreeSet::new(),
         });
         entry.scope = entry.scope.min(package.scope);
+        entry.patched |= package.patched;
+        entry.licence = entry.licence.or(package.licence.as_deref());
         entry.hashes.extend(&package.hashes);
         entry.needs.extend(needs);
     }
@@ -185,7 +191,7 @@ fn component(reference: &str, merged: &Merged<'_>, spec: Spec) -> Component {
         _ => {}
     }
     let mut properties = Vec::new();
-    if package.patched {
+    if merged.patched {
         properties.push(property("avouch:patched", "true"));
     }
     if purl.is_none() {
@@ -203,7 +209,7 @@ fn component(reference: &str, merged: &Merged<'_>, spec: Spec) -> Component {
             Scope::Excluded => "excluded",
         }),
         hashes,
-        licenses: package.licence.as_deref().map(|text| licence::declared(text, spec)).unwrap_or_default(),
+        licenses: merged.licence.map(|text| licence::declared(text, spec)).unwrap_or_default(),
         purl,
         external_references,
         properties,

@@ -76,19 +76,20 @@ const CARGO_TOML: &str =
 const HELPER_TOML: &str = "[package]\nname = 'helper'\n[dependencies]\nelsewhere = '2'\n[dev-dependencies]\nt = { package = 'tester', version = '3' }\n";
 
 fn package_lock() -> String {
-    json!({
-        "name": "web", "version": "2.0.0", "lockfileVersion": 3,
-        "packages": {
-            "": { "name": "web", "version": "2.0.0", "dependencies": { "@s/a": "^1.0.0" }, "devDependencies": { "b": "*" } },
-            "node_modules/@s/a": {
-                "version": "1.0.0", "license": "MIT", "resolved": "https://mirror.example/npm/@s/a/-/a-1.0.0.tgz",
-                "integrity": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "dependencies": { "b": "1.x" }
-            },
-            "node_modules/@s/a/node_modules/b": { "version": "1.5.0", "license": "SEE LICENSE IN x" },
-            "node_modules/b": { "version": "2.0.0", "dev": true }
-        }
-    })
-    .to_string()
+    // A text, since the digest of a value would depend on the order in which a library keeps its keys.
+    r#"{
+  "name": "web", "version": "2.0.0", "lockfileVersion": 3,
+  "packages": {
+    "": { "name": "web", "version": "2.0.0", "dependencies": { "@s/a": "^1.0.0" }, "devDependencies": { "b": "*" } },
+    "node_modules/@s/a": {
+      "version": "1.0.0", "license": "MIT", "resolved": "https://mirror.example/npm/@s/a/-/a-1.0.0.tgz",
+      "integrity": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "dependencies": { "b": "1.x" }
+    },
+    "node_modules/@s/a/node_modules/b": { "version": "1.5.0", "license": "SEE LICENSE IN x" },
+    "node_modules/b": { "version": "2.0.0", "dev": true }
+  }
+}"#
+    .to_owned()
 }
 
 fn repository() -> InMemory {
@@ -236,7 +237,8 @@ fn a_broken_lockfile_is_an_error_at_its_line() {
 #[test]
 fn defects_of_a_document_are_found_where_they_are() {
     let sound = parsed(&write(&repository(), Spec::V1_6));
-    let defects: [(&str, &str, fn(&mut Value)); 8] = [
+    type Defect = fn(&mut Value);
+    let defects: [(&str, &str, Defect); 8] = [
         ("/components/0/type", "is not one of", |bom| bom["components"][0]["type"] = json!("thing")),
         ("/components/0", "\"name\" is a required property", |bom| {
             bom["components"][0].as_object_mut().unwrap().remove("name");
