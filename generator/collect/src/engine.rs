@@ -290,8 +290,8 @@ mod tests {
     }
 
     fn run(asked: &[(&'static Kind, Asked)]) -> Collected {
-        let mut scene = Scene::default();
-        scene.release = Some(Release { version: "1.0.0".into(), commit: "c0".into(), tag: Some("v1.0.0".into()) });
+        let release = Release { version: "1.0.0".into(), commit: "c0".into(), tag: Some("v1.0.0".into()) };
+        let scene = Scene { release: Some(release), ..Scene::default() };
         let known: Vec<_> = asked.iter().map(|(kind, asked)| (*kind, asked)).collect();
         scene.with(|world| gather(world, &known, &|_| {}))
     }

@@ -102,7 +102,8 @@ impl Question for DocumentConsistency {
                     match digits.parse::<i64>().ok().and_then(|value| value.checked_mul(statement.times)) {
                         Some(value) if found.readings.len() < READINGS_MAX => found.readings.push(Reading { place: at, value }),
                         Some(_) => return Err(Unasked(format!("`{}` is stated too often; narrow its pattern", statement.name))),
-                        None => found.unreadable.push(at),
+                        None if found.unreadable.len() < READINGS_MAX => found.unreadable.push(at),
+                        None => {}
                     }
                 }
             }

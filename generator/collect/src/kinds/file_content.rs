@@ -226,26 +226,33 @@ impl Found {
     }
 }
 
-/// The sections whose heading matches: words until the next heading of the same or a higher level. ATX and setext
-/// headings (CommonMark 0.31, sections 4.2 and 4.3); fenced code is no heading.
+/// In each file, the longest section whose heading matches: words until the next heading of the same or a higher level,
+/// those of headings left out. ATX and setext headings (CommonMark 0.31, sections 4.2 and 4.3); fenced code is no heading.
 fn sections(sources: &[Source], heading: &Pattern) -> Vec<SectionSeen> {
     let mut seen = Vec::new();
     for source in sources {
         let text = strip("section.md", &source.text, Strip::Comments);
         let headings = headings(&text);
-        for (index, one) in headings.iter().enumerate() {
-            if !heading.is_match(&one.title) {
-                continue;
-            }
-            let end = headings.iter().skip(index + 1).find(|next| next.level <= one.level).map_or(text.len(), |next| next.start);
-            let below: usize = headings
-                .iter()
-                .filter(|inner| inner.start > one.start && inner.start < end)
-                .map(|inner| words(text.get(inner.start..inner.end).unwrap_or_default()))
-                .sum();
-            let all = words(text.get(one.end..end).unwrap_or_default());
-            seen.push(SectionSeen { place: place(source, one.start), words: all.saturating_sub(below) as u64 });
-        }
+        // The words under each heading until the next one of any level.
+        let own: Vec<usize> = headings
+            .iter()
+            .enumerate()
+            .map(|(index, one)| {
+                let end = headings.get(index + 1).map_or(text.len(), |next| next.start);
+                words(text.get(one.end..end).unwrap_or_default())
+            })
+            .collect();
+        let longest = headings
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| heading.is_match(&one.title))
+            .map(|(index, one)| {
+                let inner = headings.iter().skip(index + 1).take_while(|next| next.level > one.level).count();
+                let words: usize = own.iter().skip(index).take(inner + 1).sum();
+                (words, one.start)
+            })
+            .max_by_key(|(words, start)| (*words, std::cmp::Reverse(*start)));
+        seen.extend(longest.map(|(words, start)| SectionSeen { place: place(source, start), words: words as u64 }));
     }
     seen
 }

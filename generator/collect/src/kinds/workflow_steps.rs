@@ -18,6 +18,12 @@ use crate::{
     sources::{Place, bytes, matching, place},
 };
 
+/// How many places are kept of what is not pinned.
+const UNPINNED_MAX: usize = 500;
+
+/// How many steps may be like one that is wanted: with more, the pattern says too little.
+const CANDIDATES_MAX: usize = 200;
+
 /// See the module.
 pub(super) struct WorkflowSteps;
 
@@ -110,7 +116,7 @@ impl Question for WorkflowSteps {
                 workflow.jobs.iter().flat_map(|job| job.uses.iter().chain(job.steps.iter().filter_map(|step| step.uses.as_ref())))
             {
                 seen.uses += 1;
-                if !uses.is_pinned() {
+                if !uses.is_pinned() && seen.unpinned.len() < UNPINNED_MAX {
                     seen.unpinned.push(place(&workflow.source, uses.span.start));
                 }
             }
@@ -118,7 +124,7 @@ impl Question for WorkflowSteps {
                 file: path,
                 triggered: asked.events.is_empty() || asked.events.iter().any(|event| workflow.events.contains(event)),
                 after: after(&workflow.jobs),
-                steps: asked.steps.iter().map(|wanted| candidates(wanted, &workflow)).collect(),
+                steps: asked.steps.iter().map(|wanted| candidates(wanted, &workflow)).collect::<Result<_, _>>()?,
             });
         }
         Ok(seen)
@@ -139,7 +145,8 @@ impl Question for WorkflowSteps {
         if asked.pinned && !seen.unpinned.is_empty() {
             let places: Vec<_> = seen.unpinned.iter().take(10).map(ToString::to_string).collect();
             findings.push(format!(
-                "{} of {} actions are not named by a full commit id: {}",
+                "{}{} of {} actions are not named by a full commit id: {}",
+                if seen.unpinned.len() < UNPINNED_MAX { "" } else { "at least " },
                 seen.unpinned.len(),
                 seen.uses,
                 places.join(", ")
@@ -196,11 +203,19 @@ fn after(jobs: &[Job]) -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn candidates(wanted: &Wanted, workflow: &Workflow) -> Vec<Candidate> {
+fn candidates(wanted: &Wanted, workflow: &Workflow) -> Result<Vec<Candidate>, Unasked> {
     let mut candidates = Vec::new();
     for job in &workflow.jobs {
+        if candidates.len() > CANDIDATES_MAX {
+            return Err(Unasked(format!(
+                "more than {CANDIDATES_MAX} steps of `{}` are like the step `{}`; narrow its pattern",
+                workflow.source.path, wanted.name
+            )));
+        }
         for (order, step) in job.steps.iter().enumerate() {
-            if let Some(swallowed) = like(wanted, step) {
+            if candidates.len() <= CANDIDATES_MAX
+                && let Some(swallowed) = like(wanted, step)
+            {
                 candidates.push(Candidate {
                     place: place(&workflow.source, step.span.start),
                     job: job.id.clone(),
@@ -228,7 +243,7 @@ fn candidates(wanted: &Wanted, workflow: &Workflow) -> Vec<Candidate> {
             });
         }
     }
-    candidates
+    Ok(candidates)
 }
 
 /// Whether a step is like the one that is wanted, and then whether all that is like it hides its failure.
