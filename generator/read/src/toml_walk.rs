@@ -14,6 +14,8 @@
 //! assert_eq!(messages, ["a.toml:1:1: `name` is missing", "a.toml:1:1: no key is named `nmae` here"]);
 //! ```
 
+mod nearest;
+
 use std::{cell::RefCell, collections::BTreeSet, ops::Range, str::FromStr, sync::Arc};
 
 use avouch_model::{
@@ -25,6 +27,8 @@ use toml::{
     Spanned,
     de::{DeInteger, DeTable, DeValue},
 };
+
+pub use nearest::{nearest, suggestion};
 
 /// The most syntax errors shown of one text: one unclosed bracket is many errors.
 pub const SYNTAX_ERRORS_MAX: usize = 10;
@@ -436,178 +440,5 @@ const fn type_name(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// The way out for a name that does not exist: the nearest that does, or all of them.
-pub fn suggestion<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<&str> = names.collect();
-    match nearest(name, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => "there are none".to_owned(),
-        None if names.len() > 12 => format!("there are {} names; `avouch explain` lists them", names.len()),
-        None => format!("one of `{}`", names.join("`, `")),
-    }
-}
-
-/// The nearest of these names, if it is near: at most a third of the letters differ (optimal string alignment).
-pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let limit = (name.chars().count() / 3).max(1);
-    names
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that turn one text into the other.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().take(80).collect(), right.chars().take(80).collect());
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for (row, from) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, to) in right.iter().enumerate() {
-            let mut best = (last[column] + usize::from(from != to)).min(last[column + 1] + 1).min(current[column] + 1);
-            if row > 0 && column > 0 && left[row - 1] == *to && *from == right[column - 1] {
-                best = best.min(before_last[column - 1] + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
-    }
-    last.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn source(text: &str) -> Arc<Source> {
-        Arc::new(Source { path: "x.toml".into(), text: text.into() })
-    }
-
-    fn problems(text: &str, read: impl Fn(&TableReader<'_, '_>)) -> Vec<String> {
-        let source = source(text);
-        let document = parse(&source).unwrap();
-        let walk = Walk::new(&source);
-        let root = walk.root(&document);
-        read(&root);
-        root.finish();
-        walk.problems().iter().map(Diagnostic::line).collect()
-    }
-
-    #[test]
-    fn an_unclosed_bracket_is_at_most_ten_errors_and_one_a_line() {
-        let source = source(&"a = [1, = 2\n".repeat(40));
-        let errors = parse(&source).unwrap_err();
-        assert!((1..=SYNTAX_ERRORS_MAX).contains(&errors.len()));
-        let lines: BTreeSet<usize> = errors.iter().map(|error| source.position(error.span.start).0).collect();
-        assert_eq!(lines.len(), errors.len());
-    }
-
-    #[test]
-    fn several_mistakes_are_reported_at_once_in_the_order_of_the_text() {
-        let seen = problems("name = 1\nport = 'x'\nkepe = 2\n[sub]\nz = true\n", |root| {
-            root.required("name").text();
-            root.optional("port").integer(1, 65_535);
-            root.optional("keep").text();
-            let sub = root.required("sub").table().unwrap();
-            sub.required("y").boolean();
-            sub.finish();
-        });
-        assert_eq!(
-            seen,
-            [
-                "x.toml:1:8: `name` must be a text in quotes, and is a whole number",
-                "x.toml:2:8: `port` must be a whole number, and is a text",
-                "x.toml:3:1: no key is named `kepe` here",
-                "x.toml:4:1: `y` is missing in `sub`",
-                "x.toml:5:1: no key is named `z` in `sub`",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_misspelt_key_or_word_gets_the_nearest_name() {
-        let source = source("kepe = 1\nwhen = 'oprate'");
-        let document = parse(&source).unwrap();
-        let walk = Walk::new(&source);
-        let root = walk.root(&document);
-        root.optional("keep").json();
-        let words = [("build", 1), ("deploy", 2), ("operate", 3)];
-        assert!(root.optional("when").one_of(&words).is_none());
-        root.finish();
-        let help: Vec<_> = walk.problems().into_iter().filter_map(|problem| problem.help).collect();
-        assert_eq!(help, ["did you mean `keep`?", "did you mean `operate`?"]);
-    }
-
-    #[test]
-    fn fractions_and_large_numbers_are_not_recorded() {
-        let seen = problems("a = { b = [1.5] }\nc = 9007199254740992\nd = 2026-11-21\n", |root| {
-            assert!(root.optional("a").object().is_none());
-            assert!(root.optional("c").json().is_none());
-            assert_eq!(root.optional("d").json().unwrap().into_inner(), Json::from("2026-11-21"));
-        });
-        assert_eq!(seen, ["x.toml:1:12: fractions are not recorded", "x.toml:2:5: the number is too large"]);
-    }
-
-    #[test]
-    fn a_day_is_a_day() {
-        let seen = problems("a = 2026-12-31\nb = '2026-12-31'\nc = 2026-12-31T00:00:00Z\nd = '31.12.26'\n", |root| {
-            assert_eq!(root.optional("a").day().unwrap().into_inner().to_string(), "2026-12-31");
-            assert_eq!(root.optional("b").day().unwrap().into_inner().to_string(), "2026-12-31");
-            assert!(root.optional("c").day().is_none());
-            assert!(root.optional("d").day().is_none());
-        });
-        assert_eq!(seen.len(), 2);
-    }
-
-    #[test]
-    fn the_distance_counts_swaps_as_one() {
-        assert_eq!(distance("kepe", "keep"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("rate-limit", "rate-limits"), 1);
-        assert_eq!(nearest("header-sett", ["header-set", "other"].into_iter()), Some("header-set"));
-        assert_eq!(nearest("zzz", ["header-set", "other"].into_iter()), None);
-    }
-
-    /// The definition, written down: exponential, and only for a few letters.
-    fn slow_distance(left: &[char], right: &[char]) -> usize {
-        let (Some((from, left_rest)), Some((to, right_rest))) = (left.split_last(), right.split_last()) else {
-            return left.len() + right.len();
-        };
-        let mut best = slow_distance(left_rest, right_rest) + usize::from(from != to);
-        best = best.min(slow_distance(left_rest, right) + 1).min(slow_distance(left, right_rest) + 1);
-        if let ([earlier_left @ .., a, b], [earlier_right @ .., c, d]) = (left, right)
-            && (a, b) == (d, c)
-        {
-            best = best.min(slow_distance(earlier_left, earlier_right) + 1);
-        }
-        best
-    }
-
-    proptest! {
-        #[test]
-        fn the_distance_agrees_with_its_definition(left in "[abc]{0,5}", right in "[abc]{0,5}") {
-            let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            prop_assert_eq!(distance(&left, &right), slow_distance(&chars(&left), &chars(&right)));
-        }
-
-        #[test]
-        fn any_text_is_read_without_panic(text in "([a-c]|[ \\[\\]{}=.,'\"#\n]|1|é){0,60}") {
-            let source = source(&text);
-            if let Ok(document) = parse(&source) {
-                let walk = Walk::new(&source);
-                let root = walk.root(&document);
-                for key in ["a", "b", "c"] {
-                    let field = root.optional(key);
-                    (field.text(), field.texts(), field.json(), field.tables().len(), field.day());
-                }
-                root.finish();
-                for problem in walk.problems() {
-                    prop_assert!(!problem.line().is_empty());
-                }
-            }
-        }
-    }
-}
+mod tests;
