@@ -11,6 +11,10 @@ pub(crate) struct Markup;
 
 impl askama::filters::Escaper for Markup {
     fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        // Most text is plain ASCII with nothing to escape: one look a byte, one write.
+        if text.bytes().all(is_plain) {
+            return dest.write_str(text);
+        }
         let mut plain = 0;
         for (at, character) in text.char_indices() {
             let Some(instead) = instead_of(character) else { continue };
@@ -20,6 +24,11 @@ impl askama::filters::Escaper for Markup {
         }
         dest.write_str(text.get(plain..).unwrap_or_default())
     }
+}
+
+/// Whether this is an ASCII character that stands for itself everywhere.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
 }
 
 const fn instead_of(character: char) -> Option<&'static str> {
