@@ -25,7 +25,9 @@ fn named(file: &str) -> Database {
 
 fn sample() -> (TempDir, Box<dyn Read>) {
     let folder = tempfile::tempdir().unwrap();
-    Connection::open(folder.path().join("app.db")).unwrap().execute_batch(SCHEMA).unwrap();
+    let connection = Connection::open(folder.path().join("app.db")).unwrap();
+    connection.pragma_update(None, "synchronous", "off").unwrap();
+    connection.execute_batch(SCHEMA).unwrap();
     let reader = open_read(&named("app.db"), folder.path()).unwrap();
     (folder, reader)
 }

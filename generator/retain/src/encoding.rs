@@ -81,7 +81,7 @@ impl Encoding {
         }
     }
 
-    /// The SQL condition that a column is in this encoding, whatever the time; `{}` stands for the column.
+    /// The SQL condition that a value between two times of this encoding is one; `{}` stands for the column.
     pub(crate) fn shape(self) -> &'static str {
         // A blob may hold the same bytes as a text, and sorts elsewhere. After the nineteenth character: nothing, `Z`, or
         // one fraction and perhaps `Z`; `+00:00` counts as `Z`.
@@ -98,7 +98,8 @@ impl Encoding {
             };
         }
         match self {
-            Self::UnixSeconds | Self::UnixMilliseconds => "typeof({}) IN ('integer', 'real')",
+            // A bound above is all it takes: every text and every blob is greater than every number.
+            Self::UnixSeconds | Self::UnixMilliseconds => "TRUE",
             Self::TextWithT => text!("T"),
             Self::TextWithSpace => text!(" "),
         }
