@@ -93,6 +93,14 @@ impl Ledger {
         head(&self.database, &self.path)
     }
 
+    /// Reads several things as they stood at one moment. Does not nest.
+    pub(crate) fn snapshot<T>(&self, read: impl FnOnce(&Self) -> Result<T, RecordError>) -> Result<T, RecordError> {
+        let moment = self.database.unchecked_transaction().map_err(RecordError::database("read"))?;
+        let found = read(self);
+        moment.rollback().map_err(RecordError::database("read"))?;
+        found
+    }
+
     /// Begins a transaction that no other writer can be within.
     fn write(&mut self) -> Result<(Transaction<'_>, &Path, &Genesis), RecordError> {
         let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate);

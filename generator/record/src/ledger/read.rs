@@ -60,7 +60,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn recorded(&self, until: Option<Timestamp>) -> Result<Vec<Recorded>, RecordError> {
-        self.recorded_as(until, false)
+        self.snapshot(|ledger| ledger.recorded_as(until, false))
     }
 
     /// As [`Self::recorded`], with the sealed payloads of the private store.
@@ -68,7 +68,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn recorded_with_sealed(&self, until: Option<Timestamp>) -> Result<Vec<Recorded>, RecordError> {
-        self.recorded_as(until, true)
+        self.snapshot(|ledger| ledger.recorded_as(until, true))
     }
 
     fn recorded_as(&self, until: Option<Timestamp>, with_sealed: bool) -> Result<Vec<Recorded>, RecordError> {

@@ -15,6 +15,14 @@ use crate::{
     publish::publish,
 };
 
+impl Ledger {
+    /// Makes nothing durable: the tests stop processes, not machines, and disks are slow.
+    pub(crate) fn careless(self) -> Self {
+        self.database.pragma_update(None, "synchronous", "OFF").unwrap();
+        self
+    }
+}
+
 #[test]
 fn what_was_appended_is_read_back_and_opened_again() {
     let house = House::furnished();

@@ -85,7 +85,8 @@ pub(crate) fn publish_on(
     let mut stage = Stage::begin(disk, out)?;
     let entries = ledger.size()?;
     let pages = beside::pages(&mut stage, render)?;
-    let rest = beside::unneeded(ledger, &stage, &pages)?;
+    // Strangers stop it before an entry is appended.
+    beside::unneeded(ledger, &stage, &pages)?;
     let manifest = SiteManifest { v: 1, entries, files: pages };
     let last = ledger.last_site()?;
     // An unchanged set of pages keeps the manifest it has, with the entry count of then.
@@ -93,8 +94,13 @@ pub(crate) fn publish_on(
     if site_changed {
         ledger.append_site(first, at, &manifest)?;
     }
-    let checkpoint = Checkpoint { origin: ledger.origin().to_owned(), size: ledger.size()?, root: ledger.root()? };
-    contents::stage(ledger, &mut stage, stood.as_ref().map_or(0, |stood| stood.size), checkpoint.size)?;
+    // Another process may append meanwhile: what is published is the ledger at one moment.
+    let (checkpoint, rest) = ledger.snapshot(|ledger| {
+        let head = ledger.head()?;
+        let checkpoint = Checkpoint { origin: ledger.origin().to_owned(), size: head.size(), root: head.root() };
+        contents::stage(ledger, &mut stage, stood.as_ref().map_or(0, |stood| stood.size), checkpoint.size)?;
+        Ok((checkpoint, beside::unneeded(ledger, &stage, &manifest.files)?))
+    })?;
     stage.make_way(&rest)?;
     stage.put()?;
     stage.put_checkpoint(&note(&checkpoint, signers))?;

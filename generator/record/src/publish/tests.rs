@@ -203,6 +203,20 @@ fn two_publishers_do_not_interleave() {
 }
 
 #[test]
+fn entries_that_another_process_appends_meanwhile_are_published_whole_or_not_at_all() {
+    let mut house = House::furnished();
+    let (out, key) = (house.out(), signer(1));
+    let mut second = Ledger::open(house.ledger.path()).unwrap();
+    let mut meanwhile = |give: &mut dyn FnMut(&str, &[u8]) -> io::Result<()>| {
+        second.append(&key, at(40), vec![bom("{\"meanwhile\":1}")]).map_err(io::Error::other)?;
+        give("index.html", b"x")
+    };
+    let published = super::publish(&mut house.ledger, &[&key], at(50), &out, &mut meanwhile).unwrap();
+    assert_eq!(published.checkpoint.size, 7);
+    assert_eq!(house.verify().findings, vec![]);
+}
+
+#[test]
 fn one_payload_is_verified_alone() {
     let mut house = House::furnished();
     house.publish(&pages(1)).unwrap();
@@ -257,7 +271,7 @@ fn a_publication_that_is_stopped_anywhere_is_completed_by_the_next() {
             assert!(is_page(&finding.place) || late, "after {changes}: {finding}");
             assert_eq!(finding.grade, Grade::Tampered);
         }
-        house.ledger = Ledger::open(house.ledger.path()).unwrap();
+        house.ledger = Ledger::open(house.ledger.path()).unwrap().careless();
         let finished = stopped.is_ok();
         house.publish(&pages(2)).unwrap();
         let outcome = check(&Folder::new(house.out()), &key, Some(&seen));
