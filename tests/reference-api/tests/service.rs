@@ -135,6 +135,9 @@ async fn what_a_refusal_gives_away_is_given_away_where_that_is_the_defect() {
     let rows: u32 =
         api.database().query_row("SELECT count(*) FROM audit_log WHERE event = 'refused'", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 0);
+    let api = start(Some(Defect::ReasonInLog)).await;
+    assert_eq!(status(&api, "GET", "/v1/keys", Some("PROBE_EXPIRED")).await, 401);
+    assert!(api.log().contains("expired_key"));
     let api = start(Some(Defect::PepperInLog)).await;
     assert!(api.log().contains(&api.fixture.pepper));
 }

@@ -30,6 +30,7 @@ pub enum Defect {
     SaysExpired,
     ExtraHeaderInactive,
     ReasonNotAudited,
+    ReasonInLog,
     IpLimit600,
     BindingLimit100,
     FailsOpen,

@@ -184,6 +184,14 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[],
     },
     Entry {
+        defect: Defect::ReasonInLog,
+        name: "reason-in-log",
+        parts: &[Service],
+        change: "the reason of a refusal is written to the request log too",
+        claims: &["B-auth-envelope-002"],
+        linked: &[],
+    },
+    Entry {
         defect: Defect::IpLimit600,
         name: "ip-limit-600",
         parts: &[Service],

@@ -62,6 +62,7 @@ pub(super) struct Call<'a> {
 struct Answered {
     answer: Answer,
     route: &'static str,
+    reason: Option<&'static str>,
 }
 
 impl App {
@@ -90,7 +91,7 @@ impl App {
         }
         let method = request.method().clone();
         let Some(request_id) = random_id() else { return refuse(UNAVAILABLE, "") };
-        let Answered { mut answer, route } = self.admit(request, peer, began, at, &request_id).await;
+        let Answered { mut answer, route, reason } = self.admit(request, peer, began, at, &request_id).await;
         set(&mut answer, HeaderName::from_static("x-request-id"), &request_id);
         if peer.encrypted && !self.chosen().is(Defect::NoHsts) {
             set(&mut answer, HeaderName::from_static("strict-transport-security"), "max-age=31536000; includeSubDomains");
@@ -102,6 +103,7 @@ impl App {
             route,
             status: answer.status().as_u16(),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            reason: reason.filter(|_| self.chosen().is(Defect::ReasonInLog)),
         });
         answer
     }
@@ -122,7 +124,7 @@ impl App {
         at: DateTime<Utc>,
         request_id: &str,
     ) -> Answered {
-        let unrouted = |answer| Answered { answer, route: "-" };
+        let unrouted = |answer| Answered { answer, route: "-", reason: None };
         match self.addresses.admit(peer.address, began) {
             Ok(Admission::Admitted) => {}
             Ok(Admission::Refused(seconds)) => return unrouted(refuse_until(TOO_MANY_REQUESTS, seconds, request_id)),
@@ -140,13 +142,13 @@ impl App {
             request_id,
         };
         match (call.method, call.segments) {
-            (&Method::GET, ["version"]) => Answered { answer: self.version(), route: "/version" },
+            (&Method::GET, ["version"]) => Answered { answer: self.version(), route: "/version", reason: None },
             (&Method::GET, [".well-known", "security.txt"]) => {
-                Answered { answer: self.security_txt(at), route: "/.well-known/security.txt" }
+                Answered { answer: self.security_txt(at), route: "/.well-known/security.txt", reason: None }
             }
-            (&Method::GET, ["security"]) => Answered { answer: self.security_page(), route: "/security" },
+            (&Method::GET, ["security"]) => Answered { answer: self.security_page(), route: "/security", reason: None },
             (&Method::OPTIONS, ["v1", ..]) => {
-                Answered { answer: cors::preflight(call.headers, self.chosen()), route: "preflight" }
+                Answered { answer: cors::preflight(call.headers, self.chosen()), route: "preflight", reason: None }
             }
             (_, ["v1", ..]) => self.authenticated(&call, body, began).await,
             _ => unrouted(refuse(NOT_FOUND, request_id)),
@@ -155,6 +157,7 @@ impl App {
 
     async fn authenticated(&self, call: &Call<'_>, body: Incoming, began: Instant) -> Answered {
         let outcome = authentication::authenticate(self, call, began).await;
+        let reason = outcome.reason();
         let (mut answer, route, origins) = match outcome {
             Outcome::Admitted(caller) => {
                 let (route, done) = self.route(call, body, &caller).await;
@@ -178,7 +181,7 @@ impl App {
         if let Some(origins) = origins {
             cors::allow(&mut answer, call.headers, &origins, self.chosen());
         }
-        Answered { answer, route }
+        Answered { answer, route, reason }
     }
 
     async fn route(&self, call: &Call<'_>, body: Incoming, caller: &Caller) -> (&'static str, Result<Answer, Refusal>) {

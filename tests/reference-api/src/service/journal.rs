@@ -49,7 +49,7 @@ impl Journal {
 
     /// Says what became of a request.
     pub(super) fn request(&self, request: &Logged<'_>) {
-        let line = json!({
+        let mut line = json!({
             "time": time(request.at),
             "event": "request",
             "request_id": request.id,
@@ -58,6 +58,9 @@ impl Journal {
             "status": request.status,
             "ms": request.ms,
         });
+        if let Some(reason) = request.reason {
+            line["reason"] = json!(reason);
+        }
         self.line(&line.to_string());
     }
 
@@ -94,4 +97,5 @@ pub(super) struct Logged<'a> {
     pub(super) route: &'a str,
     pub(super) status: u16,
     pub(super) ms: u64,
+    pub(super) reason: Option<&'a str>,
 }
