@@ -212,7 +212,24 @@ impl<'a> Parser<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_relation_or_a_reason(text in "[a-z0-9 ()+*,=<>!é-]{0,40}") {
+            if let Ok(relation) = Relation::new(&text) {
+                let _ = relation.holds(&relation.names().into_iter().map(|name| (name, i64::MAX)).collect());
+            }
+        }
+
+        #[test]
+        fn entropy_of_small_powers_agrees_with_the_machine(alphabet in 1_u32..=64, length in 0_u32..=20) {
+            let power = u128::from(alphabet).pow(length);
+            prop_assert_eq!(entropy(alphabet.into(), length.into()), Ok(i128::from(power.ilog2())));
+        }
+    }
 
     fn holds(text: &str) -> bool {
         let values = BTreeMap::from([("bits", 130), ("alphabet", 32), ("length", 26), ("bytes", 17)]);

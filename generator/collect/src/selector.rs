@@ -136,8 +136,19 @@ impl<'de> Deserialize<'de> for Selector {
 #[cfg(test)]
 mod tests {
     use avouch_read::structured::parse_jsonc;
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_path_or_a_reason(text in "[a-c.*=~0-9\"\\[\\]é]{0,24}") {
+            let document = parse_jsonc("a.jsonc", br#"{"a":{"b":[{"c":1}]}}"#, 1_000).unwrap();
+            if let Ok(selector) = Selector::new(&text) {
+                let _ = selector.select(&document.root);
+            }
+        }
+    }
 
     fn select(selector: &str) -> Vec<String> {
         let text =

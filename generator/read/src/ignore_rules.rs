@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn git_agrees() {
         let files = [
-            (".gitignore", "*.log\n!keep.log\n/dist\n**/tmp/\ndoc/*.txt\nfoo/**/bar\n"),
+            (".gitignore", "*.log\n!keep.log\n/dist\n**/cache/\ndoc/*.txt\nfoo/**/bar\n"),
             ("a/.gitignore", "!b.log\nsecret*\n"),
-            ("a/tmp/.gitignore", "!x\n"),
+            ("a/cache/.gitignore", "!x\n"),
         ];
         let paths = [
             "x.log",
@@ -139,9 +139,9 @@ mod tests {
             "dist",
             "dist/a",
             "a/dist",
-            "a/tmp/x",
-            "tmp",
-            "tmp/y",
+            "a/cache/x",
+            "cache",
+            "cache/y",
             "doc/a.txt",
             "doc/b/a.txt",
             "foo/bar",
