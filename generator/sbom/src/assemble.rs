@@ -86,7 +86,7 @@ fn merge<'a>(
         .packages
         .iter()
         .enumerate()
-        .map(|(at, package)| lock.roots.contains(&at) && is_product(lockfile, root, package))
+        .map(|(at, package)| lock.roots.binary_search(&at).is_ok() && is_product(lockfile, root, package))
         .collect();
     let references: Vec<String> = lock
         .packages

@@ -53,7 +53,7 @@ pub struct Lockfile {
     pub format_version: String,
     /// The packages, sorted by name, version and origin; two with the same name and version from two origins are two.
     pub packages: Vec<Package>,
-    /// The places in `packages` of what the repository itself makes: workspace members and packages beside them.
+    /// The places in `packages`, ascending, of what the repository itself makes: workspace members and packages beside them.
     pub roots: Vec<usize>,
     /// Dependencies that the lockfile names and does not hold (peers nobody installed, for example), as `a 1.0 → b`.
     pub unresolved: BTreeSet<String>,
@@ -177,7 +177,7 @@ pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
 impl Lockfile {
     /// The packages that the repository does not make itself.
     pub fn foreign(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().enumerate().filter(|(at, _)| !self.roots.contains(at)).map(|(_, package)| package)
+        self.packages.iter().enumerate().filter(|(at, _)| self.roots.binary_search(at).is_err()).map(|(_, package)| package)
     }
 
     /// Adds what manifests tell: which dependencies of a root are for development only. Scopes are computed anew.
