@@ -81,21 +81,16 @@ fn prepare(asked: &Asked<'_>) -> Result<(Place, Survey, Plan), RetainError> {
     Ok((place, survey, plan))
 }
 
-/// Why the plan must not be executed without another confirmation.
+/// Why the plan must not be executed without another confirmation. A plan within its fuse needs none, whatever is given.
 fn forbidden(asked: &Asked<'_>, plan: &Plan, confirm: Option<Digest>) -> Option<RetainError> {
-    let rule = || asked.rule.name.clone();
-    match confirm {
-        Some(confirmed) if confirmed == plan.digest => None,
-        Some(_) => Some(RetainError::OtherPlan { rule: rule(), digest: plan.digest }),
-        None if plan.fused => Some(RetainError::Fused {
-            rule: rule(),
-            due: plan.due,
-            rows: plan.rows,
-            fuse_percent: plan.fuse_percent,
-            digest: plan.digest,
-        }),
-        None => None,
+    if !plan.fused || confirm == Some(plan.digest) {
+        return None;
     }
+    let rule = asked.rule.name.clone();
+    Some(match confirm {
+        Some(_) => RetainError::OtherPlan { rule, digest: plan.digest },
+        None => RetainError::Fused { rule, due: plan.due, rows: plan.rows, fuse_percent: plan.fuse_percent, digest: plan.digest },
+    })
 }
 
 /// Deletes until all that was due is gone. What was deleted before trouble came is told with it.

@@ -172,7 +172,7 @@ fn the_fuse_stops_a_purge_until_that_plan_is_confirmed() {
     // At the fuse, not beyond it.
     let mut at = Sample::with(&[CUTOFF - 9, CUTOFF - 8, CUTOFF - 7, NOW, NOW]);
     at.rule.fuse_percent = 60;
-    assert_eq!(at.purge().run.deleted, 3);
+    assert_eq!(at.purge_confirmed(Some(digest)).run.deleted, 3);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The face that purges, on SQLite: windows of keys, `secure_delete`, bounded locks and a bounded write-ahead log.
 //!
 //! Windows of the primary key need no index on the time, and cost the least of all ways measured; a window is bounded by
-//! counting rows, so sparse keys make no empty windows. See `docs/reference/retention.md`.
+//! counting rows, so sparse keys make no empty windows.
 
 use std::{
     fs,
