@@ -123,7 +123,12 @@ pub fn verify<'k>(
     entry: &Entry,
     keys: impl IntoIterator<Item = &'k VerifierKey>,
 ) -> Result<&'k VerifierKey, DsseError> {
-    let envelope: Envelope = canonical::from_bytes(envelope).map_err(DsseError::Envelope)?;
+    let bytes = envelope;
+    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|cause| DsseError::Envelope(cause.into()))?;
+    // Whatever was read leniently must be written as it was.
+    if canonical::to_bytes(&envelope).map_err(DsseError::Envelope)? != bytes {
+        return Err(DsseError::Envelope(CanonicalError::Spelling));
+    }
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(DsseError::PayloadType(envelope.payload_type));
     }

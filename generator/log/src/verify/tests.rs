@@ -112,7 +112,7 @@ fn entries_in_the_wrong_order_or_shape_are_found_though_they_are_signed() {
     let cases: [(&str, Vec<u8>); 6] = [
         ("is no entry", b"{}".to_vec()),
         ("one spelling", spelt.into_bytes()),
-        ("is no entry", format!(" {leaf}").into_bytes()),
+        ("one spelling", format!(" {leaf}").into_bytes()),
         ("version", leaf.replace("\"v\":1", "\"v\":2").into_bytes()),
         ("at most 1024", vec![b'x'; 1025]),
         ("no subject", leaf.replace("\"subject\":\"log\"", "\"subject\":\"\"").into_bytes()),

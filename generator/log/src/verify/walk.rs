@@ -168,10 +168,10 @@ fn parse_entry(leaf: &[u8]) -> Result<Entry, String> {
     if leaf.len() > Entry::BYTES_MAX {
         return Err(format!("has {} bytes; an entry has at most {}", leaf.len(), Entry::BYTES_MAX));
     }
-    let entry: Entry = canonical::from_bytes(leaf).map_err(|error| format!("is no entry: {error}"))?;
-    // JSON of one value has one spelling; a time within it must, too.
+    // Whatever was read leniently must be written as it was: one entry has one spelling, times within it included.
+    let entry: Entry = serde_json::from_slice(leaf).map_err(|error| format!("is no entry: {error}"))?;
     if canonical::to_bytes(&entry).ok().as_deref() != Some(leaf) {
-        return Err("is no entry: a time is not in the one spelling".to_owned());
+        return Err("is no entry: it is not in the one spelling".to_owned());
     }
     if entry.v != Entry::VERSION {
         return Err(format!("is of version {}; this program reads version {}", entry.v, Entry::VERSION));
