@@ -12,7 +12,7 @@ mod retention;
 mod run;
 mod sbom;
 mod selftest;
-// mod serve;
+mod serve;
 mod verify;
 
 use anyhow::bail;
@@ -42,7 +42,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Site { output: folder } => publish::preview(global, output, folder),
         Command::Publish { destination } => publish::publish(global, output, destination.as_deref()),
         Command::Verify(arguments) => verify::verify(global, output, arguments),
-        Command::Serve(_) => bail!(Usage("not yet".into())),
+        Command::Serve(arguments) => serve::serve(global, output, arguments),
     }
 }
 

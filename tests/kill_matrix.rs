@@ -1,0 +1,138 @@
+//! The kill matrix: without a defect every check passes; with a defect exactly the checks bound to it turn.
+//!
+//! Which claims a defect must turn is tabled beforehand, in the reference API (`reference-api defects`), with at most two
+//! claims that may turn along, each with its reason. No check sees the name of a defect: the service, its database, its
+//! repository or its decisions behave otherwise, and that is all.
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use support::reference::{Product, checks_of_claims, reference_api};
+
+/// Claims that no check decides yet: `secrets` and the preview surface come with later work.
+const UNTESTED: &[&str] = &["B-supply-gitleaks-004", "B-mcp-inject-001"];
+/// How many products run at a time: most of a run is waiting for windows to pass.
+const AT_A_TIME: usize = 4;
+
+#[derive(Debug)]
+struct Defect {
+    name: String,
+    served: bool,
+    claims: Vec<String>,
+    linked: Vec<String>,
+}
+
+fn defects() -> Vec<Defect> {
+    let output = Command::new(reference_api()).args(["defects", "--json"]).output().unwrap();
+    let listed: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let texts = |value: &serde_json::Value| value.as_array().unwrap().iter().map(text).collect::<Vec<_>>();
+    listed
+        .iter()
+        .map(|defect| Defect {
+            name: text(&defect["name"]),
+            served: texts(&defect["parts"]).contains(&"service".to_owned()),
+            claims: texts(&defect["claims"]),
+            linked: defect["linked"].as_array().unwrap().iter().map(|linked| text(&linked["claim"])).collect(),
+        })
+        .collect()
+}
+
+/// The baseline of a product with and without its service: what must pass, and the checks of each claim.
+struct Baseline {
+    passing: BTreeSet<String>,
+    claims: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn baseline(served: bool) -> Baseline {
+    let product = Product::start(None, served);
+    let outcomes = product.run();
+    let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome != "pass").collect();
+    assert!(wrong.is_empty(), "without a defect every check passes, but {wrong:?}\n{}", product.findings());
+    let claims = checks_of_claims(&product.payload("scope"));
+    if served {
+        let decided = claims.iter().filter(|(_, checks)| !checks.is_empty() && checks.iter().all(|check| outcomes.contains_key(check)));
+        let decided: BTreeSet<&str> = decided.map(|(claim, _)| claim.as_str()).collect();
+        let open: Vec<&str> = claims.keys().map(String::as_str).filter(|claim| !decided.contains(claim)).collect();
+        assert!(decided.len() >= 45, "only {} claims are decided", decided.len());
+        assert!(open.iter().all(|claim| UNTESTED.contains(claim)), "nobody said that these are untested: {open:?}");
+    }
+    Baseline { passing: outcomes.into_keys().collect(), claims }
+}
+
+/// What is wrong with how a defect was found; none when exactly the right checks turned.
+fn hold(defect: &Defect, baseline: &Baseline) -> Result<BTreeSet<String>, String> {
+    let product = Product::start(Some(&defect.name), defect.served);
+    let outcomes = product.run();
+    let passes = |check: &String| outcomes.get(check).is_some_and(|outcome| outcome == "pass");
+    let turned: BTreeSet<String> = baseline.passing.iter().filter(|check| !passes(check)).cloned().collect();
+    let of = |claims: &[String]| -> BTreeSet<String> {
+        claims.iter().filter_map(|claim| baseline.claims.get(claim)).flatten().cloned().collect()
+    };
+    let mut wrong = String::new();
+    for claim in defect.claims.iter().filter(|claim| !UNTESTED.contains(&claim.as_str())) {
+        if baseline.claims.get(claim).is_none_or(|checks| checks.is_disjoint(&turned)) {
+            let _ = writeln!(wrong, "  {claim} still holds");
+        }
+    }
+    let allowed: BTreeSet<String> = of(&defect.claims).union(&of(&defect.linked)).cloned().collect();
+    for check in turned.difference(&allowed) {
+        let _ = writeln!(wrong, "  {check} turned ({}), and nobody said that it would", outcomes.get(check).map_or("not asked", String::as_str));
+    }
+    if wrong.is_empty() { Ok(turned) } else { Err(format!("{}:\n{wrong}{}", defect.name, product.findings())) }
+}
+
+#[test]
+fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
+    let defects = defects();
+    let chosen = std::env::var("AVOUCH_DEFECTS").ok();
+    let chosen: Vec<&Defect> = defects
+        .iter()
+        .filter(|defect| defect.claims.iter().any(|claim| !UNTESTED.contains(&claim.as_str())))
+        .filter(|defect| chosen.as_ref().is_none_or(|names| names.split(',').any(|name| name == defect.name)))
+        .collect();
+    let (served, unserved) = (baseline(true), baseline(false));
+    let (next, wrong, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(defect) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let baseline = if defect.served { &served } else { &unserved };
+                    match hold(defect, baseline) {
+                        Ok(turned) => drop(rows.lock().unwrap().insert(defect.name.clone(), turned)),
+                        Err(error) => wrong.lock().unwrap().push(error),
+                    }
+                }
+            });
+        }
+    });
+    for (defect, turned) in rows.lock().unwrap().iter() {
+        println!("{defect:32} {}", turned.iter().cloned().collect::<Vec<_>>().join(" "));
+    }
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {} defects were not found as they must be:\n\n{}", wrong.len(), chosen.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_claim_that_is_decided_has_a_defect_that_turns_it() {
+    let defects = defects();
+    let turned: BTreeSet<&str> = defects.iter().flat_map(|defect| &defect.claims).map(String::as_str).collect();
+    let mapping = include_str!("../mappings/profiles/auth-api.toml");
+    let document: toml::Table = mapping.parse().unwrap();
+    let claims = document["claim"].as_table().unwrap();
+    assert_eq!(claims.len(), 62);
+    for id in claims.keys().map(String::as_str) {
+        assert!(UNTESTED.contains(&id) || turned.contains(id), "no defect turns {id}");
+    }
+    assert!(defects.iter().all(|defect| defect.linked.len() <= 3), "too many claims turn along");
+}
