@@ -124,6 +124,17 @@ impl Addresses {
         Next::Take(allotted)
     }
 
+    /// Counts what was allotted at `start` as sent at `end`: a burst takes its time, and the target counts from its last.
+    pub(crate) fn sent_until(&self, start: Instant, end: Instant) {
+        for used in self.lock().iter_mut() {
+            for sent in used.sent.iter_mut().filter(|sent| **sent == start) {
+                *sent = end;
+                used.last = Some(end);
+            }
+            used.sent.make_contiguous().sort_unstable();
+        }
+    }
+
     /// An address that nothing was sent from for `rest`, alone; from the far end, away from the common ones.
     pub(crate) fn lend(addresses: &Arc<Self>, rest: Duration, now: Instant) -> Next<Lease> {
         let mut each = addresses.lock();
@@ -162,6 +173,15 @@ mod tests {
         assert!(matches!(pool.allot(2, start), Next::Take(_)));
         assert!(matches!(pool.allot(6, start + MINUTE), Next::Take(_)));
         assert_eq!(pool.allot(7, start + MINUTE * 3), Next::Never(2));
+    }
+
+    #[test]
+    fn what_a_burst_sent_last_counts_from_its_end() {
+        let (pool, start) = (pool(1, 3), Instant::now());
+        assert!(matches!(pool.allot(3, start), Next::Take(_)));
+        pool.sent_until(start, start + MINUTE / 2);
+        assert!(matches!(pool.allot(1, start + MINUTE), Next::Wait(_)));
+        assert!(matches!(pool.allot(3, start + MINUTE * 2), Next::Take(_)));
     }
 
     #[test]

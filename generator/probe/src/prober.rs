@@ -129,7 +129,7 @@ impl Prober {
     /// When it may not be sent at all, or there are too few source addresses.
     pub fn burst(&self, request: &Request, count: usize, concurrency: usize, source: Source<'_>) -> Result<Burst, ProbeError> {
         self.inner.allowed(request)?;
-        let from = self.turns(count, source)?;
+        let (from, allotted) = self.turns(count, source)?;
         let lanes = concurrency.clamp(1, 256);
         let each = count.div_ceil(lanes).max(1);
         let started = Instant::now();
@@ -158,6 +158,7 @@ impl Prober {
             all
         });
         let elapsed = started.elapsed();
+        self.inner.addresses.sent_until(allotted, Instant::now());
         let mut answers = answers;
         answers.sort_by_key(|(at, _)| *at);
         Ok(Burst { answers: answers.into_iter().map(|(_, answer)| answer).collect(), elapsed })
@@ -297,10 +298,10 @@ impl Prober {
         ProbeError::NotEnoughAddresses { target: self.inner.target.name.clone(), needed, have }
     }
 
-    /// The source address of each of `count` requests; waits for the turn of common ones.
-    fn turns(&self, count: usize, source: Source<'_>) -> Result<Vec<Option<IpAddr>>, ProbeError> {
+    /// The source address of each of `count` requests, and when they were allotted; waits for the turn of common ones.
+    fn turns(&self, count: usize, source: Source<'_>) -> Result<(Vec<Option<IpAddr>>, Instant), ProbeError> {
         if let Source::Lent(lease) = source {
-            return Ok(vec![Some(lease.address()); count]);
+            return Ok((vec![Some(lease.address()); count], Instant::now()));
         }
         let needed = || {
             let per_minute = usize::try_from(self.inner.target.requests_per_address).unwrap_or(1).max(1);
@@ -308,8 +309,9 @@ impl Prober {
         };
         let started = Instant::now();
         loop {
-            match self.inner.addresses.allot(count, Instant::now()) {
-                Next::Take(turns) => return Ok(turns),
+            let now = Instant::now();
+            match self.inner.addresses.allot(count, now) {
+                Next::Take(turns) => return Ok((turns, now)),
                 Next::Wait(wait) if started.elapsed() < TURN_MAX => std::thread::sleep(wait),
                 Next::Wait(_) => return Err(self.too_few_addresses(needed(), 0)),
                 Next::Never(have) => return Err(self.too_few_addresses(needed(), have)),
@@ -324,7 +326,7 @@ impl Prober {
             return Err(ProbeError::NoTls { target: inner.target.name.clone() });
         }
         inner.spend()?;
-        Ok(self.turns(1, Source::Common)?.into_iter().next().flatten())
+        Ok(self.turns(1, Source::Common)?.0.into_iter().next().flatten())
     }
 }
 
@@ -361,7 +363,7 @@ impl Conversation<'_> {
     fn exchange(&mut self, request: &Request, keep: bool) -> Result<Response, ProbeError> {
         let prober = self.prober;
         prober.inner.allowed(request)?;
-        let from = prober.turns(1, self.source)?.into_iter().next().flatten();
+        let from = prober.turns(1, self.source)?.0.into_iter().next().flatten();
         let answer = prober.inner.answer(&mut self.open, request, from, keep);
         prober.runtime.block_on(answer)
     }

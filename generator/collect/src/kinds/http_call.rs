@@ -1,5 +1,7 @@
 //! What the kinds that ask a running system share: the names in their parameters made into requests.
 
+use std::time::Duration;
+
 use avouch_model::product::{ProbeClass, Route, Target};
 use avouch_probe::{Body, Credential, ProbeError, Prober, Request, Response};
 use avouch_repository::Files;
@@ -7,6 +9,8 @@ use serde::Deserialize;
 
 use crate::{Unasked, World};
 
+/// The longest that a target's Retry-After is waited for.
+const PATIENCE_SECONDS_MAX: u64 = 65;
 /// The largest request body that is read from a file.
 const BODY_MAX: u64 = 16 << 20;
 
@@ -154,12 +158,26 @@ impl<'w> Site<'w> {
         format!("{:016x}", (self.world.random)())
     }
 
+    /// The answer to a request that is not about limits: one that is refused for coming too often is repeated when the
+    /// target says so, twice.
+    pub(super) fn ask(&self, request: &Request) -> Result<Response, Unasked> {
+        for _ in 0..3 {
+            let answer = self.prober.send(request).map_err(|error| unasked(&error))?;
+            if answer.status != 429 {
+                return Ok(answer);
+            }
+            let seconds = answer.header("retry-after").and_then(|after| after.trim().parse::<u64>().ok());
+            self.prober.pause(Duration::from_secs(seconds.unwrap_or(1).clamp(1, PATIENCE_SECONDS_MAX)));
+        }
+        Err(Unasked("the target still answers 429 (too many requests) after waiting as long as it asked for".to_owned()))
+    }
+
     /// Removes what a route made, as whoever made it. False when it may still be there.
     pub(super) fn undo(&self, route: &Route, made: &Response, credential: &Credential) -> bool {
         match (&route.undo, made_id(route, made)) {
             (Some((method, path)), Some(id)) => {
                 let request = Request::new(ProbeClass::Intrusive, method, &with_id(path, &id)).credential(credential.clone());
-                let removed = self.prober.send(&request);
+                let removed = self.ask(&request);
                 matches!(removed, Ok(answer) if (200..300).contains(&answer.status) || matches!(answer.status, 404 | 410))
             }
             (None, None) => true,

@@ -9,7 +9,7 @@ use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, encoded, made_id, unasked};
+use super::http_call::{Call, Site, encoded, made_id};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -117,7 +117,7 @@ impl Question for IdentitySource {
             if let Some(header) = header {
                 request = request.header(header, &theirs);
             }
-            site.prober.send(&request).map_err(|error| unasked(&error))
+            site.ask(&request)
         };
         let can_read =
             |who: &Credential, id: &str| Ok::<_, Unasked>(send(&site.call_of(read)?.with_id(id), who, None)?.status == read.ok);
@@ -207,12 +207,29 @@ impl Question for IdentitySource {
         }
         let held = seen.other_reads_own && seen.own_reads_own;
         Judgement::decide(
-            Population { examined: seen.places.len() as u64, required: asked.places.len() as u64 },
+            // A target in trouble has not been asked (429 is waited for when gathering).
+            Population { examined: seen.places.iter().filter(|tried| heard(tried)).count() as u64, required: expected(asked) },
             if held { PositiveControl::Held } else { PositiveControl::Broken },
             findings,
             format!("A tenant's id in {} places had no effect: data and writes stayed with the key.", seen.places.len()),
         )
     }
+}
+
+/// Whether both answers were about the request.
+fn heard(tried: &Tried) -> bool {
+    let clear = |status: u16| status != 429 && status < 500;
+    clear(tried.read_status) && tried.write_status.is_some_and(clear)
+}
+
+/// How many tries the parameters ask for.
+fn expected(asked: &Asked) -> u64 {
+    let tries = |place: &Place| match place {
+        Place::Header => asked.headers.len(),
+        Place::Path => asked.names.len().min(1),
+        Place::Query | Place::Body => asked.names.len(),
+    };
+    asked.places.iter().map(tries).sum::<usize>() as u64
 }
 
 /// The call with the other tenant's id in this place (a header is added when it is sent).
@@ -273,6 +290,14 @@ const EXAMPLES: &[Example] = &[
             {"place":"query","read_status":404,"read_theirs":false,"write_status":201,"wrote_to_theirs":false,"wrote_to_own":true},
             {"place":"body","read_status":404,"read_theirs":false,"write_status":201,"wrote_to_theirs":false,"wrote_to_own":true}]}"#,
         outcome: Outcome::Error,
+    },
+    Example {
+        name: "requests that are refused for their number show nothing",
+        asked: ASKED,
+        seen: r#"{"other_reads_own":true,"own_reads_own":true,"left_behind":0,"places":[
+            {"place":"query","read_status":404,"read_theirs":false,"write_status":201,"wrote_to_theirs":false,"wrote_to_own":true},
+            {"place":"body","read_status":429,"read_theirs":false,"write_status":429,"wrote_to_theirs":false,"wrote_to_own":null}]}"#,
+        outcome: Outcome::NotExercised,
     },
     Example {
         name: "no place was tried",

@@ -10,7 +10,7 @@ use avouch_model::{
 use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, unasked};
+use super::http_call::Site;
 use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::Pattern};
 
 /// See the module.
@@ -83,7 +83,7 @@ impl Question for IssuedValues {
         let mut symbols: Vec<BTreeSet<char>> = Vec::new();
         for _ in 0..asked.samples {
             let request = site.call_of(route)?.request(ProbeClass::Intrusive, credential.clone());
-            let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
+            let answer = site.ask(&request)?;
             let json = answer.json();
             let value = json.as_ref().and_then(|json| json.pointer(&asked.value)).and_then(|value| value.as_str());
             match value {

@@ -9,7 +9,7 @@ use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    http_call::{Site, listed, made_id, unasked},
+    http_call::{Site, listed, made_id},
     http_form::{Form, Ignored, ignored_body, ignored_headers},
 };
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
@@ -82,7 +82,7 @@ impl Question for TenantIsolation {
         let read = site.route(&asked.read)?;
         let send = |call: super::http_call::Call, who: &Credential| {
             let request = call.request(ProbeClass::Intrusive, who.clone());
-            site.prober.send(&request).map_err(|error| unasked(&error))
+            site.ask(&request)
         };
         let made = send(site.call_of(make)?, &owner)?;
         let id = made_id(make, &made).ok_or_else(|| {
