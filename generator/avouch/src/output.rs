@@ -164,10 +164,12 @@ pub(crate) const fn word(state: State) -> &'static str {
     }
 }
 
-/// Text from outside, made harmless for a terminal and for a CI log: control characters (escape sequences among them) and
-/// characters that change the direction of writing are replaced, and workflow commands lose their first colon.
+/// Text from outside, made harmless for a terminal and for a CI log: control characters (escape sequences and line ends
+/// among them, so that a name forges no line of its own) and characters that change the direction of writing are replaced,
+/// and workflow commands lose their first colon.
 pub(crate) fn plain(text: &str) -> String {
-    let cleaned: String = text.chars().map(|character| if is_hostile(character) { '\u{fffd}' } else { character }).collect();
+    let replaced = |character: char| if character == '\n' || is_hostile(character) { '\u{fffd}' } else { character };
+    let cleaned: String = text.chars().map(replaced).collect();
     cleaned.replace("::", ":\u{200b}:").replace("##[", "#\u{200b}#[")
 }
 
@@ -196,7 +198,7 @@ mod tests {
     #[test]
     fn escape_sequences_and_workflow_commands_are_made_harmless() {
         let shown = plain("\u{1b}]8;;http://x\u{7}link\u{202e}\n::set-output name=a::b");
-        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}') && !shown.contains("::"));
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}') && !shown.contains("::") && !shown.contains('\n'));
         assert_eq!(neutral("a\u{1b}é").len(), "a\u{1b}é".len());
     }
 }
