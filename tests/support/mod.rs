@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub mod reference;
+pub mod small;
 
 use std::{
     fs,
@@ -123,7 +124,10 @@ impl Sandbox {
 
 /// The least Cargo project with a lockfile of two registry packages.
 pub fn cargo_project(sandbox: &Sandbox) {
-    sandbox.file("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = \"1\"\n");
+    sandbox.file(
+        "Cargo.toml",
+        "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = \"1\"\n",
+    );
     sandbox.file("src/lib.rs", "");
     sandbox.file(
         "Cargo.lock",
