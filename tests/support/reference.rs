@@ -36,8 +36,18 @@ pub struct Scale {
 /// Scaled down so that a run takes half a minute. What is tested with them proves nothing of the claims, and says so.
 pub const SCALED: Scale = Scale {
     serve: &[
-        "--ip-window", "8", "--key-limit", "200", "--key-window", "8", "--floor-ms", "40", "--single-cap", "20000",
-        "--batch-cap", "60000",
+        "--ip-window",
+        "8",
+        "--key-limit",
+        "200",
+        "--key-window",
+        "8",
+        "--floor-ms",
+        "40",
+        "--single-cap",
+        "20000",
+        "--batch-cap",
+        "60000",
     ],
     numbers: r#"
 [numbers.rate-limit-address]
@@ -109,12 +119,14 @@ impl Product {
         let mut configuration = fs::read_to_string(product.join("avouch.toml")).expect("avouch.toml");
         if served {
             let ready = this.serve(&product, &commit, &defect);
-            configuration = configuration.replace("https://127.0.0.1:8443", &ready["HTTPS"]).replace("http://127.0.0.1:8080", &ready["HTTP"]);
+            configuration =
+                configuration.replace("https://127.0.0.1:8443", &ready["HTTPS"]).replace("http://127.0.0.1:8080", &ready["HTTP"]);
             configuration.push_str(SCALED.numbers);
         } else {
             let (before, rest) = configuration.split_once("[targets.api]").expect("targets");
             let (_, after) = rest.split_once("[bind]").expect("bindings");
-            configuration = format!("{before}[bind]{after}");
+            // Nobody serves, so nobody logs.
+            configuration = format!("{before}[bind]{after}").replace("\"report.logs\" =", "# \"report.logs\" =");
         }
         fs::write(product.join("avouch.toml"), configuration).expect("avouch.toml");
         this
@@ -123,7 +135,8 @@ impl Product {
     fn serve(&mut self, product: &Path, commit: &str, defect: &[&str]) -> BTreeMap<String, String> {
         let ready = self.sandbox.path().join("ready");
         let text = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();
-        let (database, authority, log) = (text(product.join("data/app.db")), text(product.join("run/ca.pem")), text(product.join("logs/api.log")));
+        let (database, authority, log) =
+            (text(product.join("data/app.db")), text(product.join("run/ca.pem")), text(product.join("logs/api.log")));
         let mut command = Command::new(reference_api());
         command
             .args(["serve", "--db", &database, "--https", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ca-out", &authority])
@@ -148,7 +161,7 @@ impl Product {
             .output()
             .expect("traffic starts");
         // With some defects ordinary traffic is answered otherwise; what it must leave behind is for the checks to find.
-        drop(traffic);
+        assert!(traffic.status.success() || !defect.is_empty(), "traffic: {}", String::from_utf8_lossy(&traffic.stderr));
         let text = fs::read_to_string(&ready).expect("the ready file");
         text.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
@@ -164,8 +177,14 @@ impl Product {
     /// The payload of the last entry of a kind.
     pub fn payload(&self, kind: &str) -> serde_json::Value {
         let list = self.avouch(&["evidence", "list", "--json"]).exits(0);
-        let last = list.stdout.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")).find(|entry| entry["kind"] == kind);
-        let digest = last.unwrap_or_else(|| panic!("no entry of the kind {kind}"))["digest"].as_str().expect("a digest").to_owned();
+        let last = list
+            .stdout
+            .lines()
+            .rev()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+            .find(|entry| entry["kind"] == kind);
+        let digest =
+            last.unwrap_or_else(|| panic!("no entry of the kind {kind}"))["digest"].as_str().expect("a digest").to_owned();
         serde_json::from_str(&self.avouch(&["-q", "evidence", "show", &digest]).exits(0).stdout).expect("JSON")
     }
 
@@ -198,7 +217,9 @@ pub fn checks_of_claims(scope: &serde_json::Value) -> BTreeMap<String, BTreeSet<
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
     claims
         .iter()
-        .map(|claim| (text(&claim["id"]), claim["checks"].as_array().map(|checks| checks.iter().map(text).collect()).unwrap_or_default()))
+        .map(|claim| {
+            (text(&claim["id"]), claim["checks"].as_array().map(|checks| checks.iter().map(text).collect()).unwrap_or_default())
+        })
         .collect()
 }
 

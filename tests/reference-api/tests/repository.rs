@@ -83,7 +83,6 @@ fn a_changed_decision_is_signed_anew() {
 }
 
 #[test]
-#[ignore = "asks the ssh-keygen of OpenSSH, which not every machine has: run with --include-ignored"]
 fn openssh_accepts_the_signatures() {
     let folder = tempfile::tempdir().unwrap();
     repository::write(folder.path(), &writing(None)).unwrap();

@@ -19,8 +19,9 @@ const MARK: &str = ".avouch-preview";
 /// Renders a preview. It has no checkpoint, so nobody can take it for a publication.
 pub(crate) fn preview(global: &Global, output: &Output, folder: &Utf8Path) -> anyhow::Result<Exit> {
     let project = Project::load(global, output)?;
-    let ledger = record::open(&project)?;
-    let signer = record::signer(&project)?;
+    let ledger = record::open_if_any(&project)?;
+    // A preview needs no secret: without a key it shows none.
+    let key = record::signer(&project).map_or_else(|_| String::new(), |signer| signer.vkey().to_string());
     let folder = project.root.join(folder);
     if folder.exists() {
         let empty = folder.read_dir().map(|mut entries| entries.next().is_none()).unwrap_or(false);
@@ -31,7 +32,7 @@ pub(crate) fn preview(global: &Global, output: &Output, folder: &Utf8Path) -> an
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder `{folder}`"))?;
     fs::write(folder.join(MARK), "").with_context(|| format!("cannot write to `{folder}`"))?;
-    let site = publishing::Site::of(&project, &ledger, &signer, global.as_of)?;
+    let site = publishing::Site::of(&project, ledger.as_ref(), &key, global.as_of)?;
     let mut pages = 0u64;
     site.write(&mut |path, bytes| {
         let file = folder.join(path);
@@ -42,7 +43,12 @@ pub(crate) fn preview(global: &Global, output: &Output, folder: &Utf8Path) -> an
         fs::write(file, bytes)
     })
     .with_context(|| format!("cannot write to `{folder}`"))?;
-    output.result(&format!("{pages} pages in {}; a preview has no checkpoint\n", plain(folder.as_str())))?;
+    let policy = site.security_md();
+    if let Some(policy) = &policy {
+        fs::write(folder.join("SECURITY.md"), policy).with_context(|| format!("cannot write to `{folder}`"))?;
+    }
+    let and = if policy.is_some() { ", and SECURITY.md for the repository" } else { "" };
+    output.result(&format!("{pages} pages in {}{and}; a preview has no checkpoint\n", plain(folder.as_str())))?;
     Ok(Exit::Satisfied)
 }
 

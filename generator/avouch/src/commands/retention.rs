@@ -60,8 +60,31 @@ fn plan(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow:
             }
         }
     }
+    text.push_str(&without_rule(project));
     output.result(&text)?;
     Ok(if fused { Exit::NotSatisfied } else if unknown { Exit::CouldNotTell } else { Exit::Satisfied })
+}
+
+/// The tables of the databases that no rule names: rows in them are kept for ever.
+fn without_rule(project: &Project) -> String {
+    let rules: Vec<&RetentionRule> = project.configuration.retention.iter().collect();
+    let mut text = String::new();
+    for (name, database) in &project.configuration.databases {
+        let of_database: Vec<&RetentionRule> = rules.iter().copied().filter(|rule| rule.database == *name).collect();
+        let tables = avouch_database::open_read(database, project.root.as_std_path())
+            .and_then(|mut read| avouch_retain::tables_without_rule(&mut *read, &of_database));
+        match tables {
+            Ok(tables) if tables.is_empty() => {}
+            Ok(tables) => {
+                let tables: Vec<String> = tables.iter().map(|table| plain(table)).collect();
+                let _ = writeln!(text, "Without a rule in `{}`, so kept for ever: {}", plain(name), tables.join(", "));
+            }
+            Err(error) => {
+                let _ = writeln!(text, "`{}` cannot be read: {}", plain(name), plain(&format!("{:#}", anyhow::Error::new(error))));
+            }
+        }
+    }
+    text
 }
 
 fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Plan) {
@@ -97,7 +120,7 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     let recorded = ledger.recorded(None)?;
-    let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm)?;
+    let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm, &mut avouch_retain::Sleep)?;
     retaining::record(project, &mut ledger, &signer, &recorded)?;
     let mut text = String::new();
     let (mut failed, mut broken) = (false, false);

@@ -65,7 +65,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
         append(&mut ledger, &signer, vec![NewEntry::json(EntryKind::Scope, &project.configuration.product.slug, scope)])?;
     }
 
-    let retention = retaining::execute(project, output, &mut ledger, asked.purge)?;
+    let retention = retaining::execute(project, output, &mut ledger, asked.purge, &mut avouch_retain::Sleep)?;
     retaining::record(project, &mut ledger, &signer, &recorded)?;
 
     let releases = record::releases(&ledger, &recorded)?;

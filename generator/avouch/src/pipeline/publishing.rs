@@ -27,7 +27,7 @@ pub(crate) fn publish(project: &Project, ledger: &mut Ledger, signer: &Signer, o
     let default = project.path(&project.configuration.site.out);
     let out = out.unwrap_or_else(|| default.as_std_path());
     let now = clock::now();
-    let site = Site::of(project, ledger, signer, None)?;
+    let site = Site::of(project, Some(ledger), &signer.vkey().to_string(), None)?;
     Ok(avouch_record::publish(ledger, &[signer], now, out, &mut |write| site.write(write))?)
 }
 
@@ -48,8 +48,9 @@ pub(crate) struct Site {
 impl Site {
     /// The site as of a time; without one as of the newest entry that it shows, or as of now when something went stale since
     /// then: an unchanged record publishes nothing new (`docs/decisions/0005-as-of-of-published-pages.md`).
-    pub(crate) fn of(project: &Project, ledger: &Ledger, signer: &Signer, as_of: Option<Timestamp>) -> anyhow::Result<Self> {
-        let recorded = ledger.recorded(as_of)?;
+    /// Without a ledger it is a site without a record. `key` is the verifier key that is shown.
+    pub(crate) fn of(project: &Project, ledger: Option<&Ledger>, key: &str, as_of: Option<Timestamp>) -> anyhow::Result<Self> {
+        let recorded = ledger.map(|ledger| ledger.recorded(as_of)).transpose()?.unwrap_or_default();
         let shown = avouch_render::shown(&recorded);
         let assessment = match as_of {
             Some(as_of) => avouch_evaluate::assess(shown, as_of),
@@ -67,16 +68,17 @@ impl Site {
         let mut boms = BTreeMap::new();
         for recorded in shown.iter().filter(|recorded| recorded.entry.kind == EntryKind::Sbom) {
             let digest = recorded.entry.digest;
-            if let Some(bytes) = ledger.payload(&digest)?.and_then(|state| state.public_bytes().map(<[u8]>::to_vec)) {
+            let state = ledger.map(|ledger| ledger.payload(&digest)).transpose()?.flatten();
+            if let Some(bytes) = state.and_then(|state| state.public_bytes().map(<[u8]>::to_vec)) {
                 boms.insert(digest, bytes);
             }
         }
         let public = shown.iter().filter(|recorded| !matches!(recorded.payload, Payload::Absent));
         Ok(Self {
             statements: public.map(|recorded| recorded.entry.digest).collect(),
-            origin: ledger.origin().to_owned(),
+            origin: project.configuration.evidence.origin.clone(),
             root: root_at(shown)?,
-            key: signer.vkey().to_string(),
+            key: key.to_owned(),
             base_url: project.configuration.site.base_url.clone(),
             matrix: avouch_collect::selftest(),
             scope,

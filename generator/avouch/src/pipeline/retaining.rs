@@ -11,7 +11,7 @@ use avouch_model::{
     receipt::{Enforcement, Receipt, RetentionRun},
 };
 use avouch_record::{Ledger, NewEntry, Signer};
-use avouch_retain::{Asked, Execution, Gentleness, Sleep};
+use avouch_retain::{Asked, Execution, Gentleness, Pace};
 
 use super::scoping;
 use crate::{
@@ -45,10 +45,16 @@ pub(crate) fn prove(project: &Project, output: &Output) -> anyhow::Result<BTreeM
 }
 
 /// Executes every rule, keeps the runs in the private store and gives them back. Deletes only what avouch enforces, and only
-/// with `purge`. One rule that fails does not stop the others.
-pub(crate) fn execute(project: &Project, output: &Output, ledger: &mut Ledger, purge: bool) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
+/// with `purge`, at this `pace`. One rule that fails does not stop the others.
+pub(crate) fn execute(
+    project: &Project,
+    output: &Output,
+    ledger: &mut Ledger,
+    purge: bool,
+    pace: &mut dyn Pace,
+) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
     let rules: Vec<&RetentionRule> = project.configuration.retention.iter().collect();
-    execute_rules(project, output, ledger, &rules, purge, None)
+    execute_rules(project, output, ledger, &rules, purge, None, pace)
 }
 
 /// As [`execute`], for some of the rules; `confirm` lets the plan with this digest past the fuse.
@@ -59,13 +65,14 @@ pub(crate) fn execute_rules(
     rules: &[&RetentionRule],
     purge: bool,
     confirm: Option<Digest>,
+    pace: &mut dyn Pace,
 ) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
     let last_runs = last_runs(ledger)?;
     let mut runs = BTreeMap::new();
     for rule in rules {
         let asked = asked(project, rule, last_runs.get(&rule.name).copied())?;
         let execution = if purge && rule.enforce == Enforcement::Avouch {
-            avouch_retain::purge(&asked, confirm, &Gentleness::default(), &mut Sleep)
+            avouch_retain::purge(&asked, confirm, &Gentleness::default(), pace)
         } else {
             avouch_retain::prove(&asked)
         };

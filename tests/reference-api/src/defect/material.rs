@@ -92,7 +92,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "a row 25 months old that a trigger keeps from being deleted",
         claims: &["B-retention-interactions-001"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
     },
     Entry {
         defect: Defect::OldRateLimits,
@@ -100,7 +100,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "a row 3 h old that a trigger keeps from being deleted",
         claims: &["B-retention-ratelimits-002"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
     },
     Entry {
         defect: Defect::OldAuditLog,
@@ -108,7 +108,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "a row 91 days old that a trigger keeps from being deleted",
         claims: &["B-retention-audit-003"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
     },
     Entry {
         defect: Defect::OldAlerts,
@@ -116,7 +116,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "a row 91 days old that a trigger keeps from being deleted",
         claims: &["B-retention-alerts-004"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
     },
     Entry {
         defect: Defect::PurgeEarly,

@@ -17,10 +17,19 @@ const HEADERS: &[(&str, &str)] = &[
     ("access-control-allow-origin", "*"),
 ];
 
+/// The headers of every answer, put on one.
+pub(super) fn protect(response: &mut Response<Body>) {
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
+}
+
 /// Answers a request for a file of the folder.
 pub(super) async fn answer(root: &Path, method: &Method, uri: &Uri) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
-        return finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD\n".into(), uri.path());
+        let mut response = finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD\n".into(), uri.path());
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
     }
     let (status, path) = match find(root, uri.path()) {
         Found::File(path) => (StatusCode::OK, path),
@@ -87,15 +96,14 @@ fn redirect(path: &str) -> Response<Body> {
 }
 
 fn finish(status: StatusCode, media_type: &'static str, bytes: Vec<u8>, path: &str) -> Response<Body> {
-    // What is named by its digest never changes; the rest is looked at again within minutes.
+    // What is named by its digest never changes. The rest is asked for anew each time: a page of yesterday beside the
+    // checkpoint of today would look like tampering to whoever verifies.
     let lasting = ["/blob/", "/dsse/", "/tile/"].iter().any(|prefix| path.starts_with(prefix)) && !path.contains(".p/");
-    let caching = if lasting && status == StatusCode::OK { "public, max-age=31536000, immutable" } else { "public, max-age=300" };
+    let caching = if lasting && status == StatusCode::OK { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
+    protect(&mut response);
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(*name, HeaderValue::from_static(value));
-    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     response

@@ -1,27 +1,38 @@
-//! The daemon's jobs. Which slots are due is read from the ledger at every waking; nothing is remembered that a restart
-//! would lose.
+//! The daemon's jobs. Which slots are due is read from the ledger; nothing is remembered that a restart would lose.
+//!
+//! A slot is held by a short lease that is renewed while its job runs: a daemon that dies holds up its successor for a minute
+//! and a half, however long the job was.
 
 use std::{
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use avouch_model::{
     Timestamp,
-    configuration::Schedule,
+    assessment::Assessment,
     entry::EntryKind,
     payload::Missed,
+    receipt::Ended,
 };
 use avouch_read::schedule::Slots;
-use avouch_record::{Claim, Ledger, NewEntry, SlotState};
-use tokio::sync::Notify;
+use avouch_record::{Claim, Ledger, NewEntry};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
-use super::metrics::{self, Counters};
+use super::{
+    metrics::{self, Counters},
+    slots::{self, Look},
+};
 use crate::{
     cli::{Colour, Global},
     clock,
@@ -30,12 +41,21 @@ use crate::{
     project::Project,
 };
 
-/// How long a job holds its slot. A job that outlasts it may be taken over by another daemon, so it is long.
-const LEASE_SECONDS: i64 = 3600;
-/// The most missed slots that one look counts.
-const SLOTS_MAX: usize = 100_000;
+/// How long a slot is held without being renewed.
+const LEASE_SECONDS: i64 = 90;
+/// A lease with less than this left is renewed.
+const RENEWED_SECONDS: i64 = 60;
+/// How long a daemon that could not look at the ledger waits before it looks again.
+const RETRY_SECONDS: i64 = 30;
 /// A daemon that did not wake for this many seconds is not ready.
 const WAKE_AGE_MAX: i64 = 10;
+/// How long an answer about readiness is given again, so that asking often costs nothing.
+const READY_SECONDS: i64 = 1;
+/// How long an assessment for the metrics is given again.
+const ASSESSED_SECONDS: i64 = 5;
+
+/// Does a job by its name. It is told how to ask whether it should stop.
+pub(super) type Execute = Box<dyn Fn(&str, &Project, &Output, &dyn Fn() -> bool) -> anyhow::Result<()> + Send + Sync>;
 
 /// One job of the schedule.
 struct Scheduled {
@@ -44,31 +64,37 @@ struct Scheduled {
     expression: String,
 }
 
-/// What a waking found to do.
-#[derive(Debug, PartialEq, Eq)]
-struct Due {
-    /// The newest slot that is due: the one to run.
+/// A slot that this daemon holds.
+#[derive(Clone)]
+struct Holding {
+    job: &'static str,
     slot: Timestamp,
-    /// The slots before it that nobody ran: first, last and count.
-    missed: Option<(Timestamp, Timestamp, u64)>,
+    until: Timestamp,
 }
 
 /// The daemon's state: only what may be lost.
 pub(super) struct Daemon {
     global: Global,
+    /// As it was read at the start: where the ledger is. A job reads its own anew.
+    project: Project,
     jobs: Vec<Scheduled>,
+    execute: Execute,
     owner: String,
     started: Timestamp,
     woken: AtomicI64,
-    pub(super) stopping: AtomicBool,
-    stop: Notify,
-    running: Mutex<Vec<&'static str>>,
+    look_at: AtomicI64,
+    stopping: watch::Sender<bool>,
+    working: watch::Sender<bool>,
+    holding: Mutex<Option<Holding>>,
     counters: Mutex<Counters>,
+    ready: Kept<Result<(), String>>,
+    assessed: Kept<Option<Arc<Assessment>>>,
 }
 
 impl Daemon {
-    pub(super) fn new(global: Global, schedule: &Schedule) -> anyhow::Result<Self> {
+    pub(super) fn new(global: Global, project: Project, execute: Execute) -> anyhow::Result<Self> {
         let mut jobs = Vec::new();
+        let schedule = &project.configuration.schedule;
         for (name, expression) in [("purge", &schedule.purge), ("run", &schedule.run)] {
             if let Some(expression) = expression {
                 jobs.push(Scheduled { name, slots: Slots::parse(expression)?, expression: expression.clone() });
@@ -79,14 +105,19 @@ impl Daemon {
         let now = clock::now();
         Ok(Self {
             global: Global { quiet: true, color: Colour::Never, ..global },
+            project,
             jobs,
+            execute,
             owner: format!("{}-{:016x}", std::process::id(), u64::from_le_bytes(random)),
             started: now,
             woken: AtomicI64::new(now.unix()),
-            stopping: AtomicBool::new(false),
-            stop: Notify::new(),
-            running: Mutex::default(),
+            look_at: AtomicI64::new(i64::MIN),
+            stopping: watch::Sender::new(false),
+            working: watch::Sender::new(false),
+            holding: Mutex::default(),
             counters: Mutex::default(),
+            ready: Kept::default(),
+            assessed: Kept::default(),
         })
     }
 
@@ -94,209 +125,228 @@ impl Daemon {
         self.jobs.iter().map(|job| format!("{} at `{}`", job.name, job.expression)).collect::<Vec<_>>().join(", ")
     }
 
+    /// Begins nothing new from now on.
+    pub(super) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Ends when somebody asked to stop.
     pub(super) async fn stop_asked(&self) {
-        while !self.stopping.load(Ordering::SeqCst) {
-            let _ = tokio::time::timeout(Duration::from_millis(200), self.stop.notified()).await;
-        }
+        // The sender is this daemon: it is there as long as somebody waits.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
-    /// Waits for the running jobs; whether they ended in time.
-    pub(super) async fn drain(&self, limit: Duration) -> bool {
-        let end = tokio::time::Instant::now() + limit;
-        while !self.lock_running().is_empty() {
-            if tokio::time::Instant::now() >= end {
-                return false;
-            }
-            let _ = tokio::time::timeout(Duration::from_millis(100), self.stop.notified()).await;
-        }
-        true
+    /// Waits for the running job; whether it ended in time.
+    pub(super) async fn drain(&self, deadline: Instant) -> bool {
+        timeout_at(deadline, self.working.subscribe().wait_for(|working| !*working)).await.is_ok()
     }
 
-    /// Looks at the schedule, and starts what is due on a thread of its own. Called by the scheduler: returns at once.
+    /// Called every second, and returns at once: starts what is due on a thread of its own, or renews what is held.
     pub(super) fn wake(self: &Arc<Self>, now: Timestamp) {
         self.woken.store(now.unix(), Ordering::SeqCst);
-        if self.stopping.load(Ordering::SeqCst) {
+        let holding = lock(&self.holding).clone();
+        if let Some(holding) = holding {
+            if holding.until.seconds_since(now) < RENEWED_SECONDS {
+                self.spawn(move |daemon| daemon.renew(&holding, now));
+            }
             return;
         }
-        let daemon = Arc::clone(self);
-        std::thread::spawn(move || {
-            // What goes wrong here is told on standard error and tried again at the next waking.
-            if let Err(error) = daemon.work(now) {
+        if self.is_stopping() || now.unix() < self.look_at.load(Ordering::SeqCst) {
+            return;
+        }
+        // One job at a time in this process: a run and a purge look at the same rows.
+        if self.working.send_replace(true) {
+            return;
+        }
+        let idle = Idle(Arc::clone(self));
+        self.spawn(move |daemon| {
+            let idle = idle;
+            let look_at = daemon.work(now).unwrap_or_else(|error| {
                 daemon.output().failed(&error);
-            }
+                now.plus_seconds(RETRY_SECONDS)
+            });
+            idle.0.look_at.store(look_at.unix(), Ordering::SeqCst);
         });
+    }
+
+    /// Without a thread nothing is done now; the next waking tries again.
+    fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) {
+        let daemon = Arc::clone(self);
+        if let Err(error) = thread::Builder::new().spawn(move || work(&daemon)) {
+            self.output().warn(&format!("the system gives no thread: {error}"));
+        }
     }
 
     fn output(&self) -> Output {
         Output::new(&self.global)
     }
 
-    /// One job at a time in this process: the ledger has one writer, and a run and a purge look at the same rows.
-    fn work(&self, now: Timestamp) -> anyhow::Result<()> {
+    /// Looks at every job, and does what is due. Gives the time to look again.
+    fn work(&self, now: Timestamp) -> anyhow::Result<Timestamp> {
+        let mut next = now.plus_seconds(86_400);
         for job in &self.jobs {
-            {
-                let mut running = self.lock_running();
-                if !running.is_empty() || self.stopping.load(Ordering::SeqCst) {
-                    return Ok(());
-                }
-                running.push(job.name);
+            if self.is_stopping() {
+                break;
             }
-            let done = catch_unwind(AssertUnwindSafe(|| self.work_on(job, now)));
-            self.lock_running().retain(|name| *name != job.name);
-            self.stop.notify_waiters();
-            match done {
-                Ok(done) => done?,
-                // Claimed slots of a panicking job are failed below; here only the looking itself can have panicked.
-                Err(_) => self.count(job.name, "panicked"),
-            }
+            next = next.min(self.work_on(job, now)?);
         }
-        Ok(())
+        Ok(next)
     }
 
-    fn work_on(&self, job: &Scheduled, now: Timestamp) -> anyhow::Result<()> {
+    fn work_on(&self, job: &Scheduled, now: Timestamp) -> anyhow::Result<Timestamp> {
+        let next = job.slots.after(now).unwrap_or(now.plus_seconds(86_400));
+        let mut ledger = record::open(&self.project)?;
+        let (slot, missed) = match slots::look(&ledger, job.name, &job.slots, self.started, now)? {
+            Look::Nothing => return Ok(next),
+            // What it leaves undone is due at once when its lease ends.
+            Look::Held(until) => return Ok(next.min(until.plus_seconds(1))),
+            Look::Due { slot, missed } => (slot, missed),
+        };
+        if ledger.claim_slot(job.name, slot, &self.owner, now, LEASE_SECONDS)? != Claim::Taken {
+            // Another daemon was faster.
+            return Ok(now.plus_seconds(1));
+        }
+        *lock(&self.holding) = Some(Holding { job: job.name, slot, until: now.plus_seconds(LEASE_SECONDS) });
+        let done = self.hold(job, slot, missed, &mut ledger);
+        *lock(&self.holding) = None;
+        done.map(|()| next)
+    }
+
+    /// Does the job of a slot that was taken.
+    fn hold(&self, job: &Scheduled, slot: Timestamp, missed: Vec<Missed>, ledger: &mut Ledger) -> anyhow::Result<()> {
+        // A daemon that dies from here on leaves a slot that did not end: its successor finds the same ones missed.
+        for missed in missed {
+            self.record_missed(ledger, missed)?;
+        }
         let output = self.output();
-        let project = Project::load(&self.global, &output)?;
-        let mut ledger = record::open(&project)?;
-        let Some(due) = due(job, &ledger, self.started, now)? else { return Ok(()) };
-        match ledger.claim_slot(job.name, due.slot, &self.owner, now, LEASE_SECONDS)? {
-            Claim::Held | Claim::Ended => return Ok(()),
-            Claim::Taken => {}
-        }
-        if let Some((from, to, slots)) = due.missed {
-            self.record_missed(&project, &mut ledger, Missed { v: 1, job: job.name.to_owned(), from, to, slots, why: "down".to_owned() })?;
-        }
-        drop(ledger);
-        let done = catch_unwind(AssertUnwindSafe(|| execute(job.name, &project, &output)));
-        let mut ledger = record::open(&project)?;
+        let stopping = || self.is_stopping();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let project = Project::load(&self.global, &output)?;
+            (self.execute)(job.name, &project, &output, &stopping)
+        }));
         let ended = clock::now();
-        match done {
+        let outcome = match &done {
             Ok(Ok(())) => {
-                ledger.finish_slot(job.name, due.slot, &self.owner, ended)?;
-                self.lock_counters().last_success.insert(job.name.to_owned(), ended);
-                self.count(job.name, "done");
+                ledger.finish_slot(job.name, slot, &self.owner, ended)?;
+                lock(&self.counters).last_success.insert(job.name.to_owned(), ended);
+                "done"
             }
             Ok(Err(error)) => {
-                ledger.fail_slot(job.name, due.slot, &self.owner, ended)?;
-                self.count(job.name, "failed");
-                output.warn(&format!("the job `{}` of {} failed: {}", job.name, due.slot, plain(&format!("{error:#}"))));
+                output.warn(&format!("the job `{}` of {slot} failed: {}", job.name, plain(&format!("{error:#}"))));
+                ledger.fail_slot(job.name, slot, &self.owner, ended)?;
+                "failed"
             }
             Err(_) => {
-                ledger.fail_slot(job.name, due.slot, &self.owner, ended)?;
-                self.count(job.name, "panicked");
-                let missed = Missed { v: 1, job: job.name.to_owned(), from: due.slot, to: due.slot, slots: 1, why: "panicked".to_owned() };
-                self.record_missed(&project, &mut ledger, missed)?;
+                ledger.fail_slot(job.name, slot, &self.owner, ended)?;
+                let why = "panicked".to_owned();
+                self.record_missed(ledger, Missed { v: 1, job: job.name.to_owned(), from: slot, to: slot, slots: 1, why })?;
+                "panicked"
             }
-        }
+        };
+        *lock(&self.counters).jobs.entry((job.name.to_owned(), outcome)).or_default() += 1;
         Ok(())
     }
 
-    fn record_missed(&self, project: &Project, ledger: &mut Ledger, missed: Missed) -> anyhow::Result<()> {
-        *self.lock_counters().missed.entry(missed.job.clone()).or_default() += missed.slots;
+    /// Holds a slot for longer: claims it from the moment on which its lease would end. Whoever took it over before has moved
+    /// that moment, and keeps it.
+    fn renew(&self, holding: &Holding, now: Timestamp) {
+        let end = holding.until.plus_seconds(1);
+        let until = now.plus_seconds(LEASE_SECONDS);
+        let claim = record::open(&self.project)
+            .and_then(|mut ledger| Ok(ledger.claim_slot(holding.job, holding.slot, &self.owner, end, until.seconds_since(end))?));
+        if let Ok(Claim::Taken) = claim
+            && let Some(held) = lock(&self.holding).as_mut().filter(|held| held.slot == holding.slot && held.until == holding.until)
+        {
+            held.until = until;
+        }
+    }
+
+    fn record_missed(&self, ledger: &mut Ledger, missed: Missed) -> anyhow::Result<()> {
+        *lock(&self.counters).missed.entry(missed.job.clone()).or_default() += missed.slots;
         let entry = NewEntry::json(EntryKind::Missed, &missed.job, scoping::canonical("missed slots", &missed)?);
-        pipeline::append(ledger, &record::signer(project)?, vec![entry])
+        pipeline::append(ledger, &record::signer(&self.project)?, vec![entry])
     }
 
     /// Whether the daemon does its work.
     pub(super) fn ready(&self, now: Timestamp) -> Result<(), String> {
-        if self.stopping.load(Ordering::SeqCst) {
+        if self.is_stopping() {
             return Err("it is stopping".to_owned());
         }
-        if now.unix() - self.woken.load(Ordering::SeqCst) > WAKE_AGE_MAX {
+        if now.seconds_since(Timestamp::from_unix(self.woken.load(Ordering::SeqCst))) > WAKE_AGE_MAX {
             return Err("the scheduler does not wake".to_owned());
         }
-        let project = Project::load(&self.global, &self.output()).map_err(|_| "the configuration cannot be read".to_owned())?;
-        record::open(&project).map(drop).map_err(|_| "the ledger cannot be opened".to_owned())
+        self.ready.get(now, READY_SECONDS, || record::open(&self.project).map(drop).map_err(|_| "the ledger cannot be opened".to_owned()))
     }
 
     /// The metrics as of now.
     pub(super) fn metrics(&self, now: Timestamp) -> String {
-        let assessment = Project::load(&self.global, &self.output())
-            .and_then(|project| record::open(&project))
-            .and_then(|ledger| Ok(avouch_evaluate::assess(&ledger.recorded(None)?, now)))
-            .ok();
-        let mut counters = self.lock_counters().clone();
-        counters.running = self.lock_running().iter().map(|name| (*name).to_owned()).collect();
-        metrics::text(&counters, assessment.as_ref())
-    }
-
-    fn count(&self, job: &str, outcome: &'static str) {
-        *self.lock_counters().jobs.entry((job.to_owned(), outcome)).or_default() += 1;
-    }
-
-    fn lock_running(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_counters(&self) -> std::sync::MutexGuard<'_, Counters> {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        let assessment = self.assessed.get(now, ASSESSED_SECONDS, || {
+            let ledger = record::open(&self.project).ok()?;
+            Some(Arc::new(avouch_evaluate::assess(&ledger.recorded(None).ok()?, now)))
+        });
+        let mut counters = lock(&self.counters).clone();
+        counters.running = lock(&self.holding).iter().map(|holding| holding.job.to_owned()).collect();
+        metrics::text(&counters, assessment.as_deref())
     }
 }
 
-/// What is due by the ledger: slots after the last one that anybody took, up to now. A ledger without slots begins with the
-/// daemon: what was due before anybody promised to run it was not missed.
-fn due(job: &Scheduled, ledger: &Ledger, started: Timestamp, now: Timestamp) -> anyhow::Result<Option<Due>> {
-    let last = ledger.slots(job.name, 1)?.into_iter().next();
-    if let Some(last) = &last
-        && last.state == SlotState::Running
-        && last.lease_until < now
-    {
-        // Its process died: the slot is still owed, unless a newer one is due by now.
-        let newer = job.slots.between(last.scheduled_for, now, SLOTS_MAX);
-        return Ok(Some(among(Some(last.scheduled_for), newer).unwrap_or(Due { slot: last.scheduled_for, missed: None })));
+/// Says that the daemon has nothing to do any more, also when a look at the ledger panicked.
+struct Idle(Arc<Daemon>);
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.0.working.send_replace(false);
     }
-    if last.as_ref().is_some_and(|last| last.state == SlotState::Running) {
-        return Ok(None);
-    }
-    let from = last.map_or(started, |last| last.scheduled_for);
-    Ok(among(None, job.slots.between(from, now, SLOTS_MAX)))
 }
 
-/// The newest of these slots is run; the ones before it, and an abandoned one, were missed.
-fn among(abandoned: Option<Timestamp>, slots: Vec<Timestamp>) -> Option<Due> {
-    let (newest, before) = slots.split_last()?;
-    let first = abandoned.or_else(|| before.first().copied());
-    let count = before.len() as u64 + u64::from(abandoned.is_some());
-    let missed = first.map(|first| (first, before.last().copied().unwrap_or(first), count));
-    Some(Due { slot: *newest, missed })
+/// An answer that is given again for a while. Whoever asks meanwhile waits for it.
+struct Kept<T>(Mutex<Option<(Timestamp, T)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    fn get(&self, now: Timestamp, seconds: i64, make: impl FnOnce() -> T) -> T {
+        let mut kept = lock(&self.0);
+        match kept.as_ref() {
+            Some((at, value)) if (0..seconds).contains(&now.seconds_since(*at)) => value.clone(),
+            _ => kept.insert((now, make())).1.clone(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does the job: the same functions as the commands.
-fn execute(job: &str, project: &Project, output: &Output) -> anyhow::Result<()> {
-    if job == "purge" {
-        let signer = record::signer(project)?;
-        let mut ledger = record::open(project)?;
-        let recorded = ledger.recorded(None)?;
-        retaining::execute(project, output, &mut ledger, true)?;
-        return retaining::record(project, &mut ledger, &signer, &recorded);
+pub(super) fn execute(job: &str, project: &Project, output: &Output, stopping: &dyn Fn() -> bool) -> anyhow::Result<()> {
+    if job != "purge" {
+        // Deleting is asked for by a line of its own in the schedule.
+        return pipeline::run(project, output, pipeline::Asked { release: None, purge: false }).map(drop);
     }
-    // Deleting is asked for by a line of its own in the schedule.
-    pipeline::run(project, output, pipeline::Asked { release: None, purge: false }).map(drop)
+    let signer = record::signer(project)?;
+    let mut ledger = record::open(project)?;
+    let recorded = ledger.recorded(None)?;
+    let mut pace = |pause: Duration| {
+        thread::sleep(pause);
+        if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let runs = retaining::execute(project, output, &mut ledger, true, &mut pace)?;
+    retaining::record(project, &mut ledger, &signer, &recorded)?;
+    let failed: Vec<&str> = runs.iter().filter(|(_, run)| run.ended == Ended::Failed).map(|(name, _)| name.as_str()).collect();
+    if !failed.is_empty() {
+        bail!("did not end: {}", failed.join(", "));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_newest_slot_is_run_and_the_others_were_missed() {
-        let slots = vec![at("2026-11-20T03:00:00Z"), at("2026-11-21T03:00:00Z"), at("2026-11-22T03:00:00Z")];
-        let due = among(None, slots.clone()).unwrap();
-        assert_eq!(due.slot, slots[2]);
-        assert_eq!(due.missed, Some((slots[0], slots[1], 2)));
-        assert_eq!(among(None, vec![slots[0]]).unwrap(), Due { slot: slots[0], missed: None });
-        assert_eq!(among(None, Vec::new()), None);
-    }
-
-    #[test]
-    fn an_abandoned_slot_is_missed_once_a_newer_one_is_due() {
-        let abandoned = at("2026-11-21T03:00:00Z");
-        let newer = at("2026-11-22T03:00:00Z");
-        assert_eq!(among(Some(abandoned), vec![newer]).unwrap(), Due { slot: newer, missed: Some((abandoned, abandoned, 1)) });
-        assert_eq!(among(Some(abandoned), Vec::new()), None);
-    }
-}
+mod tests;

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use avouch_model::{Timestamp, assessment::Assessment, state::State};
 
+/// What this is sent as.
+pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// What the daemon counts itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counters {
@@ -48,6 +51,8 @@ pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> Stri
         counters.last_success.iter().map(|(job, at)| (labels(&[("job", job)]), at.unix())).collect(),
     );
     family("avouch_jobs_running", "gauge", "Jobs that run now.", vec![(String::new(), number(counters.running.len() as u64))]);
+    let readable = i64::from(assessment.is_some());
+    family("avouch_ledger_readable", "gauge", "Whether the ledger could be read (1) or not (0).", vec![(String::new(), readable)]);
     let Some(assessment) = assessment else { return out };
     family("avouch_log_entries", "gauge", "Entries of the log.", vec![(String::new(), number(assessment.entries))]);
     let count = |states: &mut dyn Iterator<Item = State>| {
@@ -92,6 +97,6 @@ mod tests {
         counters.jobs.insert(("run".into(), "done"), 3);
         let text = text(&counters, None);
         assert!(text.contains("# TYPE avouch_jobs_total counter\navouch_jobs_total{job=\"run\",outcome=\"done\"} 3\n"));
-        assert!(text.contains("avouch_jobs_running 0\n"));
+        assert!(text.contains("avouch_jobs_running 0\n") && text.contains("avouch_ledger_readable 0\n"));
     }
 }

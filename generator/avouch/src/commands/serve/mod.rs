@@ -3,21 +3,19 @@
 mod files;
 mod jobs;
 mod metrics;
+mod slots;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{future::IntoFuture as _, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{Method, Response, StatusCode, Uri, header},
+    http::{HeaderValue, Method, Response, StatusCode, Uri, header},
     routing::get,
 };
+use tokio::time::{Instant, timeout_at};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 use crate::{
@@ -30,10 +28,12 @@ use crate::{
 };
 use jobs::Daemon;
 
-/// How long running jobs have after SIGTERM.
+/// How long running jobs and open connections have after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the daemon wakes: every second, by the expression of the scheduler.
 const WAKE: &str = "* * * * * *";
+/// The media type of health answers.
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn serve(global: &Global, output: &Output, arguments: &Serve) -> anyhow::Result<Exit> {
@@ -46,17 +46,19 @@ pub(crate) fn serve(global: &Global, output: &Output, arguments: &Serve) -> anyh
     record::signer(&project)?;
     record::open(&project)?;
     let site = project.path(&project.configuration.site.out).into_std_path_buf();
-    let daemon = Arc::new(Daemon::new(global.clone(), &project.configuration.schedule)?);
+    let daemon = Arc::new(Daemon::new(global.clone(), project, Box::new(jobs::execute))?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(serve_until_told(arguments, output, daemon, site))?;
-    // Jobs that outlasted their ten seconds are left to the lease in the ledger: the next start takes their slots over.
+    let served = runtime.block_on(serve_until_told(arguments, output, daemon, site));
+    // A job that outlasted its ten seconds is left to the lease in the ledger: the next daemon takes its slot over.
     runtime.shutdown_background();
-    Ok(Exit::Satisfied)
+    served.map(|()| Exit::Satisfied)
 }
 
 async fn serve_until_told(arguments: &Serve, output: &Output, daemon: Arc<Daemon>, site: PathBuf) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let listen = arguments.listen;
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let told = termination().context("cannot wait for signals")?;
     let mut scheduler = JobScheduler::new().await.context("cannot start the scheduler")?;
     let waker = Arc::clone(&daemon);
     let wake = Job::new(WAKE, move |_, _| waker.wake(clock::now())).context("cannot schedule the waking")?;
@@ -70,35 +72,41 @@ async fn serve_until_told(arguments: &Serve, output: &Output, daemon: Arc<Daemon
         .route("/metrics", get(metrics_text))
         .fallback(page)
         .with_state(Served { daemon: Arc::clone(&daemon), site });
-    let told = Arc::clone(&daemon);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        termination().await;
-        told.stopping.store(true, Ordering::SeqCst);
-    });
+    let stopping = Arc::clone(&daemon);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.stop_asked().await });
+    let mut server = tokio::spawn(server.into_future());
+    let failed = tokio::select! {
+        () = told => None,
+        ended = &mut server => Some(ended),
+    };
+    let deadline = Instant::now() + DRAIN;
+    daemon.stop();
     // A client that holds its connection open does not hold up the end.
-    let stopped = Arc::clone(&daemon);
-    tokio::select! {
-        served = server => served.context("the server failed")?,
-        () = async { stopped.stop_asked().await; tokio::time::sleep(DRAIN).await } => {}
+    if failed.is_none() {
+        let _ = timeout_at(deadline, &mut server).await;
     }
     // The scheduler's own shutdown does not wait for anything; the jobs are ours to wait for.
     let _ = scheduler.shutdown().await;
-    if !daemon.drain(DRAIN).await {
-        output.warn("a job did not end within ten seconds; the next start takes its slot over");
+    if !daemon.drain(deadline).await {
+        output.warn("a job did not end within ten seconds; the next daemon takes its slot over");
+    }
+    if let Some(ended) = failed {
+        ended.context("the server panicked")?.context("the server failed")?;
     }
     output.note("stopped");
     Ok(())
 }
 
-async fn termination() {
+/// Ends on SIGTERM or SIGINT. Signals count from this call on, also before anybody waits for them.
+fn termination() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 #[derive(Clone)]
@@ -109,25 +117,23 @@ struct Served {
 
 /// Alive: the process answers.
 async fn healthz() -> Response<Body> {
-    text(StatusCode::OK, "alive\n".to_owned())
+    text(StatusCode::OK, PLAIN, "alive\n".to_owned())
 }
 
 /// Ready: the scheduler woke within the last ten seconds, the ledger opens, and nobody asked to stop.
 async fn readyz(State(served): State<Served>) -> Response<Body> {
-    let daemon = Arc::clone(&served.daemon);
-    let answer = tokio::task::spawn_blocking(move || daemon.ready(clock::now())).await;
+    let answer = tokio::task::spawn_blocking(move || served.daemon.ready(clock::now())).await;
     match answer {
-        Ok(Ok(())) => text(StatusCode::OK, "ready\n".to_owned()),
-        Ok(Err(why)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
-        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+        Ok(Ok(())) => text(StatusCode::OK, PLAIN, "ready\n".to_owned()),
+        Ok(Err(why)) => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("not ready: {why}\n")),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready\n".to_owned()),
     }
 }
 
 async fn metrics_text(State(served): State<Served>) -> Response<Body> {
-    let daemon = Arc::clone(&served.daemon);
-    match tokio::task::spawn_blocking(move || daemon.metrics(clock::now())).await {
-        Ok(metrics) => text(StatusCode::OK, metrics),
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be read\n".to_owned()),
+    match tokio::task::spawn_blocking(move || served.daemon.metrics(clock::now())).await {
+        Ok(metrics) => text(StatusCode::OK, metrics::MEDIA_TYPE, metrics),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the metrics cannot be read\n".to_owned()),
     }
 }
 
@@ -135,10 +141,11 @@ async fn page(State(served): State<Served>, method: Method, uri: Uri) -> Respons
     files::answer(&served.site, &method, &uri).await
 }
 
-fn text(status: StatusCode, body: String) -> Response<Body> {
+fn text(status: StatusCode, media_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    let value = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    files::protect(&mut response);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
