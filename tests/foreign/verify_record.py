@@ -86,12 +86,12 @@ def entries_of(folder, size):
 
 def main(folder, vkey):
     folder = pathlib.Path(folder)
-    note = (folder / "checkpoint").read_text(encoding="utf-8", newline="")
+    note = (folder / "checkpoint").read_bytes().decode()
     origin, size, root = verify_note(note, vkey).splitlines()[:3]
     leaves = list(entries_of(folder, int(size)))
     assert tree_root([leaf_hash(leaf) for leaf in leaves]) == base64.b64decode(root), "the root is another"
-    name, _, raw = read_vkey(vkey)
-    key = SSlibKey("key", "ed25519", "ed25519", {"public": raw.hex()})
+    name, key_id, raw = read_vkey(vkey)
+    key = SSlibKey(f"{name}+{key_id.hex()}", "ed25519", "ed25519", {"public": raw.hex()})
     withdrawn, payloads, envelopes, sealed = set(), 0, 0, 0
     parsed = [json.loads(leaf) for leaf in leaves]
     for leaf, entry in zip(leaves, parsed):

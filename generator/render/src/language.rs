@@ -49,6 +49,25 @@ impl Language {
         }
     }
 
+    /// Text of a mapping, set as this language is: French has a curled apostrophe, and spaces before `:` `;` `?` `!` and within
+    /// quotation marks that never break. Mappings are typed without them.
+    pub(crate) fn set(self, text: &str) -> String {
+        match self {
+            Self::En => text.to_owned(),
+            Self::Fr => [
+                ("'", "\u{2019}"),
+                (" :", "\u{a0}:"),
+                (" ;", "\u{202f};"),
+                (" ?", "\u{202f}?"),
+                (" !", "\u{202f}!"),
+                ("« ", "«\u{a0}"),
+                (" »", "\u{a0}»"),
+            ]
+            .iter()
+            .fold(text.to_owned(), |text, (typed, set)| text.replace(typed, set)),
+        }
+    }
+
     /// `21 November 2026`, `21 novembre 2026`, `1er mars 2026`.
     pub(crate) fn day(self, day: Day) -> String {
         self.date(day, &MONTHS_EN, &MONTHS_FR)

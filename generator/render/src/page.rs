@@ -120,8 +120,10 @@ pub(crate) enum Block {
         /// The items, gravest first.
         items: Vec<Html>,
     },
-    /// Names and values.
+    /// Names and short values, several beside each other.
     Facts(Vec<(String, Html)>),
+    /// Names and values that need a line of their own: sentences, digests, keys.
+    Rows(Vec<(String, Html)>),
     /// A table.
     Table(Table),
     /// A list.

@@ -279,7 +279,7 @@ impl<'a> Pen<'a> {
     pub(crate) fn localised(&self, text: &Localised) -> Html {
         match (self.lang, &text.fr) {
             (Language::Fr, None) => self.english(&text.en),
-            _ => Html::text(text.get(self.lang.code())),
+            _ => Html::text(&self.lang.set(text.get(self.lang.code()))),
         }
     }
 

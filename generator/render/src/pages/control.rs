@@ -19,7 +19,7 @@ use crate::{
 pub(crate) fn page(pen: &Pen<'_>, control: &Control) -> Page {
     let (site, w) = (pen.site, pen.w);
     let tail = format!("controls/{}", name_in_path(&control.id));
-    let mut page = Page::new(Section::Controls, tail, control.title.get(pen.lang.code()));
+    let mut page = Page::new(Section::Controls, tail, pen.lang.set(control.title.get(pen.lang.code())));
     page.crumbs.push(pen.link("controls", &w.controls_title));
     if let Some(first) = control.satisfies.first() {
         page.crumbs.push(pen.requirement(&first.requirement));
@@ -31,14 +31,10 @@ pub(crate) fn page(pen: &Pen<'_>, control: &Control) -> Page {
     let checks: Vec<&Check> = site.checks_of(&control.id).iter().filter_map(|id| site.checks.get(id).copied()).collect();
     page.heading(w.how_it_is_tested);
     page.table(checks_table(pen, &checks), w.checks_empty);
-    configure(pen, &mut page, &checks);
-    kills(pen, &mut page, &checks);
-    page.heading(w.ninety_days);
-    let histories =
-        checks.iter().filter_map(|check| site.check_findings.get(check.id.as_str())).map(|finding| finding.history.as_slice());
-    match strip::figure(pen, histories) {
-        Some(figure) => page.blocks.push(Block::Figure(figure)),
-        None => page.note(Html::text(w.ninety_days_empty)),
+    if !checks.is_empty() {
+        configure(pen, &mut page, &checks);
+        kills(pen, &mut page, &checks);
+        history(pen, &mut page, &checks);
     }
     page.heading(w.satisfies);
     if control.satisfies.is_empty() {
@@ -211,6 +207,16 @@ fn kills(pen: &Pen<'_>, page: &mut Page, checks: &[&Check]) {
     } else {
         page.paragraph(Html::text(w.known_to_catch_about));
         page.blocks.push(Block::List(items));
+    }
+}
+
+/// What the last ninety days answered.
+fn history(pen: &Pen<'_>, page: &mut Page, checks: &[&Check]) {
+    page.heading(pen.w.ninety_days);
+    let findings = checks.iter().filter_map(|check| pen.site.check_findings.get(check.id.as_str()));
+    match strip::figure(pen, findings.map(|finding| finding.history.as_slice())) {
+        Some(figure) => page.blocks.push(Block::Figure(figure)),
+        None => page.note(Html::text(pen.w.ninety_days_empty)),
     }
 }
 

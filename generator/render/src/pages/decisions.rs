@@ -58,7 +58,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
             let mut facts = decision_facts(pen, decision);
             facts.push((w.recorded.to_owned(), pen.instant(recorded.entry.at)));
             facts.push((w.evidence.to_owned(), pen.evidence(&recorded.entry.digest, "")));
-            page.blocks.push(Block::Facts(facts));
+            page.blocks.push(Block::Rows(facts));
         }
         if of_group.len() > DECISIONS_MAX {
             page.note(Html::text(&fill(w.decisions_more, &[("n", &pen.lang.number((of_group.len() - DECISIONS_MAX) as u64))])));

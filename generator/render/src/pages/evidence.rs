@@ -10,7 +10,7 @@ use crate::{
     escape::{Html, fill},
     language::Language,
     page::{Block, Page, Section, Shape, Table},
-    pages::{log::kind_name, payload},
+    pages::{log::kind_name, payload, verify::quotable},
     path,
     pen::{Pen, Site, marked},
 };
@@ -127,7 +127,8 @@ fn check_it(pen: &Pen<'_>, page: &mut Page, digest: &Digest, public: bool) {
         &[&digest.hex()],
     )));
     let place = pen.site.base().unwrap_or("DIR");
-    page.blocks.push(Block::Code(format!("avouch verify {place} --entry {digest}")));
+    let key = quotable(pen.site.view.log.verifier_key);
+    page.blocks.push(Block::Code(format!("avouch verify {place} --key '{key}' --entry {digest}")));
     let mut links = Vec::new();
     if public {
         links.push(Html::format("<a href=\"{}\">{}</a>", &[&pen.file(&path::blob(digest)), &w.payload]));

@@ -57,7 +57,7 @@ pub(crate) fn page(pen: &Pen<'_>, kind: &KindText<'_>) -> Page {
     page.crumbs.push(pen.link("controls", &w.controls_title));
     page.crumbs.push(pen.link("kinds", &w.kinds_title));
     page.lede.push(pen.english(kind.question));
-    let prose = markdown::render(kind.explanation);
+    let prose = markdown::render(without_title(kind.explanation));
     page.blocks.push(Block::Prose(match pen.lang {
         Language::En => prose,
         Language::Fr => Html::format("<div lang=\"en\">{}</div>", &[&prose]),
@@ -95,6 +95,14 @@ pub(crate) fn page(pen: &Pen<'_>, kind: &KindText<'_>) -> Page {
     }
     page.twin = twin(pen, kind);
     page
+}
+
+/// The explanation below its own title, which the page has already.
+fn without_title(explanation: &str) -> &str {
+    match explanation.split_once('\n') {
+        Some((title, rest)) if title.starts_with("# ") => rest,
+        _ => explanation,
+    }
 }
 
 /// What the judge said, and whether it had to.

@@ -1,7 +1,7 @@
 //! The overview: one sentence that counts everything, what wants attention, then posture, requirements and retention.
 
 use avouch_model::{
-    assessment::Attention,
+    assessment::{Attention, RunRef},
     state::{State, Verdict},
 };
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ fn attention(pen: &Pen<'_>, item: &Attention) -> Html {
                 .control_findings
                 .get(control.as_str())
                 .and_then(|finding| finding.last.as_ref())
-                .map_or_else(Html::default, |run| pen.evidence(&run.digest, worst_check(site, control)));
+                .map_or_else(Html::default, |run| pen.evidence(&run.digest, worst_answer(site, control, run)));
             Html::format("{} {}{}. {}{}", &[&pen.state(*state), &pen.control(control), &since, &sealed, &evidence])
         }
         Attention::Retention { rule, state } => Html::format(
@@ -197,9 +197,13 @@ pub(crate) fn humane_rule(rule: &str) -> String {
     rule.replace(['_', '-'], " ")
 }
 
-/// The check that makes a control stand as it does.
-fn worst_check<'a>(site: &Site<'a>, control: &str) -> &'a str {
-    site.checks_of(control).into_iter().min_by_key(|check| site.check_state(check)).unwrap_or_default()
+/// The check that stands worst among those of a control that this run answered: the run's page has an anchor for no other.
+fn worst_answer<'a>(site: &Site<'a>, control: &str, run: &RunRef) -> &'a str {
+    let answered = |check: &&str| {
+        let last = site.check_findings.get(*check).and_then(|finding| finding.last.as_ref());
+        last.is_some_and(|last| last.digest == run.digest)
+    };
+    site.checks_of(control).into_iter().filter(answered).min_by_key(|check| site.check_state(check)).unwrap_or_default()
 }
 
 fn facts(pen: &Pen<'_>) -> Vec<(String, Html)> {
@@ -263,7 +267,7 @@ fn posture(pen: &Pen<'_>) -> Table {
             pen.state(site.control_state(&control.id)),
             pen.of(finding.map_or(0, |finding| finding.passed), finding.map_or(0, |finding| finding.claims)),
             last.map_or_else(|| pen.nothing(), |run| pen.instant_short(run.at)),
-            pen.last(last, worst_check(site, &control.id)),
+            last.map_or_else(|| pen.nothing(), |run| pen.evidence(&run.digest, worst_answer(site, &control.id, run))),
         ]);
     }
     table

@@ -140,7 +140,7 @@ fn release_link(pen: &Pen<'_>, release: &Release) -> Html {
 fn genesis(pen: &Pen<'_>, page: &mut Page, genesis: &Genesis) {
     let w = pen.w;
     page.lede.push(Html::text(w.genesis_lede));
-    page.blocks.push(Block::Facts(vec![
+    page.blocks.push(Block::Rows(vec![
         (w.origin.to_owned(), code(&genesis.origin)),
         (w.product.to_owned(), Html::text(&genesis.product)),
         (w.signing_key.to_owned(), code(&genesis.signing_key)),
@@ -164,7 +164,7 @@ fn scope(pen: &Pen<'_>, page: &mut Page, scope: &Scope) {
         Gate::All => Html::text(w.gate_all),
         Gate::Only(ids) => pen.keys(ids),
     };
-    page.blocks.push(Block::Facts(vec![
+    page.blocks.push(Block::Rows(vec![
         (w.program.to_owned(), Html::text(&scope.program)),
         (w.configuration.to_owned(), code(&scope.configuration.hex())),
         (w.mapping.to_owned(), code(&scope.mapping.hex())),
@@ -176,6 +176,11 @@ fn scope(pen: &Pen<'_>, page: &mut Page, scope: &Scope) {
     }
     page.heading(w.scope_unfilled);
     page.table(table, w.scope_unfilled_none);
+    let unchecked = catalogue.claims.iter().filter(|claim| claim.checks.is_empty()).count() as u64;
+    if unchecked > 0 {
+        let sentence = pen.lang.plural(unchecked, w.scope_unchecked_one, w.scope_unchecked_many);
+        page.note(Html::text(&fill(sentence, &[("n", &pen.lang.number(unchecked))])));
+    }
     let mut table = Table::new("", &[(w.data, Shape::Text), (w.kept_for, Shape::Text), (w.max_lag, Shape::Text)]);
     for promise in &scope.retention {
         table.row(vec![
@@ -198,7 +203,7 @@ fn decision(pen: &Pen<'_>, page: &mut Page, decision: &Decision) {
         Decision::NotApplicable { .. } => w.a_not_applicable,
     };
     page.lede.push(Html::format("{} <code>{}</code>", &[&sort, &decision.subject()]));
-    page.blocks.push(Block::Facts(decision_facts(pen, decision)));
+    page.blocks.push(Block::Rows(decision_facts(pen, decision)));
 }
 
 fn release(pen: &Pen<'_>, page: &mut Page, record: &ReleaseRecord) {
@@ -207,7 +212,7 @@ fn release(pen: &Pen<'_>, page: &mut Page, record: &ReleaseRecord) {
         w.release_record_lede,
         &[("release", &pen.release(&record.release.version)), ("commit", &releases::short_commit(&record.release.commit))],
     ));
-    page.blocks.push(Block::Facts(vec![
+    page.blocks.push(Block::Rows(vec![
         (w.commit.to_owned(), code(&record.release.commit)),
         (w.tag.to_owned(), record.release.tag.as_ref().map_or_else(|| pen.nothing(), |tag| code(tag))),
         (w.committed_utc.to_owned(), pen.instant_short(record.committed)),
@@ -301,7 +306,7 @@ fn key(pen: &Pen<'_>, page: &mut Page, event: &KeyEvent) {
         KeyAction::Retire => w.key_retired,
         KeyAction::Revoke => w.key_revoked,
     }));
-    page.blocks.push(Block::Facts(vec![(w.verifier_key.to_owned(), code(&event.key))]));
+    page.blocks.push(Block::Rows(vec![(w.verifier_key.to_owned(), code(&event.key))]));
 }
 
 fn withdrawal(pen: &Pen<'_>, page: &mut Page, withdrawal: &Withdrawal) {
@@ -317,5 +322,5 @@ fn unsealing(pen: &Pen<'_>, page: &mut Page, unsealing: &Unsealing) {
         w.unsealing_lede,
         &[("sealed", &pen.evidence(&unsealing.sealed, "")), ("released", &pen.evidence(&unsealing.released, ""))],
     ));
-    page.blocks.push(Block::Facts(vec![(w.salt.to_owned(), code(&unsealing.salt))]));
+    page.blocks.push(Block::Rows(vec![(w.salt.to_owned(), code(&unsealing.salt))]));
 }

@@ -65,7 +65,7 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
 pub(crate) fn page(pen: &Pen<'_>, standard: &Standard, requirement: &Requirement) -> Page {
     let (site, w) = (pen.site, pen.w);
     let tail = format!("requirements/{}", name_in_path(&requirement.id));
-    let title = format!("{} {}", requirement.id, requirement.title.get(pen.lang.code()));
+    let title = format!("{} {}", requirement.id, pen.lang.set(requirement.title.get(pen.lang.code())));
     let mut page = Page::new(Section::Controls, tail, title);
     page.crumbs.push(pen.link("controls", &w.controls_title));
     let finding = site.requirement_findings.get(requirement.id.as_str());
@@ -89,7 +89,7 @@ pub(crate) fn page(pen: &Pen<'_>, standard: &Standard, requirement: &Requirement
     page.note(Html::format("{}. {}", &[&Html::join(source, ". "), &standard.notice]));
     if let Some(decision) = finding.and_then(|finding| finding.decision.as_ref()) {
         page.heading(w.decision);
-        page.blocks.push(Block::Facts(decision_facts(pen, decision)));
+        page.blocks.push(Block::Rows(decision_facts(pen, decision)));
     }
     page.heading(w.controls);
     let ids = finding.map(|finding| finding.controls.as_slice()).unwrap_or_default();

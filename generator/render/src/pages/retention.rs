@@ -113,16 +113,19 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
         Ended::Fused => w.ended_fused,
         Ended::Failed => w.ended_failed,
     };
-    let gap = pen.lang.span(avouch_model::Span::Seconds(receipt.gap_seconds_max));
+    let gap = match (receipt.runs, receipt.gap_seconds_max) {
+        (0 | 1, 0) => w.gap_of_one_run.to_owned(),
+        (_, seconds) => pen.lang.span(avouch_model::Span::Seconds(seconds)),
+    };
+    let (runs, failures) = (pen.lang.number(receipt.runs), pen.lang.number(receipt.failures));
+    let runs = if receipt.failures == 0 {
+        fill(pen.lang.plural(receipt.runs, w.runs_well_one, w.runs_well_many), &[("n", &runs)])
+    } else {
+        fill(w.runs_of_which_failed, &[("n", &runs), ("m", &failures)])
+    };
     vec![
         (w.looked_at.to_owned(), Html::format("{} – {}", &[&pen.instant_short(receipt.from), &pen.instant_short(receipt.to)])),
-        (
-            w.runs.to_owned(),
-            Html::text(&fill(
-                w.runs_of_which_failed,
-                &[("n", &pen.lang.number(receipt.runs)), ("m", &pen.lang.number(receipt.failures))],
-            )),
-        ),
+        (w.runs.to_owned(), Html::text(&runs)),
         (w.longest_gap.to_owned(), Html::text(&gap)),
         (w.rows_removed.to_owned(), count(receipt.deleted)),
         (w.cutoff.to_owned(), pen.instant_short(receipt.cutoff)),

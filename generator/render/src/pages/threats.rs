@@ -1,6 +1,6 @@
 //! The threat model: what could go wrong, what stands against it and how that stands, and what this record cannot show.
 
-use avouch_model::state::Standing;
+use avouch_model::{assessment::RequirementFinding, decision::Decision, state::Standing};
 use serde_json::{Value, json};
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         let controls = Html::join(controls, "");
         table.row(vec![
             Html::format("{}<span class=\"how\">{}</span>", &[&pen.requirement(&finding.requirement), &asks]),
-            pen.standing(finding),
+            Html::format("{}{}", &[&pen.standing(finding), &reason(pen, finding)]),
             match finding.standing {
                 Standing::NotApplicable if controls.is_empty() => pen.nothing(),
                 _ if controls.is_empty() => Html::format("<span class=\"muted\">{}</span>", &[&w.nothing_yet]),
@@ -63,4 +63,14 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         "threats": Value::Array(rows),
     });
     page
+}
+
+/// Why a person decided that it does not apply, or is left open.
+fn reason(pen: &Pen<'_>, finding: &RequirementFinding) -> Html {
+    match &finding.decision {
+        Some(Decision::NotApplicable { reason, .. } | Decision::Gap { reason, .. }) => {
+            Html::format("<span class=\"how\">{}</span>", &[&pen.english(reason)])
+        }
+        _ => Html::default(),
+    }
 }

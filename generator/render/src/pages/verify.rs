@@ -24,7 +24,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
     page.heading(w.verify_command);
     page.blocks.push(Block::Code(format!("avouch verify {place} --key '{}'", quotable(key))));
     page.note(Html::text(w.verify_key_note));
-    page.blocks.push(Block::Facts(vec![
+    page.blocks.push(Block::Rows(vec![
         (w.origin.to_owned(), Html::format("<code class=\"hash\">{}</code>", &[&log.origin])),
         (w.verifier_key.to_owned(), Html::format("<code class=\"hash\">{}</code>", &[&key])),
         (w.log_entries.to_owned(), pen.number(log.entries)),
@@ -33,10 +33,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
             log.root.map_or_else(|| pen.nothing(), |root| Html::format("<code class=\"hash\">{}</code>", &[&root.hex()])),
         ),
     ]));
-    page.blocks.push(Block::Prose(markdown::render(match pen.lang {
-        Language::En => ENGLISH,
-        Language::Fr => FRENCH,
-    })));
+    page.blocks.push(Block::Prose(markdown::render(&prose(pen.lang, place, key))));
     page.paragraph(Html::fill(
         w.verify_files,
         &[
@@ -54,7 +51,16 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
     page
 }
 
-/// A key as it can stand between single quotes in a shell.
-fn quotable(key: &str) -> String {
-    key.chars().filter(|character| character.is_ascii_graphic() && *character != '\'').collect()
+/// The text with its commands filled in, so that each can be copied as it is. Not by `fill`: a shell has braces of its own.
+fn prose(language: Language, place: &str, key: &str) -> String {
+    let text = match language {
+        Language::En => ENGLISH,
+        Language::Fr => FRENCH,
+    };
+    text.replace("{place}", &quotable(place)).replace("{key}", &quotable(key))
+}
+
+/// Text as it can stand between single quotes in a shell, and in a fenced block of Markdown.
+pub(crate) fn quotable(key: &str) -> String {
+    key.chars().filter(|character| character.is_ascii_graphic() && !matches!(character, '\'' | '`')).collect()
 }
