@@ -9,7 +9,10 @@ use axum::{
 
 /// Sent with every answer. Pages have no script, no style of their own and load nothing from elsewhere.
 const HEADERS: &[(&str, &str)] = &[
-    ("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
@@ -27,7 +30,8 @@ pub(super) fn protect(response: &mut Response<Body>) {
 /// Answers a request for a file of the folder.
 pub(super) async fn answer(root: &Path, method: &Method, uri: &Uri) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
-        let mut response = finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD\n".into(), uri.path());
+        let mut response =
+            finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD\n".into(), uri.path());
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
@@ -36,7 +40,12 @@ pub(super) async fn answer(root: &Path, method: &Method, uri: &Uri) -> Response<
         Found::Folder => return redirect(uri.path()),
         Found::Nothing => (StatusCode::NOT_FOUND, root.join("404.html")),
     };
-    match tokio::task::spawn_blocking({ let path = path.clone(); move || std::fs::read(path) }).await {
+    match tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || std::fs::read(path)
+    })
+    .await
+    {
         Ok(Ok(bytes)) => finish(status, media_type(&path), bytes, uri.path()),
         _ => finish(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "not found\n".into(), uri.path()),
     }
@@ -139,7 +148,17 @@ mod tests {
         let file = |path: &str| matches!(find(&root, path), Found::File(_));
         assert!(file("/en/") && file("/en/index.html") && file("/%65n/"));
         assert!(matches!(find(&root, "/en"), Found::Folder));
-        for path in ["/../secret", "/%2e%2e/secret", "/en/../../secret", "/link", "/page.html.tmp", "/en/%00", "/%zz", "/%", "/.git/config"] {
+        for path in [
+            "/../secret",
+            "/%2e%2e/secret",
+            "/en/../../secret",
+            "/link",
+            "/page.html.tmp",
+            "/en/%00",
+            "/%zz",
+            "/%",
+            "/.git/config",
+        ] {
             assert!(!file(path), "{path}");
         }
     }

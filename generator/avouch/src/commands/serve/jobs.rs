@@ -15,13 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use avouch_model::{
-    Timestamp,
-    assessment::Assessment,
-    entry::EntryKind,
-    payload::Missed,
-    receipt::Ended,
-};
+use avouch_model::{Timestamp, assessment::Assessment, entry::EntryKind, payload::Missed, receipt::Ended};
 use avouch_read::schedule::Slots;
 use avouch_record::{Claim, Ledger, NewEntry};
 use tokio::{
@@ -256,10 +250,12 @@ impl Daemon {
     fn renew(&self, holding: &Holding, now: Timestamp) {
         let end = holding.until.plus_seconds(1);
         let until = now.plus_seconds(LEASE_SECONDS);
-        let claim = record::open(&self.project)
-            .and_then(|mut ledger| Ok(ledger.claim_slot(holding.job, holding.slot, &self.owner, end, until.seconds_since(end))?));
+        let claim = record::open(&self.project).and_then(|mut ledger| {
+            Ok(ledger.claim_slot(holding.job, holding.slot, &self.owner, end, until.seconds_since(end))?)
+        });
         if let Ok(Claim::Taken) = claim
-            && let Some(held) = lock(&self.holding).as_mut().filter(|held| held.slot == holding.slot && held.until == holding.until)
+            && let Some(held) =
+                lock(&self.holding).as_mut().filter(|held| held.slot == holding.slot && held.until == holding.until)
         {
             held.until = until;
         }
@@ -279,7 +275,9 @@ impl Daemon {
         if now.seconds_since(Timestamp::from_unix(self.woken.load(Ordering::SeqCst))) > WAKE_AGE_MAX {
             return Err("the scheduler does not wake".to_owned());
         }
-        self.ready.get(now, READY_SECONDS, || record::open(&self.project).map(drop).map_err(|_| "the ledger cannot be opened".to_owned()))
+        self.ready.get(now, READY_SECONDS, || {
+            record::open(&self.project).map(drop).map_err(|_| "the ledger cannot be opened".to_owned())
+        })
     }
 
     /// The metrics as of now.

@@ -52,7 +52,12 @@ pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> Stri
     );
     family("avouch_jobs_running", "gauge", "Jobs that run now.", vec![(String::new(), number(counters.running.len() as u64))]);
     let readable = i64::from(assessment.is_some());
-    family("avouch_ledger_readable", "gauge", "Whether the ledger could be read (1) or not (0).", vec![(String::new(), readable)]);
+    family(
+        "avouch_ledger_readable",
+        "gauge",
+        "Whether the ledger could be read (1) or not (0).",
+        vec![(String::new(), readable)],
+    );
     let Some(assessment) = assessment else { return out };
     family("avouch_log_entries", "gauge", "Entries of the log.", vec![(String::new(), number(assessment.entries))]);
     let count = |states: &mut dyn Iterator<Item = State>| {
@@ -60,10 +65,25 @@ pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> Stri
         states.for_each(|state| *counts.entry(state).or_default() += 1);
         counts.into_iter().map(|(state, count)| (labels(&[("state", state.name())]), count)).collect::<Vec<_>>()
     };
-    family("avouch_checks", "gauge", "Checks by how they stand.", count(&mut assessment.checks.iter().map(|finding| finding.state)));
-    family("avouch_claims", "gauge", "Claims by how they stand.", count(&mut assessment.claims.iter().map(|finding| finding.state)));
+    family(
+        "avouch_checks",
+        "gauge",
+        "Checks by how they stand.",
+        count(&mut assessment.checks.iter().map(|finding| finding.state)),
+    );
+    family(
+        "avouch_claims",
+        "gauge",
+        "Claims by how they stand.",
+        count(&mut assessment.claims.iter().map(|finding| finding.state)),
+    );
     if let Some(run) = &assessment.last_run {
-        family("avouch_last_run_timestamp_seconds", "gauge", "When the last run was recorded.", vec![(String::new(), run.at.unix())]);
+        family(
+            "avouch_last_run_timestamp_seconds",
+            "gauge",
+            "When the last run was recorded.",
+            vec![(String::new(), run.at.unix())],
+        );
     }
     let rules = assessment.retention.iter();
     family(

@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn the_newest_slot_is_run_and_the_others_were_missed() {
-        let Look::Due { slot, missed } = among("run", &[at(1), at(2), at(3), at(4), at(5)], at(3)) else { panic!("nothing is due") };
+        let Look::Due { slot, missed } = among("run", &[at(1), at(2), at(3), at(4), at(5)], at(3)) else {
+            panic!("nothing is due")
+        };
         assert_eq!(slot, at(5));
         let told: Vec<_> = missed.iter().map(|missed| (missed.from, missed.to, missed.slots, missed.why.as_str())).collect();
         assert_eq!(told, [(at(1), at(2), 2, "down"), (at(3), at(4), 2, "overran")]);

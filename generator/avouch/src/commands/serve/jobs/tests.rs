@@ -121,6 +121,9 @@ fn a_lease_is_renewed_by_whoever_holds_it_and_by_nobody_else() {
 #[test]
 fn an_answer_is_given_again_for_a_while() {
     let kept = Kept::default();
-    let at = |second| Timestamp::from_unix(1_795_000_000 + second);
-    assert_eq!([kept.get(at(0), 5, || 1), kept.get(at(4), 5, || 2), kept.get(at(5), 5, || 3), kept.get(at(1), 5, || 4)], [1, 1, 3, 4]);
+    let at = |second: i64| Timestamp::from_unix(1_795_000_000 + second);
+    assert_eq!(
+        [kept.get(at(0), 5, || 1), kept.get(at(4), 5, || 2), kept.get(at(5), 5, || 3), kept.get(at(1), 5, || 4)],
+        [1, 1, 3, 4]
+    );
 }
