@@ -51,7 +51,7 @@ pub trait Purge: Send {
     fn batch(&mut self, from: &Key, rows: u64) -> Result<Batch, DatabaseError>;
 
     /// Moves what was written from the write-ahead log into the database file, gently; beyond `wal_bytes_max` so that the
-    /// log starts over. Deleted rows stay readable in the file until then. Returns the log's size in bytes, 0 without one.
+    /// log starts over. Deleted rows stay readable in the file until then. Returns how many bytes of the log are in use, 0 without one.
     ///
     /// # Errors
     /// When a reader keeps the log from starting over until it is four times as large as allowed.

@@ -81,6 +81,11 @@ impl Encoding {
         }
     }
 
+    /// Whether its times are numbers, of which the bounds tell everything.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self, Self::UnixSeconds | Self::UnixMilliseconds)
+    }
+
     /// The SQL condition that a value between two times of this encoding is one; `{}` stands for the column.
     pub(crate) fn shape(self) -> &'static str {
         // A blob may hold the same bytes as a text, and sorts elsewhere. After the nineteenth character: nothing, `Z`, or
