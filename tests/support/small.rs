@@ -15,18 +15,19 @@ pub fn check(id: &str, kind: &str, when: &str, parameters: &str) -> String {
     )
 }
 
-/// The profile, the configuration, a key and a ledger.
+/// The profile, the configuration, a key and a ledger; without checks nothing is claimed.
 pub fn product(sandbox: &Sandbox, checks: &[String], configuration: &str) {
     let mut profile = String::from(
         "id = \"small\"\ntitle.en = \"A small product\"\n\n[control.care]\ntitle.en = \"Care is taken\"\n\
          statement.en = \"We take care.\"\nsatisfies = [{ requirement = \"API8:2023\", relation = \"subset-of\" }]\n\n",
     );
     profile.extend(checks.iter().map(String::as_str));
+    let profiles = if checks.is_empty() { "" } else { "\"small.toml\"" };
     sandbox.file("small.toml", profile);
     sandbox.file(
         "avouch.toml",
         format!(
-            "[product]\nname = \"Small\"\nslug = \"small\"\nlanguages = [\"en\"]\nprofiles = [\"small.toml\"]\n\n\
+            "[product]\nname = \"Small\"\nslug = \"small\"\nlanguages = [\"en\"]\nprofiles = [{profiles}]\n\n\
              [evidence]\norigin = \"small.example/1\"\n\n{configuration}\n"
         ),
     );
