@@ -68,6 +68,15 @@ struct Inner {
     seed: AtomicU64,
 }
 
+/// Begins elsewhere in each run: a target may still count what the run before sent from the first addresses.
+fn rotated(addresses: &[IpAddr], seed: u64) -> Vec<IpAddr> {
+    let mut rotated = addresses.to_vec();
+    if let Ok(count @ 1..) = u64::try_from(addresses.len()) {
+        rotated.rotate_left(usize::try_from(seed % count).unwrap_or_default());
+    }
+    rotated
+}
+
 impl Prober {
     /// A prober of this target. Nothing is connected to yet.
     ///
@@ -98,7 +107,7 @@ impl Prober {
                 .iter()
                 .map(|(name, principal)| (name.clone(), Secret::of(principal, environment)))
                 .collect(),
-            addresses: Arc::new(Addresses::new(&target.source_addresses, target.requests_per_address)),
+            addresses: Arc::new(Addresses::new(&rotated(&target.source_addresses, seed), target.requests_per_address)),
             principals: Arc::default(),
             run: run.chars().filter(char::is_ascii_graphic).collect(),
             spent: AtomicU32::new(0),

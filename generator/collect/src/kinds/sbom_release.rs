@@ -201,7 +201,14 @@ impl BomSeen {
 
         let listed: BTreeSet<String> = components.iter().map(|one| one.identity()).collect();
         let lacking: Vec<_> = locked.foreign.difference(&listed).collect();
-        let added: Vec<_> = listed.iter().filter(|one| !locked.foreign.contains(*one) && !locked.own.contains(*one)).collect();
+        let mut added: Vec<_> =
+            listed.iter().filter(|one| !locked.foreign.contains(*one) && !locked.own.contains(*one)).collect();
+        // Where a lockfile knows the repository's own packages by folder only (pnpm), a bill has their names from the
+        // manifests: those carry no package URL, and there are at most as many as the lockfile has folders.
+        let named: BTreeSet<String> = components.iter().filter(|one| one.purl.is_none()).map(|one| one.identity()).collect();
+        if added.iter().filter(|one| named.contains(**one)).count() <= locked.members {
+            added.retain(|one| !named.contains(*one));
+        }
         (self.lacking, self.added) = (lacking.len() as u64, added.len() as u64);
         self.differences = lacking
             .iter()
@@ -218,6 +225,8 @@ struct Locked {
     foreign: BTreeSet<String>,
     /// What the repository itself makes: a bill may list it or not.
     own: BTreeSet<String>,
+    /// How many packages without a package URL the lockfiles hold: the repository's own.
+    members: usize,
 }
 
 impl Locked {
@@ -240,6 +249,7 @@ impl Locked {
                     Some(purl) => normal(&purl),
                     None => plain(&package.name, package.version.as_deref()),
                 };
+                all.members += usize::from(package.purl().is_none());
                 if lockfile.roots.contains(&place) {
                     all.own.insert(plain(&package.name, package.version.as_deref()));
                     all.own.insert(identity);
