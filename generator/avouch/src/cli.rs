@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Init(Init),
     /// Say what to configure next, most valuable first
     Doctor,
-    /// The whole job: SBOM, retention, checks, record, site
+    /// Do the whole job: SBOM, retention, checks, record, site
     Run(Run),
     /// Write an SBOM of a folder or a release; needs no avouch.toml
     #[command(args_conflicts_with_subcommands = true)]
@@ -79,36 +79,36 @@ pub(crate) enum Command {
     },
     /// Collect and judge now, or judge the record with --as-of or --from and --to
     Check(Check),
-    /// The page of a kind, a check, a control, a requirement or an error code
+    /// Print the page of a kind, check, control, claim, requirement or error code
     Explain {
-        /// Its id; `kinds`, `checks`, `controls` and `requirements` list them
+        /// Its id; `kinds`, `checks`, `controls`, `claims`, `requirements`, `profiles` and `errors` list what there is
         id: String,
     },
-    /// Every kind against its passing and breaking transcripts: the kill matrix
+    /// Try every kind on what must pass and on what must fail: the kill matrix
     Selftest {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// What expires or is owed: waivers, attestations, reviews, runs
+    /// List what expires or is owed: waivers, attestations, reviews, runs
     Due {
         /// How far to look ahead
         #[arg(long, default_value = "30 days", value_name = "SPAN")]
         within: avouch_model::Span,
     },
-    /// The record: list, show, release what is sealed, withdraw, export, import, restore
+    /// Work on the record: list, show, release what is sealed, withdraw, export, import, restore
     Evidence {
         /// What to do with the record
         #[command(subcommand)]
         command: Evidence,
     },
-    /// Change the signing key
+    /// Show or change the signing key
     Key {
         /// What to do with the key
         #[command(subcommand)]
         command: Key,
     },
-    /// Render a preview of the site, without a checkpoint
+    /// Render a preview of the site; it has no checkpoint, so nobody takes it for published
     Site {
         /// Where to write it
         #[arg(short, long, value_name = "DIR", default_value = "target/site-preview")]
@@ -121,7 +121,7 @@ pub(crate) enum Command {
     },
     /// Re-check a published site, or one evidence of it, with bytes and a public key
     Verify(Verify),
-    /// The daemon: schedule, site, health and metrics
+    /// Run the schedule, and serve the site, health and metrics, until told to stop
     Serve(Serve),
 }
 
@@ -177,7 +177,7 @@ pub(crate) struct Sbom {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<Utf8PathBuf>,
-    /// The format
+    /// The format of the BOM
     #[arg(long, value_enum, default_value_t = SbomFormat::Json)]
     pub(crate) format: SbomFormat,
     /// The CycloneDX version
@@ -214,12 +214,12 @@ pub(crate) enum SbomFormat {
 pub(crate) enum Retention {
     /// Show what would be deleted; deletes nothing
     Plan {
-        /// The rules; otherwise all
+        /// The rules, by name; otherwise all
         rules: Vec<String>,
     },
     /// Delete what is over its time, and prove it by a second query
     Run {
-        /// The rules; otherwise all
+        /// The rules, by name; otherwise all
         rules: Vec<String>,
         /// Let the plan with this digest past the fuse
         #[arg(long, value_name = "DIGEST")]
@@ -227,7 +227,7 @@ pub(crate) enum Retention {
     },
     /// How the rules stand, from the record
     Status {
-        /// The rules; otherwise all
+        /// The rules, by name; otherwise all
         rules: Vec<String>,
     },
 }
@@ -237,7 +237,7 @@ pub(crate) enum Retention {
 pub(crate) struct Check {
     /// The controls or checks; otherwise all
     pub(crate) controls: Vec<String>,
-    /// Only what can be asked then; `build` opens no socket
+    /// Only the checks that can be asked at this stage; `build` opens no socket
     #[arg(long, value_enum)]
     pub(crate) when: Option<WhenArgument>,
     /// How to print the result
@@ -246,10 +246,10 @@ pub(crate) struct Check {
     /// Write the observations to this file, for `avouch evidence import` elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<Utf8PathBuf>,
-    /// Judge a period of the record: its first day
+    /// Judge a period of the record: its beginning (RFC 3339)
     #[arg(long, value_name = "TIME", requires = "to")]
     pub(crate) from: Option<Timestamp>,
-    /// Judge a period of the record: its end
+    /// Judge a period of the record: its end (RFC 3339)
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) to: Option<Timestamp>,
 }
@@ -257,11 +257,11 @@ pub(crate) struct Check {
 /// The stage of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WhenArgument {
-    /// Sources alone
+    /// The sources alone
     Build,
-    /// And what the pipeline produced
+    /// Also what the pipeline produced: reports, SBOMs, statements
     Deploy,
-    /// And the running system
+    /// Also the running system and its data
     Operate,
 }
 
@@ -293,17 +293,17 @@ pub(crate) enum Evidence {
     },
     /// One payload, by its digest or the beginning of it
     Show {
-        /// The digest
+        /// The digest, or at least its first six digits, from `evidence list`
         digest: String,
     },
     /// Make a sealed payload public
     Release {
-        /// The digest
+        /// The digest, or at least its first six digits, from `evidence list`
         digest: String,
     },
     /// Remove a payload; its entry stays, and says why
     Withdraw {
-        /// The digest
+        /// The digest, or at least its first six digits, from `evidence list`
         digest: String,
         /// Why: personal-data, secret, legal, mistake, superseded
         #[arg(long)]
@@ -361,10 +361,10 @@ pub(crate) struct Verify {
     /// Remember the checkpoint here, to notice a rollback or a fork next time
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<Utf8PathBuf>,
-    /// How old the newest entry may be
+    /// How long ago the last run or publication may be
     #[arg(long, value_name = "SPAN", default_value = "36 hours")]
     pub(crate) max_age: avouch_model::Span,
-    /// Verify only the evidence with this digest (or the beginning of it)
+    /// Verify only the evidence with this digest: all 64 digits, as its page shows them
     #[arg(long, value_name = "DIGEST")]
     pub(crate) entry: Option<String>,
     /// Print JSON
