@@ -62,7 +62,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// One published record, with a failing check so that every sort of entry and result is there.
+/// One published record: of the reference product without its service.
 struct Published {
     product: Product,
     folder: PathBuf,
@@ -73,7 +73,6 @@ fn published() -> &'static Published {
     static PUBLISHED: OnceLock<Published> = OnceLock::new();
     PUBLISHED.get_or_init(|| {
         let product = Product::start(None, false);
-        // The reference product keeps its lockfile beside its manifest; without it the release has no bill of materials.
         product.run();
         let key = product.avouch(&["key", "show"]).exits(0).stdout.trim().to_owned();
         let folder = product.sandbox.path().join("product/public");
@@ -148,14 +147,14 @@ fn a_second_verifier_accepts_the_record_and_refuses_every_flipped_byte() {
 }
 
 #[test]
-fn in_toto_accepts_every_statement_and_refuses_one_without_a_subject() {
+fn in_toto_accepts_every_statement_and_refuses_one_of_another_type() {
     let folder = &published().folder;
     assert!(accepts("validate_statements.py", &[text(folder)]).contains("statements="));
     let copy = copy_of(folder);
     let path = files(&copy.path().join("dsse")).remove(0);
-    // The payload is base64 of `{"_type":"https://in-toto.io/Statement/v1",…}`: another type, as base64 has it.
+    // The payload is base64 of `{"_type":"https://in-toto.io/Statement/v1",…}`: here the version becomes 2.
     let envelope = fs::read_to_string(&path).expect("an envelope");
-    let other = envelope.replacen("U3RhdGVtZW50L3Yx", "U3RhdGVtZW50L3Yy", 1);
+    let other = envelope.replacen("ZW1lbnQvdjEi", "ZW1lbnQvdjIi", 1);
     assert_ne!(envelope, other, "the statement's type was not where it should be");
     fs::write(&path, other).expect("an envelope");
     refuses("validate_statements.py", &[text(copy.path())]);
@@ -220,17 +219,15 @@ fn cyclonedx_accepts_our_boms_of_every_ecosystem_and_refuses_a_broken_one() {
     });
     for sandbox in &sandboxes {
         for spec in ["1.5", "1.6", "1.7"] {
-            for format in ["json", "xml"] {
-                let name = format!("bom-{spec}.{format}");
-                sandbox.avouch(&["sbom", "--spec", spec, "--format", format, "-o", &name]).exits(0);
-                assert!(sandbox.read(&name).contains("pkg:"), "{name} holds no component");
-                written.push(sandbox.path().join(name));
-            }
+            let name = format!("bom-{spec}.json");
+            sandbox.avouch(&["sbom", "--spec", spec, "-o", &name]).exits(0);
+            assert!(sandbox.read(&name).contains("pkg:"), "{name} holds no component");
+            written.push(sandbox.path().join(name));
         }
     }
     let arguments: Vec<&str> = written.iter().map(|path| text(path)).collect();
     let verdicts = accepts("validate_bom.py", &arguments);
-    assert_eq!(verdicts.matches(" valid").count(), 18, "{verdicts}");
+    assert_eq!(verdicts.matches(" valid").count(), 9, "{verdicts}");
 
     let bom = sandboxes[0].read("bom-1.6.json");
     let broken = [
@@ -242,9 +239,6 @@ fn cyclonedx_accepts_our_boms_of_every_ecosystem_and_refuses_a_broken_one() {
         let path = sandboxes[0].file("broken.json", broken);
         assert!(refuses("validate_bom.py", &[text(&path)]).contains("INVALID"), "{what}");
     }
-    let xml = sandboxes[0].read("bom-1.6.xml");
-    let path = sandboxes[0].file("broken.xml", xml.replacen("<components>", "<components><nothing/>", 1));
-    assert!(refuses("validate_bom.py", &[text(&path)]).contains("INVALID"));
 }
 
 /// What sectxt recommends that a generator cannot do by itself: an OpenPGP key and a signature by it.
@@ -264,8 +258,10 @@ fn sectxt_accepts_our_security_txt_and_refuses_an_expired_one() {
     assert!(codes.iter().all(|code| NOT_OURS.contains(code)), "{told}");
 
     let lines = fs::read_to_string(&ours).expect("security.txt");
-    let expired: String =
-        lines.lines().map(|line| if line.starts_with("Expires:") { "Expires: 2020-01-01T00:00:00Z\n".to_owned() } else { format!("{line}\n") }).collect();
+    let expired: String = lines
+        .lines()
+        .map(|line| if line.starts_with("Expires:") { "Expires: 2020-01-01T00:00:00Z\n".to_owned() } else { format!("{line}\n") })
+        .collect();
     let copy = tempfile::tempdir().expect("a temporary folder");
     let path = copy.path().join("security.txt");
     fs::write(&path, expired).expect("a file");
@@ -284,16 +280,28 @@ fn feeds_and_exports_are_what_their_formats_require() {
         fs::write(&path, judged.stdout).expect("a file");
         path
     };
-    let written =
-        [export("junit", "a.junit.xml"), export("sarif", "a.sarif"), folder.join("en/feed.atom"), folder.join("fr/feed.atom"), folder.join("sitemap.xml")];
+    let written = [
+        export("junit", "a.junit.xml"),
+        export("sarif", "a.sarif"),
+        folder.join("en/feed.atom"),
+        folder.join("fr/feed.atom"),
+        folder.join("sitemap.xml"),
+    ];
     let arguments: Vec<&str> = written.iter().map(|path| text(path)).collect();
     accepts("validate_exports.py", &arguments);
 
     let broken = [
         ("cut.junit.xml", fs::read_to_string(&written[0]).expect("JUnit").replacen("</testsuites>", "", 1)),
-        ("count.junit.xml", fs::read_to_string(&written[0]).expect("JUnit").replacen("<testcase ", "<testcase class=\"\" ", 1).replacen(" tests=\"", " tests=\"9", 1)),
+        (
+            "count.junit.xml",
+            fs::read_to_string(&written[0]).expect("JUnit").replacen("<testcase ", "<testcase class=\"\" ", 1).replacen(
+                " tests=\"",
+                " tests=\"9",
+                1,
+            ),
+        ),
         ("level.sarif", fs::read_to_string(&written[1]).expect("SARIF").replacen("\"none\"", "\"fatal\"", 1)),
-        ("id.atom", fs::read_to_string(&written[2]).expect("Atom").replacen("<id>urn:", "<id>", 1)),
+        ("id.atom", fs::read_to_string(&written[2]).expect("Atom").replacen("<id>urn:avouch:", "<id>", 1)),
     ];
     for (name, content) in broken {
         let path = place.path().join(name);
