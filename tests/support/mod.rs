@@ -1,6 +1,13 @@
 //! Runs the program as a person would: in a folder of its own, with an empty environment.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared by test files, each of which uses a part of it"
+)]
 
 pub mod reference;
 pub mod small;
