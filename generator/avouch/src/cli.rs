@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Work in this folder instead of the current one
-    #[arg(short = 'C', global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    // Its own id: a command's `directory` would otherwise be taken for this one.
+    #[arg(id = "work-in", short = 'C', global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) directory: Utf8PathBuf,
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE", default_value = "avouch.toml")]
@@ -37,7 +38,7 @@ pub(crate) struct Global {
     /// Judge and render as of this time (RFC 3339); collecting commands refuse it
     #[arg(long, global = true, value_name = "TIME")]
     pub(crate) as_of: Option<Timestamp>,
-    /// Say more on standard error (-vv: everything)
+    /// Say more on standard error: each check as it answers
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
     /// Say nothing on standard error but errors

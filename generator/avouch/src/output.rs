@@ -18,6 +18,9 @@ use crate::{
 /// Where the program speaks.
 pub(crate) struct Output {
     quiet: bool,
+    verbose: bool,
+    /// Whether a line on standard error may be written over: only on a terminal.
+    rewrites: bool,
     colour: bool,
     colour_stderr: bool,
 }
@@ -29,11 +32,16 @@ impl Output {
             Colour::Always => true,
             Colour::Never => false,
             Colour::Auto => {
-                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("CI").is_some();
+                let refused =
+                    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("CI").is_some();
                 terminal && !refused && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
         };
-        Self { quiet: global.quiet, colour: wanted(io::stdout().is_terminal()), colour_stderr: wanted(io::stderr().is_terminal()) }
+        Self {
+            quiet: global.quiet,
+            colour: wanted(io::stdout().is_terminal()),
+            colour_stderr: wanted(io::stderr().is_terminal()),
+        }
     }
 
     /// Writes a result to standard output. A closed pipe ends the program quietly, as `head` expects.
@@ -54,6 +62,24 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.stderr(text);
+        }
+    }
+
+    /// Says how far the work is: with `-v` as a line of its own, otherwise on a terminal as a line that the next one replaces.
+    pub(crate) fn progress(&self, text: &str) {
+        if self.verbose {
+            self.stderr(text);
+        } else if self.rewrites && !self.quiet {
+            let shown: String = text.chars().take(78).collect();
+            // Standard error may be closed; there is nobody left to tell.
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{shown}");
+        }
+    }
+
+    /// Ends the line of [`Self::progress`].
+    pub(crate) fn progress_done(&self) {
+        if self.rewrites && !self.verbose && !self.quiet {
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[2K");
         }
     }
 
@@ -133,7 +159,9 @@ impl Output {
         let (path, text) = (plain(&source.path), neutral(&source.text));
         let (message, label) = (plain(&diagnostic.message), plain(&diagnostic.label));
         let help = diagnostic.help.as_deref().map(plain);
-        let snippet = Snippet::source(text.as_str()).path(path.as_str()).annotation(AnnotationKind::Primary.span(span).label(label.as_str()));
+        let snippet = Snippet::source(text.as_str())
+            .path(path.as_str())
+            .annotation(AnnotationKind::Primary.span(span).label(label.as_str()));
         let mut group = level.primary_title(message.as_str()).id(diagnostic.code).element(snippet);
         if let Some(help) = &help {
             group = group.element(Shown::HELP.message(help.as_str()));
@@ -171,6 +199,11 @@ pub(crate) fn plain(text: &str) -> String {
     let replaced = |character: char| if character == '\n' || is_hostile(character) { '\u{fffd}' } else { character };
     let cleaned: String = text.chars().map(replaced).collect();
     cleaned.replace("::", ":\u{200b}:").replace("##[", "#\u{200b}#[")
+}
+
+/// Several lines, made harmless for a terminal and for a CI log; workflow commands are kept.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|character| if is_hostile(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// As [`plain`], keeping the length in bytes of every character, so that spans stay where they were.

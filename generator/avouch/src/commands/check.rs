@@ -18,7 +18,7 @@ use crate::{
     cli::{Check, CheckFormat, Global, WhenArgument},
     clock,
     exit::{Exit, Usage},
-    output::{Output, plain},
+    output::{Output, plain, printable},
     pipeline::{collecting, decisions, record, releases, retaining, scoping},
     project::Project,
     summary,
@@ -75,7 +75,8 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         details: None,
     };
     if let Some(file) = &arguments.bundle {
-        Bundle { v: 1, scope: scope.clone(), run: run.clone(), details: collected.details.clone() }.write(&project.root.join(file))?;
+        Bundle { v: 1, scope: scope.clone(), run: run.clone(), details: collected.details.clone() }
+            .write(&project.root.join(file))?;
     }
     for detail in &collected.details {
         for finding in detail.findings.iter().take(5) {
@@ -111,7 +112,11 @@ fn choose(catalogue: &Catalogue, asked: &[Asked], arguments: &Check) -> anyhow::
     for name in &arguments.controls {
         let known = catalogue.check(name).is_some() || catalogue.control(name).is_some();
         if !known {
-            let names = catalogue.controls.iter().map(|control| control.id.as_str()).chain(catalogue.checks.iter().map(|check| check.id.as_str()));
+            let names = catalogue
+                .controls
+                .iter()
+                .map(|control| control.id.as_str())
+                .chain(catalogue.checks.iter().map(|check| check.id.as_str()));
             let near = avouch_read::toml_walk::nearest(name, names);
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             bail!(Usage(format!("no control and no check is named `{name}`{near}")));
@@ -136,7 +141,8 @@ fn only(scope: &mut Scope, asked: &[Asked], arguments: &Check) {
         return;
     }
     let catalogue = scope.catalogue.clone();
-    let keep = |id: &str, when: When| asked.iter().any(|asked| asked.check.id == id) || is_chosen(&catalogue, id, when, arguments);
+    let keep =
+        |id: &str, when: When| asked.iter().any(|asked| asked.check.id == id) || is_chosen(&catalogue, id, when, arguments);
     scope.catalogue.checks.retain(|check| keep(&check.id, check.when));
     let checks = &scope.catalogue.checks;
     let left = |id: &String| checks.iter().any(|check| check.id == *id);
@@ -165,8 +171,8 @@ fn show(output: &Output, assessment: &Assessment, catalogue: &Catalogue, format:
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(assessment)?),
         CheckFormat::Sarif => export::sarif(assessment, catalogue, &scoping::program()),
         CheckFormat::Junit => export::junit(assessment, catalogue),
-        CheckFormat::Github => export::github(assessment, catalogue),
-        CheckFormat::Markdown => export::markdown(assessment, catalogue),
+        CheckFormat::Github => printable(&export::github(assessment, catalogue)),
+        CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue)),
     };
     output.result(&text)?;
     Ok(assessment.gate.verdict.into())
@@ -178,7 +184,11 @@ fn period(output: &Output, period: &Period, format: CheckFormat) -> anyhow::Resu
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(period)?),
         CheckFormat::Text => {
             let mut text = format!("From {} to {}\n\n", period.from, period.to);
-            let _ = writeln!(text, "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6}  longest gap", "check", "expected", "ran", "passed", "failed", "missed");
+            let _ = writeln!(
+                text,
+                "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6}  longest gap",
+                "check", "expected", "ran", "passed", "failed", "missed"
+            );
             for check in &period.checks {
                 let expected = check.expected.map_or_else(|| "—".to_owned(), |count| count.to_string());
                 let gap = avouch_model::Span::Seconds(check.gap_seconds_max);
@@ -199,5 +209,11 @@ fn period(output: &Output, period: &Period, format: CheckFormat) -> anyhow::Resu
     output.result(&text)?;
     let failed = period.checks.iter().any(|check| check.failed > 0);
     let silent = period.checks.is_empty() || period.checks.iter().any(|check| check.missed > 0 || check.ran == 0);
-    Ok(if failed { Exit::NotSatisfied } else if silent { Exit::CouldNotTell } else { Exit::Satisfied })
+    Ok(if failed {
+        Exit::NotSatisfied
+    } else if silent {
+        Exit::CouldNotTell
+    } else {
+        Exit::Satisfied
+    })
 }

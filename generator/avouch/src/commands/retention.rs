@@ -16,7 +16,7 @@ use crate::{
     clock,
     exit::{Exit, Usage},
     output::{Output, plain},
-    pipeline::{record, retaining},
+    pipeline::{self, record, retaining},
     project::Project,
 };
 
@@ -56,13 +56,24 @@ fn plan(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow:
             }
             Err(error) => {
                 unknown = true;
-                let _ = writeln!(text, "{}\n  cannot be planned: {}\n", output.strong(&plain(&rule.name)), plain(&format!("{:#}", anyhow::Error::new(error))));
+                let _ = writeln!(
+                    text,
+                    "{}\n  cannot be planned: {}\n",
+                    output.strong(&plain(&rule.name)),
+                    plain(&format!("{:#}", anyhow::Error::new(error)))
+                );
             }
         }
     }
     text.push_str(&without_rule(project));
     output.result(&text)?;
-    Ok(if fused { Exit::NotSatisfied } else if unknown { Exit::CouldNotTell } else { Exit::Satisfied })
+    Ok(if fused {
+        Exit::NotSatisfied
+    } else if unknown {
+        Exit::CouldNotTell
+    } else {
+        Exit::Satisfied
+    })
 }
 
 /// The tables of the databases that no rule names: rows in them are kept for ever.
@@ -80,7 +91,8 @@ fn without_rule(project: &Project) -> String {
                 let _ = writeln!(text, "Without a rule in `{}`, so kept for ever: {}", plain(name), tables.join(", "));
             }
             Err(error) => {
-                let _ = writeln!(text, "`{}` cannot be read: {}", plain(name), plain(&format!("{:#}", anyhow::Error::new(error))));
+                let _ =
+                    writeln!(text, "`{}` cannot be read: {}", plain(name), plain(&format!("{:#}", anyhow::Error::new(error))));
             }
         }
     }
@@ -88,7 +100,13 @@ fn without_rule(project: &Project) -> String {
 }
 
 fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Plan) {
-    let _ = writeln!(text, "{}  kept {}, at most {} longer", output.strong(&plain(&rule.name)), plan.promise.keep, plan.promise.max_lag);
+    let _ = writeln!(
+        text,
+        "{}  kept {}, at most {} longer",
+        output.strong(&plain(&rule.name)),
+        plan.promise.keep,
+        plan.promise.max_lag
+    );
     let encoding = plan.encoding.map_or_else(|| "no dated row".to_owned(), |encoding| format!("{encoding}"));
     let _ = writeln!(text, "  cut-off    {} ({encoding})", plan.cutoff);
     let verb = if rule.enforce == Enforcement::Product { "the product is to delete" } else { "would be deleted" };
@@ -96,7 +114,11 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
     if let Some(oldest) = plan.oldest {
         let _ = writeln!(text, "  oldest     {oldest}");
     }
-    for (count, what) in [(plan.overdue, "older than promise and lag"), (plan.undated, "without a time, kept"), (plan.future, "dated in the future, kept")] {
+    for (count, what) in [
+        (plan.overdue, "older than promise and lag"),
+        (plan.undated, "without a time, kept"),
+        (plan.future, "dated in the future, kept"),
+    ] {
         if count > 0 {
             let _ = writeln!(text, "  {count} rows are {what}");
         }
@@ -105,7 +127,13 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
         let _ = writeln!(text, "  no index begins with the column: planning reads the whole table");
     }
     if plan.fused {
-        let _ = writeln!(text, "  the fuse of {} % stops this; if it is right: avouch retention run {} --confirm {}", plan.fuse_percent, plain(&rule.name), plan.digest);
+        let _ = writeln!(
+            text,
+            "  the fuse of {} % stops this; if it is right: avouch retention run {} --confirm {}",
+            plan.fuse_percent,
+            plain(&rule.name),
+            plan.digest
+        );
     }
     text.push('\n');
 }
@@ -119,6 +147,7 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     };
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
+    pipeline::record_present_scope(project, &mut ledger, &signer)?;
     let recorded = ledger.recorded(None)?;
     let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm, &mut avouch_retain::Sleep)?;
     retaining::record(project, &mut ledger, &signer, &recorded)?;
@@ -144,7 +173,13 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
         );
     }
     output.result(&text)?;
-    Ok(if broken { Exit::NotSatisfied } else if failed { Exit::CouldNotTell } else { Exit::Satisfied })
+    Ok(if broken {
+        Exit::NotSatisfied
+    } else if failed {
+        Exit::CouldNotTell
+    } else {
+        Exit::Satisfied
+    })
 }
 
 /// How the rules stand, from the record alone.
@@ -165,7 +200,8 @@ fn status(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyho
             Some((_, receipt)) => {
                 let _ = writeln!(text, "  last run {}, cut-off {}", receipt.to, receipt.cutoff);
                 let oldest = receipt.oldest_after.map_or_else(|| "too few rows to say".to_owned(), |day| day.to_string());
-                let _ = writeln!(text, "  oldest row {oldest}; longest gap {}", avouch_model::Span::Seconds(receipt.gap_seconds_max));
+                let _ =
+                    writeln!(text, "  oldest row {oldest}; longest gap {}", avouch_model::Span::Seconds(receipt.gap_seconds_max));
             }
         }
         if found.is_some_and(|finding| finding.lag_is_large) {
@@ -173,5 +209,11 @@ fn status(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyho
         }
     }
     output.result(&text)?;
-    Ok(if failed { Exit::NotSatisfied } else if unknown { Exit::CouldNotTell } else { Exit::Satisfied })
+    Ok(if failed {
+        Exit::NotSatisfied
+    } else if unknown {
+        Exit::CouldNotTell
+    } else {
+        Exit::Satisfied
+    })
 }

@@ -19,9 +19,10 @@ use avouch_model::{
     assessment::Assessment,
     entry::EntryKind,
     observation::Detail,
-    payload::{Details, Run},
+    payload::{Details, Recorded, Run},
     release::Release,
 };
+use avouch_read::mapping::Resolved;
 use avouch_record::{Ledger, NewEntry, Published, Sealed, Signer};
 
 use crate::{clock, output::Output, project::Project};
@@ -59,11 +60,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let in_record = decisions::in_record(&recorded);
     let known: Vec<_> = in_record.iter().map(|(_, decision)| decision.clone()).collect();
     let resolved = scoping::resolve(project, &known);
-    let scope = scoping::canonical("scope", &scoping::scope(project, &resolved))?;
-    let scope_digest = Digest::of(&scope);
-    if record::last_scope(&recorded) != Some(scope_digest) {
-        append(&mut ledger, &signer, vec![NewEntry::json(EntryKind::Scope, &project.configuration.product.slug, scope)])?;
-    }
+    let scope_digest = record_scope(project, &mut ledger, &signer, &recorded, &resolved)?;
 
     let retention = retaining::execute(project, output, &mut ledger, asked.purge, &mut avouch_retain::Sleep)?;
     retaining::record(project, &mut ledger, &signer, &recorded)?;
@@ -77,6 +74,29 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let published = publishing::publish(project, &mut ledger, &signer, None)?;
     let assessment = avouch_evaluate::assess(&ledger.recorded(None)?, clock::now());
     Ok(Done { assessment, published })
+}
+
+/// Records what is judged by, unless it is what the record holds last. Gives its digest.
+fn record_scope(
+    project: &Project,
+    ledger: &mut Ledger,
+    signer: &Signer,
+    recorded: &[Recorded],
+    resolved: &Resolved,
+) -> anyhow::Result<Digest> {
+    let scope = scoping::canonical("scope", &scoping::scope(project, resolved))?;
+    let digest = Digest::of(&scope);
+    if record::last_scope(recorded) != Some(digest) {
+        append(ledger, signer, vec![NewEntry::json(EntryKind::Scope, &project.configuration.product.slug, scope)])?;
+    }
+    Ok(digest)
+}
+
+/// Records the scope as it is now: a receipt is judged by the promise that was in force.
+pub(crate) fn record_present_scope(project: &Project, ledger: &mut Ledger, signer: &Signer) -> anyhow::Result<()> {
+    let recorded = ledger.recorded(None)?;
+    let known: Vec<_> = decisions::in_record(&recorded).into_iter().map(|(_, decision)| decision).collect();
+    record_scope(project, ledger, signer, &recorded, &scoping::resolve(project, &known)).map(drop)
 }
 
 /// Records what the checks answered: the answers for everyone, what failures looked like sealed.
@@ -118,9 +138,14 @@ pub(crate) fn append(ledger: &mut Ledger, signer: &Signer, entries: Vec<NewEntry
 fn tell_of_changes(output: &Output, current: &releases::Current) {
     match &current.release {
         None => output.note("This folder has no commit: it is read as it lies, and nothing that is bound to a release can pass."),
-        Some(release) if !release.is_released() => output.note("No tag that counts names a commit: nothing that is bound to a release can pass."),
+        Some(release) if !release.is_released() => {
+            output.note("No tag that counts names a commit: nothing that is bound to a release can pass.")
+        }
         Some(release) if current.dirty => {
-            output.note(&format!("The folder has changes that are in no commit; release {} is read as it was committed.", release.version));
+            output.note(&format!(
+                "The folder has changes that are in no commit; release {} is read as it was committed.",
+                release.version
+            ));
         }
         Some(_) => {}
     }

@@ -332,6 +332,7 @@ pub(super) fn execute(job: &str, project: &Project, output: &Output, stopping: &
     }
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
+    pipeline::record_present_scope(project, &mut ledger, &signer)?;
     let recorded = ledger.recorded(None)?;
     let mut pace = |pause: Duration| {
         thread::sleep(pause);
