@@ -1,0 +1,710 @@
+//! The command line as people and pipelines use it: help, exit codes, formats, and what each command leaves.
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, ErrorKind},
+    net::TcpListener,
+    process::Stdio,
+};
+
+use support::{
+    Ran, Sandbox, cargo_project,
+    small::{check, files, product, state, states},
+};
+
+/// Every command, as it is typed.
+const COMMANDS: &[&[&str]] = &[
+    &["init"],
+    &["doctor"],
+    &["run"],
+    &["sbom"],
+    &["sbom", "validate"],
+    &["retention"],
+    &["retention", "plan"],
+    &["retention", "run"],
+    &["retention", "status"],
+    &["check"],
+    &["explain"],
+    &["selftest"],
+    &["due"],
+    &["evidence"],
+    &["evidence", "list"],
+    &["evidence", "show"],
+    &["evidence", "release"],
+    &["evidence", "withdraw"],
+    &["evidence", "export"],
+    &["evidence", "import"],
+    &["evidence", "restore"],
+    &["key"],
+    &["key", "rotate"],
+    &["key", "revoke"],
+    &["key", "recover"],
+    &["key", "show"],
+    &["site"],
+    &["publish"],
+    &["verify"],
+    &["serve"],
+];
+
+fn policy_check() -> String {
+    check("policy", "file.content", "build", "files = \"SECURITY.md\"\nmust_match = [\"contact\"]")
+}
+
+/// A released product with one check, of this policy.
+fn released(policy: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    sandbox.file("SECURITY.md", policy);
+    product(&sandbox, &[policy_check()], "");
+    sandbox.commit(Some("v1.0.0"));
+    sandbox
+}
+
+fn key(sandbox: &Sandbox) -> String {
+    sandbox.avouch(&["key", "show"]).exits(0).stdout.trim().to_owned()
+}
+
+#[track_caller]
+fn verify(sandbox: &Sandbox, key: &str) -> Ran {
+    sandbox.avouch(&["verify", "public", "--key", key])
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The digests of the entries of a kind, oldest first.
+fn digests(sandbox: &Sandbox, kind: &str) -> Vec<String> {
+    let list = sandbox.avouch(&["evidence", "list", "--json"]).exits(0);
+    let entries: Vec<_> = list.stdout.lines().map(json).filter(|entry| entry["kind"] == kind).collect();
+    entries.iter().map(|entry| entry["digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned()).collect()
+}
+
+/// What is published under a digest.
+fn blob(sandbox: &Sandbox, digest: &str) -> bool {
+    sandbox.exists(&format!("public/blob/sha256/{}/{digest}", &digest[..2]))
+}
+
+// ── Help and usage ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn the_help_reads_like_this() {
+    let sandbox = Sandbox::new();
+    let mut text = String::new();
+    for command in [&[][..]].iter().chain(COMMANDS) {
+        let mut arguments = command.to_vec();
+        arguments.push("--help");
+        let help = sandbox.avouch(&arguments).exits(0).stdout;
+        // What every command understands is shown once.
+        let own = if command.is_empty() { help.as_str() } else { help.split("\nEverywhere:").next().unwrap() };
+        let rest =
+            help.split_once("\nExit codes:").map(|(_, rest)| format!("\nExit codes:{rest}")).filter(|_| !command.is_empty());
+        text.push_str(&format!("$ avouch {}\n{}{}\n", arguments.join(" "), own.trim_end(), rest.unwrap_or_default()));
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("help", lines.join("\n"));
+    });
+}
+
+#[test]
+fn what_is_typed_wrongly_ends_with_two_and_says_how_it_is_typed() {
+    let sandbox = Sandbox::new();
+    for command in COMMANDS {
+        let mut arguments = command.to_vec();
+        arguments.push("--nonsense");
+        let ran = sandbox.avouch(&arguments).exits(2);
+        assert!(ran.stderr.contains("--nonsense") && ran.stderr.contains("Usage: avouch"), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+    for arguments in [
+        &[][..],
+        &["nonsense"],
+        &["retention"],
+        &["evidence", "show"],
+        &["explain"],
+        &["check", "--when", "later"],
+        &["check", "--from", "2026-01-01T00:00:00Z"],
+        &["check", "--as-of", "yesterday"],
+        &["due", "--within", "30"],
+        &["verify"],
+        &["serve", "--listen", "nowhere"],
+        &["sbom", "--format", "pdf"],
+        &["-q", "-v", "selftest"],
+    ] {
+        let ran = sandbox.avouch(arguments).exits(2);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+        assert!(!ran.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_needs_a_configuration_says_how_to_get_one() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["run"][..],
+        &["check"],
+        &["doctor"],
+        &["due"],
+        &["evidence", "list"],
+        &["key", "show"],
+        &["site"],
+        &["publish"],
+        &["serve"],
+        &["retention", "plan"],
+    ] {
+        let ran = sandbox.avouch(arguments).exits(2);
+        assert!(ran.stderr.contains("`avouch init` writes one"), "{arguments:?}: {}", ran.stderr);
+    }
+    let ran = sandbox.avouch(&["-C", "nowhere", "check"]).exits(2);
+    assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
+    assert_eq!(files(sandbox.path()).len(), 0, "nothing was written");
+}
+
+#[test]
+fn what_works_by_the_clock_refuses_another_time() {
+    let sandbox = released("contact: us\n");
+    let before = digests(&sandbox, "genesis");
+    for arguments in [
+        &["run"][..],
+        &["serve"],
+        &["retention", "run"],
+        &["publish"],
+        &["init"],
+        &["sbom"],
+        &["evidence", "list"],
+        &["key", "rotate"],
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--as-of", "2026-01-01T00:00:00Z"]);
+        let ran = sandbox.avouch(&arguments).exits(2);
+        assert!(ran.stderr.contains("--as-of"), "{}", ran.stderr);
+    }
+    assert!(!sandbox.exists("public"));
+    assert_eq!(digests(&sandbox, "genesis"), before);
+    assert_eq!(sandbox.avouch(&["evidence", "list"]).exits(0).stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["explain", "checks"], &[]);
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::with_capacity(16, process.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    drop(reader);
+    let output = process.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    assert!(!line.is_empty());
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_whoever_asks() {
+    let sandbox = released("contact: us\n");
+    for (arguments, environment, coloured) in [
+        (&["check"][..], &[][..], false),
+        (&["check", "--color", "always"], &[], true),
+        (&["check", "--color", "never"], &[], false),
+        (&["check"], &[("NO_COLOR", "1")], false),
+        (&["check"], &[("CI", "true"), ("TERM", "xterm")], false),
+    ] {
+        let ran = sandbox.avouch_with(arguments, environment).exits(0);
+        assert_eq!(ran.stdout.contains('\u{1b}'), coloured, "{arguments:?} {environment:?}");
+    }
+}
+
+// ── Checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_check_at_build_opens_no_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.file("SECURITY.md", "contact: us\n");
+    let asked = check("answer", "http.status", "operate", "target = \"api\"\ncall = \"GET /\"\nstatus = [200]");
+    let url = listener.local_addr().unwrap();
+    product(&sandbox, &[policy_check(), asked], &format!("[targets.api]\nurl = \"http://{url}\"\nallow = [\"active\"]"));
+    sandbox.commit(Some("v1.0.0"));
+    let ran = sandbox.avouch(&["check", "--when", "build", "--format", "json"]).exits(0);
+    assert_eq!(states(&ran).into_iter().collect::<Vec<_>>(), [("policy".to_owned(), "pass".to_owned())]);
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    // The positive control: asked for everything, it does come by.
+    listener.set_nonblocking(false).unwrap();
+    let visited = std::thread::spawn(move || listener.accept().is_ok());
+    assert_eq!(sandbox.avouch(&["check"]).code, 3);
+    assert!(visited.join().unwrap());
+}
+
+#[test]
+fn named_checks_and_controls_are_checked_alone() {
+    let sandbox = released("contact: us\n");
+    for name in ["policy", "care"] {
+        assert_eq!(states(&sandbox.avouch(&["check", name, "--format", "json"]).exits(0))["policy"], "pass");
+    }
+    let ran = sandbox.avouch(&["check", "polcy"]).exits(2);
+    assert!(ran.stderr.contains("did you mean `policy`"), "{}", ran.stderr);
+}
+
+/// A product whose only check fails, with a question that means something to every format.
+fn awkward() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file("SECURITY.md", "nothing\n");
+    let awkward =
+        policy_check().replace("Is policy as promised?", "100 % <b>&amp; | `x`, y: ::error::\\n::stop-commands::z \\u001b[31m?");
+    product(&sandbox, &[awkward], "");
+    sandbox.commit(Some("v1.0.0"));
+    sandbox
+}
+
+#[test]
+fn every_format_is_well_formed_whatever_it_holds() {
+    let sandbox = awkward();
+    let print = |format: &str| sandbox.avouch(&["check", "--format", format]).exits(1).stdout;
+
+    let sarif = json(&print("sarif"));
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["results"].as_array().unwrap().len(), 1, "{sarif}");
+    let rules: Vec<_> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+    assert!(rules.contains(&&run["results"][0]["ruleId"]), "{sarif}");
+    assert_eq!(run["results"][0]["level"], "note", "the severity of the check is low");
+
+    let github = print("github");
+    assert!(!github.contains('\u{1b}'), "{github}");
+    let lines: Vec<&str> = github.lines().collect();
+    assert_eq!(lines.len(), 2, "{github}");
+    assert!(lines[0].starts_with("::error title=policy::100 %25 ") && lines[0].contains("%0A::stop-commands::"), "{github}");
+
+    let markdown = print("markdown");
+    assert!(!markdown.contains('\u{1b}') && !markdown.contains("<b>"), "{markdown}");
+    let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 3, "{markdown}");
+    for row in rows {
+        assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
+    }
+
+    assert_eq!(json(&print("json"))["gate"]["verdict"], "not_satisfied");
+    assert!(!print("text").contains('\u{1b}'));
+}
+
+#[test]
+fn the_junit_report_is_read_back_as_what_it_says() {
+    for (sandbox, ended) in [(released("contact: us\n"), "pass"), (awkward(), "fail")] {
+        let junit = sandbox.avouch(&["check", "--format", "junit"]).stdout;
+        let reader = Sandbox::new();
+        product(&reader, &[check("read", "report.tests", "deploy", "files = \"reports/*.xml\"\nname = \"policy\"")], "");
+        let commit = reader.commit(Some("v1.0.0"));
+        reader.file("reports/checks.xml", junit);
+        reader.file("reports/checks.xml.commit", commit);
+        assert_eq!(state(&reader, "read"), ended);
+    }
+}
+
+// ── The record ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_bundle_is_recorded_where_the_key_is() {
+    let runner = released("nothing\n");
+    fs::remove_dir_all(runner.path().join(".avouch")).unwrap();
+    runner.avouch(&["check", "--bundle", "bundle.json"]).exits(1);
+    assert!(!runner.exists(".avouch"), "a check needs no ledger and no key");
+
+    let keeper = released("nothing\n");
+    keeper.file("bundle.json", runner.read("bundle.json"));
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(0);
+    assert_eq!((digests(&keeper, "run").len(), digests(&keeper, "details").len()), (1, 1));
+    keeper.avouch(&["evidence", "export", "exported"]).exits(0);
+    keeper.avouch(&["verify", "exported", "--key", &key(&keeper)]).exits(0);
+    let judged = keeper.avouch(&["check", "--as-of", "2999-01-01T00:00:00Z", "--format", "json"]);
+    assert_eq!(states(&judged)["policy"], "stale");
+
+    // A bundle that somebody changed is not the run that it names.
+    keeper.file("bundle.json", runner.read("bundle.json").replacen("\"small\"", "\"large\"", 1));
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(2);
+    keeper.file("bundle.json", "{}");
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(2);
+    keeper.avouch(&["evidence", "import", "no-such.json"]).exits(2);
+    assert_eq!(digests(&keeper, "run").len(), 1);
+}
+
+#[test]
+fn evidence_is_shown_by_the_beginning_of_its_digest() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    for text in [run.clone(), run[..6].to_owned(), format!("sha256:{run}")] {
+        assert_eq!(json(&sandbox.avouch(&["evidence", "show", &text]).exits(0).stdout)["observations"][0]["check"], "policy");
+    }
+    for wrong in [&run[..5], "zzzzzz", "000000000000"] {
+        let ran = sandbox.avouch(&["evidence", "show", wrong]).exits(2);
+        assert!(ran.stderr.contains("avouch evidence list"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_withdrawn_is_gone_and_the_record_still_holds() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let sbom = digests(&sandbox, "sbom").remove(0);
+    assert!(blob(&sandbox, &sbom));
+    sandbox.avouch(&["evidence", "withdraw", &sbom, "--reason", "boredom"]).exits(2);
+    sandbox.avouch(&["evidence", "withdraw", &sbom, "--reason", "mistake"]).exits(0);
+    sandbox.avouch(&["publish"]).exits(0);
+    assert!(!blob(&sandbox, &sbom) && !sandbox.exists("public/sbom/1.0.0/bom.json"));
+    verify(&sandbox, &key(&sandbox)).exits(0);
+    assert!(sandbox.avouch(&["evidence", "show", &sbom]).exits(2).stderr.contains("withdrawn"));
+    // The genesis keeps the log verifiable.
+    let genesis = digests(&sandbox, "genesis").remove(0);
+    sandbox.avouch(&["evidence", "withdraw", &genesis, "--reason", "mistake"]).exits(3);
+}
+
+#[test]
+fn what_failures_looked_like_is_sealed_until_it_is_released() {
+    let sandbox = released("nothing\n");
+    sandbox.avouch(&["run"]).exits(1);
+    let details = digests(&sandbox, "details").remove(0);
+    assert!(!blob(&sandbox, &details));
+    let shown = sandbox.avouch(&["evidence", "show", &details]).exits(0);
+    assert!(
+        shown.stderr.contains("not for everyone") && shown.stdout.contains("SECURITY.md"),
+        "{}{}",
+        shown.stderr,
+        shown.stdout
+    );
+    sandbox.avouch(&["evidence", "release", &details]).exits(0);
+    sandbox.avouch(&["publish"]).exits(0);
+    verify(&sandbox, &key(&sandbox)).exits(0);
+    let published = files(&sandbox.path().join("public"));
+    let found = |name: &&String| published[*name].windows(11).any(|window| window == b"SECURITY.md");
+    assert!(published.keys().filter(|name| name.starts_with("blob/")).any(|name| found(&name)), "the details are public now");
+}
+
+#[test]
+fn a_ledger_is_rebuilt_from_what_was_published_and_goes_on() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = key(&sandbox);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+    let before = sandbox.avouch(&["evidence", "list"]).exits(0).stdout;
+    sandbox.avouch(&["evidence", "restore", "public"]).exits(2);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(sandbox.path().join(".avouch").join(name));
+    }
+    sandbox.avouch(&["run"]).exits(2);
+    sandbox.avouch(&["evidence", "restore", "nowhere"]).exits(2);
+    sandbox.avouch(&["evidence", "restore", "public"]).exits(0);
+    assert_eq!(sandbox.avouch(&["evidence", "list"]).exits(0).stdout, before);
+    sandbox.avouch(&["run"]).exits(0);
+    // Nobody who watched sees a rollback.
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+}
+
+#[test]
+fn a_record_that_somebody_changed_is_not_restored() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    let blob = format!("public/blob/sha256/{}/{run}", &run[..2]);
+    sandbox.file(&blob, sandbox.read(&blob).replace("pass", "fail"));
+    fs::rename(sandbox.path().join(".avouch/ledger.db"), sandbox.path().join("away.db")).unwrap();
+    let ran = sandbox.avouch(&["evidence", "restore", "public"]);
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+    assert!(!sandbox.exists(".avouch/ledger.db"), "nothing half-restored is left");
+}
+
+// ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn whoever_pinned_the_old_key_still_verifies_after_a_rotation() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let old = key(&sandbox);
+    sandbox.avouch(&["key", "rotate"]).exits(0);
+    let new = key(&sandbox);
+    assert_ne!(old, new);
+    sandbox.avouch(&["run"]).exits(0);
+    // The change of keys is in the log, signed by the old key: pinning it leads to the new one.
+    verify(&sandbox, &old).exits(0);
+    verify(&sandbox, &new).exits(0);
+    let other = released("contact: us\n");
+    assert_ne!(verify(&sandbox, &key(&other)).code, 0, "a key of another log anchors nothing");
+    // The old key signs no more.
+    let files =
+        fs::read_dir(sandbox.path().join(".avouch")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let aside = files.into_iter().find(|name| name.starts_with("signing.key.")).unwrap();
+    let environment = sandbox.read(&format!(".avouch/{aside}"));
+    let configured = sandbox.read("avouch.toml").replace("[evidence]\n", "[evidence]\nsigning_key_env = \"OLD\"\n");
+    sandbox.file("avouch.toml", configured);
+    let ran = sandbox.avouch_with(&["run"], &[("OLD", environment.trim())]).exits(3);
+    assert!(ran.stderr.contains("does not sign this log"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_recovery_key_takes_over_from_a_key_that_was_lost() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let lost = key(&sandbox);
+    fs::remove_file(sandbox.path().join(".avouch/signing.key")).unwrap();
+    sandbox.avouch(&["run"]).exits(2);
+    sandbox.avouch(&["key", "recover", ".avouch/recovery.key"]).exits(0);
+    let new = key(&sandbox);
+    assert_ne!(lost, new);
+    sandbox.avouch(&["run"]).exits(0);
+    verify(&sandbox, &new).exits(0);
+    // A key that signs cannot revoke itself, and the lost one is revoked already.
+    sandbox.avouch(&["key", "revoke", &new]).exits(2);
+    sandbox.avouch(&["key", "revoke", &lost]).exits(2);
+}
+
+// ── Verifying ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn every_exit_code_of_verify_has_its_cause() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = key(&sandbox);
+    verify(&sandbox, &key).exits(0);
+    sandbox.file("auditor.key", format!("{key}\n"));
+    sandbox.avouch(&["verify", "public", "--key", "auditor.key", "--state", "state.json"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    let ran = sandbox.avouch(&["verify", "public", "--key", &key, "--entry", &run]).exits(0);
+    assert!(ran.stdout.contains("inclusion proven"), "{}", ran.stdout);
+
+    // 2: usage.
+    for arguments in [
+        &["verify", "nowhere"][..],
+        &["verify", "public", "--key", "no-key"],
+        &["verify", "public", "--entry", "abc"],
+        &["verify", "public", "--policy", "none"],
+    ] {
+        sandbox.avouch(arguments).exits(2);
+    }
+    // 3: stale.
+    sandbox.avouch(&["verify", "public", "--key", &key, "--as-of", "2999-01-01T00:00:00Z"]).exits(3);
+    // 4: the key came from the site itself.
+    sandbox.avouch(&["verify", "public"]).exits(4);
+    // 6: unreachable. A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    sandbox.avouch(&["verify", &format!("http://127.0.0.1:{port}/"), "--key", &key]).exits(6);
+    // 5: an older record than the one that was seen.
+    let old = files(&sandbox.path().join("public"));
+    sandbox.avouch(&["run"]).exits(0);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+    let state = sandbox.read("state.json");
+    fs::remove_dir_all(sandbox.path().join("public")).unwrap();
+    for (name, bytes) in &old {
+        sandbox.file(&format!("public/{name}"), bytes);
+    }
+    verify(&sandbox, &key).exits(0);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(5);
+    assert_eq!(sandbox.read("state.json"), state, "what was seen is not forgotten");
+    // 1: tampered, whatever else is.
+    let page = sandbox.read("public/en/index.html");
+    sandbox.file("public/en/index.html", page.replacen("<h1", "<p>All is well.</p><h1", 1));
+    let ran = sandbox.avouch(&["verify", "public", "--as-of", "2999-01-01T00:00:00Z"]).exits(1);
+    assert!(ran.stdout.contains("en/index.html"), "{}", ran.stdout);
+    let printed = json(&sandbox.avouch(&["verify", "public", "--key", &key, "--json"]).exits(1).stdout);
+    assert_eq!((&printed["exit"], printed["findings"].as_array().unwrap().is_empty()), (&1.into(), false));
+}
+
+// ── SBOM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_bom_goes_to_standard_output_and_is_valid() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    for spec in ["1.5", "1.6"] {
+        let ran = sandbox.avouch(&["sbom", "--spec", spec]).exits(0);
+        let bom = json(&ran.stdout);
+        assert_eq!((&bom["bomFormat"], &bom["specVersion"]), (&"CycloneDX".into(), &spec.into()));
+        sandbox.file("bom.json", &ran.stdout);
+        sandbox.avouch(&["sbom", "validate", "bom.json"]).exits(0);
+    }
+    sandbox.avouch(&["sbom", "--spec", "0.9"]).exits(2);
+    sandbox.avouch(&["sbom", "nowhere"]).exits(2);
+    let ran = sandbox.avouch(&["sbom", "src"]).exits(2);
+    assert!(ran.stderr.contains("lockfile"), "{}", ran.stderr);
+    sandbox.avouch(&["sbom", "--release", "9.9.9"]).exits(2);
+}
+
+#[test]
+fn a_bom_of_a_release_is_that_of_its_commit() {
+    let sandbox = released("contact: us\n");
+    let whole = sandbox.avouch(&["sbom", "--release", "1.0.0"]).exits(0).stdout;
+    sandbox.file("Cargo.lock", "version = 4\n");
+    assert_eq!(sandbox.avouch(&["sbom", "--release", "v1.0.0"]).exits(0).stdout, whole);
+}
+
+#[test]
+fn a_bom_is_judged_by_its_schema_and_its_references() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    let bom = sandbox.avouch(&["sbom"]).exits(0).stdout;
+    sandbox.file("good.json", &bom);
+    sandbox.file(
+        "dangling.json",
+        bom.replacen("\"dependsOn\": [\n", "\"dependsOn\": [\n\"nobody\",\n", 1).replacen(
+            "\"dependsOn\":[",
+            "\"dependsOn\":[\"nobody\",",
+            1,
+        ),
+    );
+    sandbox.file("schema.json", bom.replacen("\"components\"", "\"componentz\"", 1));
+    sandbox.file("cut.json", &bom[..bom.len() / 2]);
+    sandbox.avouch(&["sbom", "validate", "good.json"]).exits(0);
+    for wrong in ["dangling.json", "schema.json", "cut.json"] {
+        let ran = sandbox.avouch(&["sbom", "validate", "good.json", wrong]).exits(1);
+        assert!(ran.stdout.contains("good.json: valid") && ran.stdout.contains(&format!("{wrong}: ")), "{}", ran.stdout);
+    }
+    sandbox.avouch(&["sbom", "validate", "missing.json"]).exits(3);
+}
+
+// ── Retention ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A product with a table of `old` and `young` rows, and a rule of thirty days.
+fn events(old: u32, young: u32) -> (Sandbox, rusqlite::Connection) {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path().join("data")).unwrap();
+    let database = rusqlite::Connection::open(sandbox.path().join("data/app.db")).unwrap();
+    database
+        .execute_batch("CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT); CREATE INDEX events_at ON events (at);")
+        .unwrap();
+    for (count, ago) in [(old, "-1000 days"), (young, "-1 days")] {
+        for _ in 0..count {
+            let insert = "INSERT INTO events (at) VALUES (strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?1))";
+            database.execute(insert, [ago]).unwrap();
+        }
+    }
+    let rule = "[databases.main]\nurl = \"sqlite:data/app.db\"\n[[retention]]\nname = \"events\"\ndatabase = \"main\"\ntable = \"events\"\n\
+                column = \"at\"\nkeep = \"30 days\"\nmax_lag = \"1 day\"\n";
+    product(&sandbox, &[], rule);
+    (sandbox, database)
+}
+
+fn rows(database: &rusqlite::Connection) -> i64 {
+    database.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_rule_is_planned_run_and_proven() {
+    let (sandbox, database) = events(2, 18);
+    let plan = sandbox.avouch(&["retention", "plan"]).exits(0);
+    assert!(plan.stdout.contains("2 of 20 rows (10 %)"), "{}", plan.stdout);
+    sandbox.avouch(&["retention", "status"]).exits(3);
+    assert_eq!(rows(&database), 20, "neither deletes anything");
+    let ran = sandbox.avouch(&["retention", "run", "events"]).exits(0);
+    assert!(ran.stdout.contains("2 deleted, 0 due and 0 overdue afterwards, 18 rows left: holds"), "{}", ran.stdout);
+    assert_eq!(rows(&database), 18);
+    sandbox.avouch(&["retention", "status", "events"]).exits(0);
+    let ran = sandbox.avouch(&["retention", "plan", "evnts"]).exits(2);
+    assert!(ran.stderr.contains("did you mean `events`"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_fuse_holds_until_the_plan_of_now_is_confirmed() {
+    let (sandbox, database) = events(18, 2);
+    let plan = sandbox.avouch(&["retention", "plan"]).exits(1);
+    let confirm = plan.stdout.split("--confirm ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let ran = sandbox.avouch(&["retention", "run"]).exits(1);
+    assert!(ran.stdout.contains("stopped by the fuse, nothing deleted"), "{}", ran.stdout);
+    let other = format!("sha256:{}", "0".repeat(64));
+    sandbox.avouch(&["retention", "run", "events", "--confirm", &other]).exits(1);
+    sandbox.avouch(&["retention", "run", "events", "--confirm", "abc"]).exits(2);
+    sandbox.avouch(&["retention", "run", "--confirm"]).exits(2);
+    assert_eq!(rows(&database), 20);
+    sandbox.avouch(&["retention", "run", "events", "--confirm", &confirm]).exits(0);
+    assert_eq!(rows(&database), 2);
+}
+
+#[test]
+fn a_run_deletes_only_when_it_is_asked_to() {
+    let (sandbox, database) = events(2, 18);
+    sandbox.avouch(&["run"]);
+    assert_eq!(rows(&database), 20);
+    sandbox.avouch(&["run", "--purge"]);
+    assert_eq!(rows(&database), 18);
+    sandbox.avouch(&["retention", "status"]).exits(0);
+}
+
+// ── Explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn everything_with_a_name_has_a_page() {
+    let sandbox = Sandbox::new();
+    for list in ["kinds", "checks", "controls", "claims", "requirements", "profiles", "errors"] {
+        let listed = sandbox.avouch(&["explain", list]).exits(0).stdout;
+        let id = listed.lines().next().unwrap().split_whitespace().next().unwrap().to_owned();
+        if list != "profiles" {
+            let page = sandbox.avouch(&["explain", &id]).exits(0).stdout;
+            assert!(page.lines().filter(|line| !line.is_empty()).count() >= 2, "{id}: {page}");
+        }
+    }
+    let ran = sandbox.avouch(&["explain", "http.body-cup"]).exits(2);
+    assert!(ran.stderr.contains("did you mean `http.body-cap`"), "{}", ran.stderr);
+    // Within a project its own profile is explained.
+    assert!(released("x").avouch(&["explain", "policy"]).exits(0).stdout.contains("Is policy as promised?"));
+}
+
+#[test]
+fn the_selftest_holds_and_says_how_much_it_tried() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.avouch(&["selftest"]).exits(0);
+    assert!(!ran.stdout.contains("WRONG"), "{}", ran.stdout);
+    let printed = json(&sandbox.avouch(&["selftest", "--json"]).exits(0).stdout);
+    assert!(printed["rows"].as_array().unwrap().len() > 100);
+}
+
+// ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn init_writes_what_a_first_run_needs_and_keeps_what_is_there() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    sandbox.avouch(&["init", "--ci", "github"]).exits(0);
+    let workflow = sandbox.read(".github/workflows/avouch.yml");
+    assert!(workflow.contains("avouch check --when build --format github"), "{workflow}");
+    sandbox.avouch(&["init", "--ci", "gitlab"]).exits(0);
+    assert!(sandbox.read(".gitlab/avouch.yml").contains("--format junit"));
+    let before = files(sandbox.path());
+    sandbox.avouch(&["init", "--ci", "github"]).exits(0);
+    for name in ["avouch.toml", ".avouch/signing.key", ".avouch/recovery.key", ".github/workflows/avouch.yml", ".gitignore"] {
+        assert_eq!(files(sandbox.path())[name], before[name], "{name}");
+    }
+    // Another log is only started when asked for, and the old one is set aside, not deleted.
+    sandbox.avouch(&["init", "--new-log"]).exits(0);
+    assert!(sandbox.exists(".avouch/ledger.db") && sandbox.exists(".avouch/ledger.db.1"));
+    sandbox.avouch(&["init", "--profile", "no-such"]).exits(0);
+    let empty = Sandbox::new();
+    assert!(empty.avouch(&["init", "--profile", "no-such"]).exits(2).stderr.contains("auth-api"));
+    assert!(!empty.exists("avouch.toml"));
+}
+
+#[test]
+fn keys_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = released("contact: us\n");
+    for name in ["signing.key", "recovery.key", "ledger.db"] {
+        let mode = fs::metadata(sandbox.path().join(".avouch").join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    fs::set_permissions(sandbox.path().join(".avouch/signing.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(sandbox.avouch(&["run"]).exits(3).stderr.contains("chmod 600"));
+}
+
+#[test]
+fn a_preview_has_no_checkpoint_and_replaces_only_a_preview() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    sandbox.avouch(&["site", "-o", "preview"]).exits(0);
+    assert!(sandbox.exists("preview/en/index.html") && !sandbox.exists("preview/checkpoint"));
+    sandbox.avouch(&["site", "-o", "preview", "--as-of", "2999-01-01T00:00:00Z"]).exits(0);
+    sandbox.avouch(&["site", "-o", "src"]).exits(2);
+    assert!(sandbox.exists("src/lib.rs"));
+    // What the site says is due is due; nothing is within a second.
+    sandbox.avouch(&["due", "--within", "1 second"]).exits(0);
+    assert!(sandbox.avouch(&["due", "--within", "30 days"]).exits(0).stdout.contains("policy"));
+    sandbox.avouch(&["due", "--within", "30 days", "--as-of", "2999-01-01T00:00:00Z"]).exits(1);
+}
