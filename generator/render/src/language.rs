@@ -49,23 +49,24 @@ impl Language {
         }
     }
 
-    /// Text of a mapping, set as this language is: French has a curled apostrophe, and spaces before `:` `;` `?` `!` and within
-    /// quotation marks that never break. Mappings are typed without them.
+    /// Text of a mapping, set as this language is: a curled apostrophe within a word, and in French spaces that never break
+    /// before `:` `;` `?` `!`, within quotation marks and within numbers. Mappings are typed without them.
     pub(crate) fn set(self, text: &str) -> String {
-        match self {
-            Self::En => text.to_owned(),
-            Self::Fr => [
-                ("'", "\u{2019}"),
-                (" :", "\u{a0}:"),
-                (" ;", "\u{202f};"),
-                (" ?", "\u{202f}?"),
-                (" !", "\u{202f}!"),
-                ("« ", "«\u{a0}"),
-                (" »", "\u{a0}»"),
-            ]
-            .iter()
-            .fold(text.to_owned(), |text, (typed, set)| text.replace(typed, set)),
+        let characters: Vec<char> = text.chars().collect();
+        let french = self == Self::Fr;
+        let mut out = String::with_capacity(text.len() + 8);
+        for (at, &character) in characters.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|at| characters.get(at)).copied().unwrap_or('\n');
+            let after = characters.get(at + 1).copied().unwrap_or('\n');
+            out.push(match character {
+                '\'' if before.is_alphabetic() && after.is_alphabetic() => '\u{2019}',
+                ' ' if french && matches!(after, ';' | '?' | '!') => '\u{202f}',
+                ' ' if french && (matches!(after, ':' | '»') || before == '«') => '\u{a0}',
+                ' ' if french && before.is_ascii_digit() && is_group(characters.get(at + 1..)) => '\u{202f}',
+                other => other,
+            });
         }
+        out
     }
 
     /// `21 November 2026`, `21 novembre 2026`, `1er mars 2026`.
@@ -176,9 +177,23 @@ fn french_span(span: Span) -> String {
     format!("{count}\u{a0}{unit}")
 }
 
+/// Whether a number goes on here: three digits and no fourth.
+fn is_group(rest: Option<&[char]>) -> bool {
+    let digits = rest.unwrap_or_default().iter().take_while(|character| character.is_ascii_digit()).count();
+    digits == 3
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mappings_are_set_as_their_language_is() {
+        let set = |text| Language::Fr.set(text);
+        assert_eq!(set("L'API tient-elle ? Oui : « 1 000 »"), "L’API tient-elle\u{202f}? Oui\u{a0}: «\u{a0}1\u{202f}000\u{a0}»");
+        assert_eq!(set("en 2026 12 clés, 'x'"), "en 2026 12 clés, 'x'");
+        assert_eq!(Language::En.set("the host's 1 000 : x"), "the host’s 1 000 : x");
+    }
 
     #[test]
     fn dates_are_spelled_as_each_language_does() {

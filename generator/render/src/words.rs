@@ -199,7 +199,7 @@ words! {
     checks_caption: "Checks, the ones that need attention first.", "Contrôles, ceux qui demandent attention d’abord.";
     checks_empty: "No check decides this control: it is not tested.", "Aucun contrôle ne tranche cette mesure\u{a0}: elle n’est pas testée.";
     max_age: "an answer counts for {span}", "une réponse vaut {span}";
-    examined: "{n} examined, {m} needed", "{n} examinés, {m} requis";
+    examined: "{n} examined, {m} needed", "Examinés\u{a0}: {n}\u{202f}; requis\u{a0}: {m}";
     claim_says: "The claim says {numbers}.", "L’affirmation dit {numbers}.";
     configure: "How to configure it", "Comment la configurer";
     configure_caption: "These checks are asked once the keys are set; avouch doctor lists what can be found.", "Ces contrôles sont posés dès que les clés sont renseignées\u{202f}; avouch doctor liste ce qui peut être trouvé.";
