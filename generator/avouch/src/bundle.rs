@@ -52,7 +52,8 @@ impl Bundle {
             bail!(Usage(format!("`{file}` has {size} bytes; a bundle has at most {BYTES_MAX}")));
         }
         let bytes = fs::read(file).with_context(|| format!("cannot read `{file}`"))?;
-        let bundle: Self = canonical::from_bytes(&bytes).map_err(|error| Usage(format!("`{file}` is no bundle of `avouch check`: {error}")))?;
+        let bundle: Self =
+            canonical::from_bytes(&bytes).map_err(|error| Usage(format!("`{file}` is no bundle of `avouch check`: {error}")))?;
         if bundle.v != 1 {
             bail!(Usage(format!("`{file}` is a bundle of version {}, and this program reads 1", bundle.v)));
         }

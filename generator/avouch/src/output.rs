@@ -37,8 +37,11 @@ impl Output {
                 terminal && !refused && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
         };
+        let (verbose, rewrites) = (global.verbose > 0, io::stderr().is_terminal() && std::env::var_os("CI").is_none());
         Self {
             quiet: global.quiet,
+            verbose,
+            rewrites,
             colour: wanted(io::stdout().is_terminal()),
             colour_stderr: wanted(io::stderr().is_terminal()),
         }

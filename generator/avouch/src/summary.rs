@@ -38,7 +38,9 @@ fn attention(text: &mut String, output: &Output, assessment: &Assessment, catalo
         .collect();
     for item in &assessment.attention {
         match item {
-            Attention::Missed { job, from, slots, .. } => lines.push(format!("  ◐ missed  {slots} slots of `{}` since {from}", plain(job))),
+            Attention::Missed { job, from, slots, .. } => {
+                lines.push(format!("  ◐ missed  {slots} slots of `{}` since {from}", plain(job)))
+            }
             Attention::Late { due } => lines.push(format!("  ◐ late  the next run was due {due}")),
             Attention::TwoCommits { version } => {
                 lines.push(format!("  ✕ failed  version {} was seen with two commits", plain(version)));
@@ -84,7 +86,8 @@ fn requirements(text: &mut String, output: &Output, assessment: &Assessment, cat
             let Some(requirement) = catalogue.requirement(&finding.requirement) else { continue };
             let share = format!("{} of {}", finding.passed, finding.claims);
             let title = plain(&requirement.title.en);
-            let _ = writeln!(text, "  {:10} {title:47} {share:>9}  {}", plain(&requirement.id), output.standing(finding.standing));
+            let _ =
+                writeln!(text, "  {:10} {title:47} {share:>9}  {}", plain(&requirement.id), output.standing(finding.standing));
         }
         text.push('\n');
     }
@@ -102,7 +105,14 @@ fn retention(text: &mut String, output: &Output, assessment: &Assessment) {
             format!("{deleted} rows deleted, cut-off {}", receipt.cutoff)
         });
         let last = last.unwrap_or_else(|| "no receipt yet".to_owned());
-        let _ = writeln!(text, "  {:20} {:10} {:60} {}", plain(&promise.rule), promise.keep.to_string(), last, output.state(finding.state));
+        let _ = writeln!(
+            text,
+            "  {:20} {:10} {:60} {}",
+            plain(&promise.rule),
+            promise.keep.to_string(),
+            last,
+            output.state(finding.state)
+        );
     }
     text.push('\n');
 }
@@ -120,7 +130,12 @@ fn counts(text: &mut String, output: &Output, assessment: &Assessment) {
         || "no release".to_owned(),
         |release| format!("release {} ({})", plain(&release.version), release.commit.chars().take(12).collect::<String>()),
     );
-    let _ = writeln!(text, "{} claims on {release}: {}", assessment.claims.len(), if parts.is_empty() { "none".into() } else { parts.join(", ") });
+    let _ = writeln!(
+        text,
+        "{} claims on {release}: {}",
+        assessment.claims.len(),
+        if parts.is_empty() { "none".into() } else { parts.join(", ") }
+    );
     let gate = &assessment.gate;
     let verdict = match gate.verdict {
         Verdict::Satisfied => "satisfied",

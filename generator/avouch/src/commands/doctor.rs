@@ -41,7 +41,8 @@ pub(crate) fn doctor(global: &Global, output: &Output) -> anyhow::Result<Exit> {
         }
     }
     if project.catalogue.checks.is_empty() {
-        let _ = writeln!(text, "No profile is named in `[product] profiles`: nothing is claimed yet (`avouch explain profiles`).");
+        let _ =
+            writeln!(text, "No profile is named in `[product] profiles`: nothing is claimed yet (`avouch explain profiles`).");
     }
     output.result(&text)?;
     Ok(if examination.sick > 0 { Exit::CouldNotTell } else { Exit::Satisfied })
@@ -70,7 +71,8 @@ fn missing<'a>(catalogue: &'a Catalogue, unfilled: &'a BTreeMap<String, Vec<Stri
         checks.iter().map(weight).sum()
     };
     let mut ranked: Vec<_> = by_key.into_iter().collect();
-    ranked.sort_by(|(left, left_checks), (right, right_checks)| worth(right_checks).cmp(&worth(left_checks)).then(left.cmp(right)));
+    ranked
+        .sort_by(|(left, left_checks), (right, right_checks)| worth(right_checks).cmp(&worth(left_checks)).then(left.cmp(right)));
     ranked
 }
 
@@ -97,7 +99,10 @@ impl Examination<'_> {
     fn record(&mut self, project: &Project) {
         let ledger = project.path(&project.configuration.evidence.ledger);
         if !ledger.is_file() {
-            return self.ill("there is no ledger", "`avouch init` makes one; `avouch evidence restore` rebuilds one from a published record");
+            return self.ill(
+                "there is no ledger",
+                "`avouch init` makes one; `avouch evidence restore` rebuilds one from a published record",
+            );
         }
         match avouch_record::Ledger::open(ledger.as_std_path()).and_then(|ledger| ledger.size()) {
             Ok(size) => self.well(&format!("the ledger holds {size} entries")),
@@ -145,9 +150,15 @@ impl Examination<'_> {
                 }
             };
             match prober.release() {
-                Ok(Some(commit)) => self.well(&format!("the target `{}` runs commit {}", plain(name), plain(&commit.chars().take(12).collect::<String>()))),
+                Ok(Some(commit)) => self.well(&format!(
+                    "the target `{}` runs commit {}",
+                    plain(name),
+                    plain(&commit.chars().take(12).collect::<String>())
+                )),
                 Ok(None) => self.absent(&format!("the target `{}` does not name its release: set `release_from`", plain(name))),
-                Err(error) => self.ill(&format!("the target `{}` does not answer as it must", plain(name)), &plain(&error.chain())),
+                Err(error) => {
+                    self.ill(&format!("the target `{}` does not answer as it must", plain(name)), &plain(&error.chain()))
+                }
             }
             self.principals(&prober, project, name);
         }
@@ -162,7 +173,10 @@ impl Examination<'_> {
             if let Err(error) = prober.send(&request)
                 && !error.is_of_the_target()
             {
-                self.ill(&format!("the principal `{}` of `{}` has no credential", plain(principal), plain(target)), &plain(&error.chain()));
+                self.ill(
+                    &format!("the principal `{}` of `{}` has no credential", plain(principal), plain(target)),
+                    &plain(&error.chain()),
+                );
             }
         }
     }

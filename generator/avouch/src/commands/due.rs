@@ -50,7 +50,10 @@ pub(crate) fn due(global: &Global, output: &Output, within: Span) -> anyhow::Res
     for finding in &assessment.checks {
         let check = project.catalogue.check(&finding.check);
         if let (Some(run), Some(check)) = (&finding.last, check) {
-            found.push(Due { at: check.max_age.after(run.at), what: format!("{}: its answer becomes out of date", plain(&finding.check)) });
+            found.push(Due {
+                at: check.max_age.after(run.at),
+                what: format!("{}: its answer becomes out of date", plain(&finding.check)),
+            });
         }
     }
     let end = within.after(now);

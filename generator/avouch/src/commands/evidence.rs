@@ -45,7 +45,12 @@ pub(crate) fn evidence(global: &Global, output: &Output, command: &Evidence) -> 
             let signer = record::signer(&project)?;
             let folder = project.root.join(directory);
             let published = publishing::publish(&project, &mut ledger, &signer, Some(folder.as_std_path()))?;
-            output.result(&format!("{} entries, {} pages in {}\n", published.checkpoint.size, published.pages, plain(folder.as_str())))?;
+            output.result(&format!(
+                "{} entries, {} pages in {}\n",
+                published.checkpoint.size,
+                published.pages,
+                plain(folder.as_str())
+            ))?;
         }
         Evidence::Import { file } => import(&project, output, file)?,
         Evidence::Restore { from } => restore(&project, output, from)?,
@@ -94,9 +99,12 @@ fn show(project: &Project, output: &Output, digest: &str) -> anyhow::Result<()> 
 fn find(ledger: &Ledger, text: &str) -> anyhow::Result<Digest> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     if digits.len() < 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        bail!(Usage(format!("`{text}` is not the beginning of a digest: six hexadecimal digits or more, from `avouch evidence list`")));
+        bail!(Usage(format!(
+            "`{text}` is not the beginning of a digest: six hexadecimal digits or more, from `avouch evidence list`"
+        )));
     }
-    let mut found: Vec<Digest> = ledger.entries()?.iter().map(|entry| entry.digest).filter(|digest| digest.hex().starts_with(digits)).collect();
+    let mut found: Vec<Digest> =
+        ledger.entries()?.iter().map(|entry| entry.digest).filter(|digest| digest.hex().starts_with(digits)).collect();
     found.sort();
     found.dedup();
     match found.as_slice() {
@@ -122,7 +130,10 @@ fn import(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     if bundle.scope.product.slug != project.configuration.product.slug {
-        bail!(Usage(format!("`{file}` is of the product `{}`, and this is `{}`", bundle.scope.product.slug, project.configuration.product.slug)));
+        bail!(Usage(format!(
+            "`{file}` is of the product `{}`, and this is `{}`",
+            bundle.scope.product.slug, project.configuration.product.slug
+        )));
     }
     let recorded = ledger.recorded(None)?;
     let scope = scoping::canonical("scope", &bundle.scope)?;

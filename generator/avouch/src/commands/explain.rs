@@ -17,14 +17,23 @@ use crate::{
 const CODES: &[(&str, &str)] = &[
     ("bad-address", "A source address must be an address of this machine, or a range of at most 4,096 of them."),
     ("bad-call", "A route calls with a method and a path from the root of the target: `POST /v1/items`."),
-    ("bad-contact", "Reporters need a URI: `mailto:` or `https://` (RFC 9116, section 2.5.3). Obfuscated addresses reach nobody."),
-    ("bad-key", "Decisions are signed with Ed25519 keys in OpenSSH's form, also on a hardware key (`sk-ssh-ed25519@openssh.com`)."),
+    (
+        "bad-contact",
+        "Reporters need a URI: `mailto:` or `https://` (RFC 9116, section 2.5.3). Obfuscated addresses reach nobody.",
+    ),
+    (
+        "bad-key",
+        "Decisions are signed with Ed25519 keys in OpenSSH's form, also on a hardware key (`sk-ssh-ed25519@openssh.com`).",
+    ),
     ("bad-schedule", "Schedules are cron expressions with six fields (second minute hour day month weekday), in UTC."),
     ("bad-slug", "Names that end up in addresses are slugs: lower-case letters, digits, `-` and `_`, at most 64."),
     ("bad-url", "Targets are scheme, host and port; databases `sqlite:path`. Neither holds a credential."),
     ("bad-value", "The value does not have the form that this key needs; the message names the form."),
     ("duplicate-rule", "Retention rules are published by name, so a name stands for one rule."),
-    ("large-lag", "Rows may stay longer than promised by more than a quarter of the promise. Purge more often, or promise what you keep."),
+    (
+        "large-lag",
+        "Rows may stay longer than promised by more than a quarter of the promise. Purge more often, or promise what you keep.",
+    ),
     ("missing-key", "The key is needed; the message says where it belongs."),
     ("no-role", "The site names people by role only, so a person without a role cannot be shown."),
     ("secret-in-configuration", "Credentials are named by environment variable: `value = \"Bearer ${PROBE_A}\"`."),
@@ -52,7 +61,9 @@ pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Res
         None => {
             let near = avouch_read::toml_walk::nearest(id, names(&catalogue).into_iter());
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            bail!(Usage(format!("nothing is named `{id}`{near} `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is")))
+            bail!(Usage(format!(
+                "nothing is named `{id}`{near} `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is"
+            )))
         }
     }
 }
@@ -68,16 +79,25 @@ fn names(catalogue: &Catalogue) -> Vec<&str> {
     let checks = catalogue.checks.iter().map(|check| check.id.as_str());
     let controls = catalogue.controls.iter().map(|control| control.id.as_str());
     let claims = catalogue.claims.iter().map(|claim| claim.id.as_str());
-    let requirements = catalogue.standards.iter().flat_map(|standard| &standard.requirements).map(|requirement| requirement.id.as_str());
+    let requirements =
+        catalogue.standards.iter().flat_map(|standard| &standard.requirements).map(|requirement| requirement.id.as_str());
     kinds.chain(checks).chain(controls).chain(claims).chain(requirements).chain(CODES.iter().map(|(code, _)| *code)).collect()
 }
 
 fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
     match id {
-        "kinds" => return Some(avouch_collect::kinds::ALL.iter().map(|kind| format!("{:28} {}\n", kind.id, kind.question)).collect()),
-        "checks" => return Some(catalogue.checks.iter().map(|check| format!("{:32} {}\n", check.id, check.question.en)).collect()),
-        "controls" => return Some(catalogue.controls.iter().map(|control| format!("{:24} {}\n", control.id, control.title.en)).collect()),
-        "claims" => return Some(catalogue.claims.iter().map(|claim| format!("{:30} {}\n", claim.id, claim.statement.en)).collect()),
+        "kinds" => {
+            return Some(avouch_collect::kinds::ALL.iter().map(|kind| format!("{:28} {}\n", kind.id, kind.question)).collect());
+        }
+        "checks" => {
+            return Some(catalogue.checks.iter().map(|check| format!("{:32} {}\n", check.id, check.question.en)).collect());
+        }
+        "controls" => {
+            return Some(catalogue.controls.iter().map(|control| format!("{:24} {}\n", control.id, control.title.en)).collect());
+        }
+        "claims" => {
+            return Some(catalogue.claims.iter().map(|claim| format!("{:30} {}\n", claim.id, claim.statement.en)).collect());
+        }
         "requirements" => {
             let all = catalogue.standards.iter().flat_map(|standard| &standard.requirements);
             return Some(all.map(|requirement| format!("{:12} {}\n", requirement.id, requirement.title.en)).collect());
@@ -99,7 +119,10 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
 }
 
 fn check_page(catalogue: &Catalogue, check: &Check) -> String {
-    let mut text = format!("{}\n\n{}\n\nkind: {} (`avouch explain {}`)\nasked of: {}\n", check.id, check.question.en, check.kind, check.kind, check.subject);
+    let mut text = format!(
+        "{}\n\n{}\n\nkind: {} (`avouch explain {}`)\nasked of: {}\n",
+        check.id, check.question.en, check.kind, check.kind, check.subject
+    );
     let _ = writeln!(text, "counts for: {}", check.max_age);
     for slot in &check.needs {
         let description = catalogue.slots.iter().find(|known| known.id == *slot).map(|known| known.description.en.as_str());

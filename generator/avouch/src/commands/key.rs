@@ -38,15 +38,23 @@ fn rotate(project: &Project, output: &Output) -> anyhow::Result<()> {
     let events = [event(KeyAction::Add, new.vkey()), event(KeyAction::Retire, old.vkey())];
     ledger.change_keys(&old, clock::now(), &events)?;
     install(project)?;
-    output.result(&format!("signs from now on: {}\nsigned until now:  {}\nPublish, and give auditors the new key.\n", new.vkey(), old.vkey()))
+    output.result(&format!(
+        "signs from now on: {}\nsigned until now:  {}\nPublish, and give auditors the new key.\n",
+        new.vkey(),
+        old.vkey()
+    ))
 }
 
 fn revoke(project: &Project, output: &Output, key: &str) -> anyhow::Result<()> {
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     let keyring = ledger.keyring()?;
-    let found = keyring.active().find(|known| known.to_string() == key || known.short() == key || known.short().ends_with(&format!("+{key}")));
-    let Some(found) = found.cloned() else { bail!(Usage(format!("no key that signs now is `{key}`; `avouch key show` prints it"))) };
+    let found = keyring
+        .active()
+        .find(|known| known.to_string() == key || known.short() == key || known.short().ends_with(&format!("+{key}")));
+    let Some(found) = found.cloned() else {
+        bail!(Usage(format!("no key that signs now is `{key}`; `avouch key show` prints it")))
+    };
     if found == *signer.vkey() {
         bail!(Usage("a key cannot revoke itself: take over with `avouch key recover RECOVERY_KEY`".to_owned()));
     }
@@ -74,7 +82,9 @@ fn event(action: KeyAction, key: &VerifierKey) -> KeyEvent {
 /// A key in the environment cannot be replaced by this program.
 fn refuse_environment(project: &Project) -> anyhow::Result<()> {
     if record::signer_from_environment(project)?.is_some() {
-        bail!(Usage("the signing key comes from the environment; unset it, put the key into the key file, and rotate there".to_owned()));
+        bail!(Usage(
+            "the signing key comes from the environment; unset it, put the key into the key file, and rotate there".to_owned()
+        ));
     }
     Ok(())
 }

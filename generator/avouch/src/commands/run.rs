@@ -20,7 +20,8 @@ pub(crate) fn run(global: &Global, output: &Output, arguments: &Run) -> anyhow::
         output.result(&format!("{}\n", serde_json::to_string_pretty(&done.assessment)?))?;
     } else {
         let mut text = summary::assessment(output, &done.assessment, &project.catalogue);
-        let _ = writeln!(text, "Site: {} ({} log entries)", plain(&project.configuration.site.out), done.published.checkpoint.size);
+        let _ =
+            writeln!(text, "Site: {} ({} log entries)", plain(&project.configuration.site.out), done.published.checkpoint.size);
         output.result(&text)?;
     }
     Ok(done.assessment.gate.verdict.into())

@@ -119,5 +119,11 @@ fn validate(global: &Global, output: &Output, files: &[Utf8PathBuf]) -> anyhow::
         }
     }
     output.result(&text)?;
-    Ok(if invalid { Exit::NotSatisfied } else if unread { Exit::CouldNotTell } else { Exit::Satisfied })
+    Ok(if invalid {
+        Exit::NotSatisfied
+    } else if unread {
+        Exit::CouldNotTell
+    } else {
+        Exit::Satisfied
+    })
 }

@@ -30,7 +30,12 @@ pub(crate) fn selftest(output: &Output, json: bool) -> anyhow::Result<Exit> {
             let _ = writeln!(text, "{kind}: WRONG: no example shows that it can pass and that it can fail");
         }
         let held = matrix.rows.iter().filter(|row| row.holds()).count();
-        let _ = writeln!(text, "\n{held} of {} examples judged as they must be, {} kinds", matrix.rows.len(), avouch_collect::kinds::ALL.len());
+        let _ = writeln!(
+            text,
+            "\n{held} of {} examples judged as they must be, {} kinds",
+            matrix.rows.len(),
+            avouch_collect::kinds::ALL.len()
+        );
         output.result(&text)?;
     }
     Ok(if matrix.holds() { Exit::Satisfied } else { Exit::NotSatisfied })

@@ -62,7 +62,9 @@ fn keys(arguments: &Verify) -> anyhow::Result<Vec<VerifierKey>> {
         let parsed = key.parse::<VerifierKey>();
         let key = match parsed {
             Ok(key) => key,
-            Err(error) if !Utf8Path::new(key).is_file() => bail!(Usage(format!("`{key}` is no file and no verifier key: {error}"))),
+            Err(error) if !Utf8Path::new(key).is_file() => {
+                bail!(Usage(format!("`{key}` is no file and no verifier key: {error}")))
+            }
             Err(_) => {
                 let text = fs::read_to_string(key).with_context(|| format!("cannot read the key file `{key}`"))?;
                 text.trim().parse().map_err(|error| Usage(format!("`{key}` holds no verifier key: {error}")))?
@@ -83,7 +85,8 @@ fn remembered(file: &Utf8Path) -> anyhow::Result<Option<Remembered>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => bail!(Usage(format!("cannot read the state `{file}`: {error}"))),
         Ok(bytes) => {
-            let state = serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{file}` is no state of `avouch verify`: {error}")))?;
+            let state = serde_json::from_slice(&bytes)
+                .map_err(|error| Usage(format!("`{file}` is no state of `avouch verify`: {error}")))?;
             Ok(Some(state))
         }
     }
@@ -99,7 +102,8 @@ fn write_state(file: &Utf8Path, remember: &Remembered) -> anyhow::Result<()> {
 
 fn digest(text: &str) -> anyhow::Result<Digest> {
     let digest = if text.starts_with("sha256:") { text.parse() } else { Digest::from_hex(text) };
-    Ok(digest.map_err(|_| Usage(format!("`{text}` is not a whole digest: 64 hexadecimal digits, as the evidence page shows them")))?)
+    Ok(digest
+        .map_err(|_| Usage(format!("`{text}` is not a whole digest: 64 hexadecimal digits, as the evidence page shows them")))?)
 }
 
 fn report(output: &Output, outcome: &Outcome) -> String {

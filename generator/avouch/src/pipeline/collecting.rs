@@ -11,6 +11,7 @@ use avouch_model::{
     decision::Decision,
     payload::ReleaseRecord,
     receipt::RetentionRun,
+    state::Outcome,
 };
 use avouch_probe::Prober;
 
@@ -56,7 +57,17 @@ pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, a
         environment: &environment,
         random: &random,
     };
-    Ok(avouch_collect::collect(&world, asked))
+    let collected = avouch_collect::collect_and_tell(&world, asked, &|progress| {
+        let word = match progress.outcome {
+            Outcome::Pass => "passed",
+            Outcome::Fail => "failed",
+            Outcome::Error => "could not be tested",
+            Outcome::NotExercised => "not tested",
+        };
+        output.progress(&format!("{:>3} of {} checks: {} {word}", progress.answered, progress.asked, progress.check));
+    });
+    output.progress_done();
+    Ok(collected)
 }
 
 /// Opens the databases that can be opened; the checks of the others end in an error of their own.
@@ -65,7 +76,9 @@ fn open_databases(project: &Project, output: &Output) -> BTreeMap<String, Mutex<
     for (name, database) in &project.configuration.databases {
         match avouch_database::open_read(database, project.root.as_std_path()) {
             Ok(read) => drop(open.insert(name.clone(), Mutex::new(read))),
-            Err(error) => output.warn(&format!("{:#}", anyhow::Error::new(error).context(format!("the database `{name}` cannot be read")))),
+            Err(error) => {
+                output.warn(&format!("{:#}", anyhow::Error::new(error).context(format!("the database `{name}` cannot be read"))))
+            }
         }
     }
     open
@@ -78,7 +91,8 @@ fn open_probers(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<S
     let environment = |name: &str| std::env::var(name).ok();
     for (name, target) in &project.configuration.targets {
         let authorities = target.ca_file.as_ref().map(|file| {
-            fs::read(project.path(file)).with_context(|| format!("cannot read the certificate authorities of `{name}` in `{file}`"))
+            fs::read(project.path(file))
+                .with_context(|| format!("cannot read the certificate authorities of `{name}` in `{file}`"))
         });
         let run = format!("{:x}", u64::from_le_bytes(seed));
         let prober = authorities

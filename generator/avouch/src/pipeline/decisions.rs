@@ -37,7 +37,8 @@ pub(crate) fn signed(project: &Project, output: &Output) -> anyhow::Result<Vec<A
     let mut files = Vec::new();
     for name in names.iter().filter(|name| name.ends_with(".toml")) {
         let beside = names.iter().filter(|other| other.starts_with(name.as_str()) && other.ends_with(".sig"));
-        let signatures = beside.map(|other| Ok((format!("{FOLDER}/{other}"), read(other)?))).collect::<anyhow::Result<Vec<_>>>()?;
+        let signatures =
+            beside.map(|other| Ok((format!("{FOLDER}/{other}"), read(other)?))).collect::<anyhow::Result<Vec<_>>>()?;
         files.push(DecisionFile { path: format!("{FOLDER}/{name}"), bytes: read(name)?, signatures });
     }
     let people = &project.configuration.people;
@@ -48,8 +49,11 @@ pub(crate) fn signed(project: &Project, output: &Output) -> anyhow::Result<Vec<A
 
 /// Entries for the decisions that are not in the record yet.
 pub(crate) fn new_entries(signed: &[Accepted], recorded: &[Recorded]) -> anyhow::Result<Vec<NewEntry>> {
-    let known: BTreeSet<Digest> =
-        recorded.iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).map(|recorded| recorded.entry.digest).collect();
+    let known: BTreeSet<Digest> = recorded
+        .iter()
+        .filter(|recorded| recorded.entry.kind == EntryKind::Decision)
+        .map(|recorded| recorded.entry.digest)
+        .collect();
     let mut entries = Vec::new();
     for accepted in signed {
         if !known.contains(&canonical::digest(&accepted.decision)?) {

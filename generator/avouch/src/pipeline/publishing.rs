@@ -133,8 +133,10 @@ impl Site {
 fn stands_as(one: &Assessment, other: &Assessment) -> bool {
     let checks = |assessment: &Assessment| assessment.checks.iter().map(|finding| finding.state).collect::<Vec<_>>();
     let retention = |assessment: &Assessment| assessment.retention.iter().map(|finding| finding.state).collect::<Vec<_>>();
-    let requirements = |assessment: &Assessment| assessment.requirements.iter().map(|finding| finding.standing).collect::<Vec<_>>();
-    let waivers = |assessment: &Assessment| assessment.waivers.iter().map(|finding| (finding.in_force, finding.used)).collect::<Vec<_>>();
+    let requirements =
+        |assessment: &Assessment| assessment.requirements.iter().map(|finding| finding.standing).collect::<Vec<_>>();
+    let waivers =
+        |assessment: &Assessment| assessment.waivers.iter().map(|finding| (finding.in_force, finding.used)).collect::<Vec<_>>();
     let attention = |assessment: &Assessment| assessment.attention.len();
     checks(one) == checks(other)
         && retention(one) == retention(other)
@@ -147,7 +149,9 @@ fn stands_as(one: &Assessment, other: &Assessment) -> bool {
 fn scope_in_force<'a>(recorded: &'a [Recorded], assessment: &Assessment) -> Option<&'a Scope> {
     let digest = assessment.scope?;
     recorded.iter().rev().find_map(|recorded| match &recorded.payload {
-        Payload::Scope(scope) if recorded.entry.kind == EntryKind::Scope && recorded.entry.digest == digest => Some(scope.as_ref()),
+        Payload::Scope(scope) if recorded.entry.kind == EntryKind::Scope && recorded.entry.digest == digest => {
+            Some(scope.as_ref())
+        }
         _ => None,
     })
 }

@@ -66,7 +66,13 @@ pub(crate) fn open_if_any(project: &Project) -> anyhow::Result<Option<Ledger>> {
 }
 
 /// Makes the ledger of a new log.
-pub(crate) fn create(project: &Project, path: &Utf8Path, signer: &Signer, recovery: &Signer, at: Timestamp) -> anyhow::Result<Ledger> {
+pub(crate) fn create(
+    project: &Project,
+    path: &Utf8Path,
+    signer: &Signer,
+    recovery: &Signer,
+    at: Timestamp,
+) -> anyhow::Result<Ledger> {
     let genesis = Genesis {
         v: 1,
         origin: project.configuration.evidence.origin.clone(),
@@ -81,7 +87,8 @@ pub(crate) fn create(project: &Project, path: &Utf8Path, signer: &Signer, recove
 pub(crate) fn releases(ledger: &Ledger, recorded: &[Recorded]) -> anyhow::Result<Vec<(ReleaseRecord, Vec<Vec<u8>>)>> {
     let mut releases = Vec::new();
     for record in recorded.iter().filter_map(release_record) {
-        let bytes = |bom: &Bom| -> anyhow::Result<Option<Vec<u8>>> { Ok(ledger.payload(&bom.digest)?.and_then(|state| state.bytes)) };
+        let bytes =
+            |bom: &Bom| -> anyhow::Result<Option<Vec<u8>>> { Ok(ledger.payload(&bom.digest)?.and_then(|state| state.bytes)) };
         let boms = record.boms.iter().map(bytes).collect::<anyhow::Result<Vec<_>>>()?;
         releases.push((record.clone(), boms.into_iter().flatten().collect()));
     }

@@ -33,7 +33,12 @@ pub(crate) fn current(project: &Project, asked: Option<&str>) -> anyhow::Result<
 }
 
 /// As [`current`], of any folder.
-pub(crate) fn of_folder(root: &str, repository: Option<&Repository>, tags: &[Tag], asked: Option<&str>) -> anyhow::Result<Current> {
+pub(crate) fn of_folder(
+    root: &str,
+    repository: Option<&Repository>,
+    tags: &[Tag],
+    asked: Option<&str>,
+) -> anyhow::Result<Current> {
     let tag = match asked {
         Some(asked) => Some(find(tags, asked)?),
         None => tags.first(),
@@ -46,7 +51,13 @@ pub(crate) fn of_folder(root: &str, repository: Option<&Repository>, tags: &[Tag
     if let Some(tag) = tag {
         let release = Release { version: tag.version.clone(), commit: tag.commit.clone(), tag: Some(tag.name.clone()) };
         let tree = repository.commit(&tag.commit).with_context(|| format!("cannot read the files of the tag `{}`", tag.name))?;
-        return Ok(Current { release: Some(release), committed: Some(tag.committed), dirty, as_it_lies: false, tree: Box::new(tree) });
+        return Ok(Current {
+            release: Some(release),
+            committed: Some(tag.committed),
+            dirty,
+            as_it_lies: false,
+            tree: Box::new(tree),
+        });
     }
     let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {
         return Ok(Current { release: None, committed: None, dirty: true, as_it_lies: true, tree: Box::new(folder()?) });
@@ -63,7 +74,11 @@ fn find<'a>(tags: &'a [Tag], asked: &str) -> anyhow::Result<&'a Tag> {
         return Ok(tag);
     }
     let known: Vec<&str> = tags.iter().take(5).map(|tag| tag.version.as_str()).collect();
-    let known = if known.is_empty() { "no tag matches `[release] tags`".to_owned() } else { format!("the newest are {}", known.join(", ")) };
+    let known = if known.is_empty() {
+        "no tag matches `[release] tags`".to_owned()
+    } else {
+        format!("the newest are {}", known.join(", "))
+    };
     bail!(Usage(format!("no release is named `{asked}`; {known}")))
 }
 

@@ -22,7 +22,8 @@ use crate::{
 
 /// What an execution of a rule depends on, now.
 pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last_run: Option<Timestamp>) -> anyhow::Result<Asked<'a>> {
-    let database = project.configuration.databases.get(&rule.database).context("the rule names a database that is not configured")?;
+    let database =
+        project.configuration.databases.get(&rule.database).context("the rule names a database that is not configured")?;
     Ok(Asked {
         rule,
         promise: scoping::promise(rule, &project.configuration),
@@ -128,8 +129,9 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
 /// Says why an execution did not end as it should.
 fn tell(output: &Output, rule: &RetentionRule, execution: &Execution) {
     if let Some(trouble) = &execution.trouble {
-        let chain: Vec<String> =
-            std::iter::successors(Some(trouble as &dyn std::error::Error), |error| error.source()).map(ToString::to_string).collect();
+        let chain: Vec<String> = std::iter::successors(Some(trouble as &dyn std::error::Error), |error| error.source())
+            .map(ToString::to_string)
+            .collect();
         output.warn(&format!("retention of `{}`: {}", plain(&rule.name), plain(&chain.join(": "))));
     }
 }

@@ -20,9 +20,15 @@ use crate::{clock, output::Output, project::Project};
 
 /// The entries for every release tag that is not recorded yet; on the first run only the newest, and without any tag the
 /// commit that is checked out.
-pub(crate) fn new_entries(project: &Project, output: &Output, recorded: &[Recorded], current: &Current) -> anyhow::Result<Vec<NewEntry>> {
+pub(crate) fn new_entries(
+    project: &Project,
+    output: &Output,
+    recorded: &[Recorded],
+    current: &Current,
+) -> anyhow::Result<Vec<NewEntry>> {
     let known: Vec<&Release> = recorded.iter().filter_map(release_record).map(|record| &record.release).collect();
-    let is_known = |release: &Release| known.iter().any(|known| known.version == release.version && known.commit == release.commit);
+    let is_known =
+        |release: &Release| known.iter().any(|known| known.version == release.version && known.commit == release.commit);
     let mut entries = Vec::new();
     let mut due: Vec<String> = Vec::new();
     if known.iter().any(|known| known.is_released()) {

@@ -1,12 +1,7 @@
 //! The scope of a run: what it judges by.
 
 use anyhow::Context as _;
-use avouch_model::{
-    configuration::Configuration,
-    payload::Scope,
-    product::RetentionRule,
-    receipt::Promise,
-};
+use avouch_model::{configuration::Configuration, payload::Scope, product::RetentionRule, receipt::Promise};
 use avouch_read::mapping::Resolved;
 
 use crate::project::Project;

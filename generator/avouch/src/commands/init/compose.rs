@@ -11,7 +11,10 @@ pub(super) fn compose(found: &Found, profiles: &[String], origin: &str) -> Strin
     add(&format!("[product]\nname = {}\nslug = {}\n", quoted(&found.name), quoted(&slug(&found.name))));
     add("languages = [\"en\", \"fr\"]\n");
     let profiles: Vec<String> = profiles.iter().map(|profile| quoted(profile)).collect();
-    add(&format!("profiles = [{}]              # whose claims you make; `avouch explain profiles` lists them\n\n", profiles.join(", ")));
+    add(&format!(
+        "profiles = [{}]              # whose claims you make; `avouch explain profiles` lists them\n\n",
+        profiles.join(", ")
+    ));
     add("[release]\ntags = \"v*\"                            # which tags are releases\n\n");
     add(&sbom(found));
     add(&databases(found));
@@ -20,7 +23,9 @@ pub(super) fn compose(found: &Found, profiles: &[String], origin: &str) -> Strin
     add(&bind(found));
     add(REST);
     add(&format!("[evidence]\norigin = {}   # the log's name for ever: do not change it\n", quoted(origin)));
-    add("ledger = \"sqlite:.avouch/ledger.db\"\n# signing_key_env = \"AVOUCH_SIGNING_KEY\"  # instead of .avouch/signing.key\n\n");
+    add(
+        "ledger = \"sqlite:.avouch/ledger.db\"\n# signing_key_env = \"AVOUCH_SIGNING_KEY\"  # instead of .avouch/signing.key\n\n",
+    );
     add("[site]\nout = \"public\"\n# base_url = \"https://trust.example.com\"\n\n");
     add("[schedule]                              # for `avouch serve`: second minute hour day month weekday, in UTC\n");
     add("run = \"0 0 3 * * *\"\n# purge = \"0 */15 * * * *\"\n");

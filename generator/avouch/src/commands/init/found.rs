@@ -84,7 +84,8 @@ fn name(root: &Utf8Path) -> String {
         Some(section?.get("name")?.as_str()?.to_owned())
     };
     let folder = || root.canonicalize_utf8().ok()?.file_name().map(str::to_owned);
-    let found = package().or_else(|| table("Cargo.toml", Some("package"))).or_else(|| table("wrangler.toml", None)).or_else(folder);
+    let found =
+        package().or_else(|| table("Cargo.toml", Some("package"))).or_else(|| table("wrangler.toml", None)).or_else(folder);
     let found = found.unwrap_or_default();
     // `@scope/name` is called name.
     let short = found.rsplit('/').next().unwrap_or_default().trim();
@@ -94,7 +95,10 @@ fn name(root: &Utf8Path) -> String {
 
 /// A slug made of a name.
 pub(super) fn slug(name: &str) -> String {
-    let mapped: String = name.chars().map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }).collect();
+    let mapped: String = name
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' })
+        .collect();
     let slug = mapped.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
     let slug: String = slug.chars().take(40).collect();
     if slug.is_empty() { "product".to_owned() } else { slug }

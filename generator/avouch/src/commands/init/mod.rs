@@ -61,7 +61,10 @@ fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text:
     for profile in &arguments.profiles {
         let own = profile.ends_with(".toml") && root.join(profile).is_file();
         if !own && !BUILT_IN_PROFILES.contains(&profile.as_str()) {
-            bail!(Usage(format!("no profile is named `{profile}`; one of `{}`, or the path of your own", BUILT_IN_PROFILES.join("`, `"))));
+            bail!(Usage(format!(
+                "no profile is named `{profile}`; one of `{}`, or the path of your own",
+                BUILT_IN_PROFILES.join("`, `")
+            )));
         }
     }
     let default = vec![DEFAULT_PROFILE.to_owned()];
