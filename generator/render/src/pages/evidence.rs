@@ -136,7 +136,8 @@ fn check_it(pen: &Pen<'_>, page: &mut Page, digest: &Digest, public: bool) {
     if pen.site.view.statements.contains(digest) {
         links.push(Html::format("<a href=\"{}\">{}</a>", &[&pen.file(&path::statement(digest)), &w.signed_statement]));
     }
-    links.push(pen.link("verify", &w.how_to_verify));
+    // It begins the sentence where there is nothing before it.
+    links.push(pen.link("verify", if links.is_empty() { &w.verify_title } else { &w.how_to_verify }));
     page.paragraph(Html::format("{}. {}", &[&Html::join(links, ", "), &w.permanent]));
 }
 

@@ -285,7 +285,7 @@ pub(crate) fn requirements(pen: &Pen<'_>, standard: &str) -> Table {
             pen.requirement(&finding.requirement),
             pen.standing(finding),
             pen.number(finding.controls.len() as u64),
-            pen.of(finding.passed, finding.claims),
+            if finding.claims == 0 { pen.nothing() } else { pen.of(finding.passed, finding.claims) },
         ]);
     }
     table

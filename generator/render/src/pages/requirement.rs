@@ -71,10 +71,15 @@ pub(crate) fn page(pen: &Pen<'_>, standard: &Standard, requirement: &Requirement
     let finding = site.requirement_findings.get(requirement.id.as_str());
     match finding {
         Some(finding) => {
-            let sentence = fill(
-                pen.lang.plural(finding.claims, w.claims_hold_one, w.claims_hold_many),
-                &[("n", &pen.lang.number(finding.passed)), ("m", &pen.lang.number(finding.claims))],
-            );
+            // Nothing is claimed where nothing applies: a count of none would read as a failure.
+            let sentence = if finding.claims == 0 {
+                String::new()
+            } else {
+                fill(
+                    pen.lang.plural(finding.claims, w.claims_hold_one, w.claims_hold_many),
+                    &[("n", &pen.lang.number(finding.passed)), ("m", &pen.lang.number(finding.claims))],
+                )
+            };
             page.lede.push(Html::format("{} {}", &[&pen.standing(finding), &sentence]));
         }
         None => page.lede.push(Html::text(w.requirement_not_assessed)),
@@ -89,7 +94,10 @@ pub(crate) fn page(pen: &Pen<'_>, standard: &Standard, requirement: &Requirement
     page.note(Html::format("{}. {}", &[&Html::join(source, ". "), &standard.notice]));
     if let Some(decision) = finding.and_then(|finding| finding.decision.as_ref()) {
         page.heading(w.decision);
-        page.blocks.push(Block::Rows(decision_facts(pen, decision)));
+        let mut facts = decision_facts(pen, decision);
+        let href = format!("{}#{}", pen.page("decisions"), name_in_path(decision.subject()));
+        facts.push((w.evidence.to_owned(), Html::format("<a href=\"{}\">{}</a>", &[&href, &w.decision])));
+        page.blocks.push(Block::Rows(facts));
     }
     page.heading(w.controls);
     let ids = finding.map(|finding| finding.controls.as_slice()).unwrap_or_default();
