@@ -293,6 +293,24 @@ fn a_database_that_somebody_keeps_locked_is_an_error_after_a_while() {
 }
 
 #[test]
+fn a_ledger_that_is_busy_or_is_none_stops_a_run_before_it_does_anything() {
+    let sandbox = policy(b"contact: us\n");
+    let path = sandbox.path().join(".avouch/ledger.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    says(&sandbox.avouch(&["run"]).exits(3), &["another process is writing the ledger"]);
+    other.execute_batch("ROLLBACK; PRAGMA user_version = 9;").unwrap();
+    drop(other);
+    says(&sandbox.avouch(&["run"]).exits(3), &["has format 9", "use a newer program"]);
+    let whole = fs::read(&path).unwrap();
+    sandbox.file(".avouch/ledger.db", "this is no ledger, but it is long enough to be taken for a database file".repeat(40));
+    says(&sandbox.avouch(&["run"]).exits(3), &["is not a ledger of avouch"]);
+    sandbox.file(".avouch/ledger.db", &whole[..whole.len() / 2]);
+    says(&sandbox.avouch(&["run"]).exits(3), &["ledger"]);
+    assert!(!sandbox.exists("public"));
+}
+
+#[test]
 fn personal_data_in_rows_is_nowhere_in_the_record() {
     let planted = "gertrude.planted@example.com";
     let sandbox = database(&format!(

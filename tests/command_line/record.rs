@@ -1,0 +1,214 @@
+//! The record: what is shown, sealed, withdrawn, carried elsewhere and rebuilt; its keys, and how it is verified.
+
+use std::{fs, net::TcpListener};
+
+use super::{
+    blob, digests, json, key, released,
+    support::small::{files, states},
+    verify,
+};
+
+#[test]
+fn a_bundle_is_recorded_where_the_key_is() {
+    let runner = released("nothing\n");
+    fs::remove_dir_all(runner.path().join(".avouch")).unwrap();
+    runner.avouch(&["check", "--bundle", "bundle.json"]).exits(1);
+    assert!(!runner.exists(".avouch"), "a check needs no ledger and no key");
+
+    let keeper = released("nothing\n");
+    keeper.file("bundle.json", runner.read("bundle.json"));
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(0);
+    assert_eq!((digests(&keeper, "run").len(), digests(&keeper, "details").len()), (1, 1));
+    keeper.avouch(&["evidence", "export", "exported"]).exits(0);
+    keeper.avouch(&["verify", "exported", "--key", &key(&keeper)]).exits(0);
+    let judged = keeper.avouch(&["check", "--as-of", "2999-01-01T00:00:00Z", "--format", "json"]);
+    assert_eq!(states(&judged)["policy"], "stale");
+
+    // A bundle that somebody changed is not the run that it names.
+    keeper.file("bundle.json", runner.read("bundle.json").replacen("\"small\"", "\"large\"", 1));
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(2);
+    keeper.file("bundle.json", "{}");
+    keeper.avouch(&["evidence", "import", "bundle.json"]).exits(2);
+    keeper.avouch(&["evidence", "import", "no-such.json"]).exits(2);
+    assert_eq!(digests(&keeper, "run").len(), 1);
+}
+
+#[test]
+fn evidence_is_shown_by_the_beginning_of_its_digest() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    for text in [run.clone(), run[..6].to_owned(), format!("sha256:{run}")] {
+        assert_eq!(json(&sandbox.avouch(&["evidence", "show", &text]).exits(0).stdout)["observations"][0]["check"], "policy");
+    }
+    for wrong in [&run[..5], "zzzzzz", "000000000000"] {
+        let ran = sandbox.avouch(&["evidence", "show", wrong]).exits(2);
+        assert!(ran.stderr.contains("avouch evidence list"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_withdrawn_is_gone_and_the_record_still_holds() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let sbom = digests(&sandbox, "sbom").remove(0);
+    assert!(blob(&sandbox, &sbom));
+    sandbox.avouch(&["evidence", "withdraw", &sbom, "--reason", "boredom"]).exits(2);
+    sandbox.avouch(&["evidence", "withdraw", &sbom, "--reason", "mistake"]).exits(0);
+    sandbox.avouch(&["publish"]).exits(0);
+    assert!(!blob(&sandbox, &sbom) && !sandbox.exists("public/sbom/1.0.0/bom.json"));
+    verify(&sandbox, &key(&sandbox)).exits(0);
+    assert!(sandbox.avouch(&["evidence", "show", &sbom]).exits(2).stderr.contains("withdrawn"));
+    // The genesis keeps the log verifiable.
+    let genesis = digests(&sandbox, "genesis").remove(0);
+    sandbox.avouch(&["evidence", "withdraw", &genesis, "--reason", "mistake"]).exits(3);
+}
+
+#[test]
+fn what_failures_looked_like_is_sealed_until_it_is_released() {
+    let sandbox = released("nothing\n");
+    sandbox.avouch(&["run"]).exits(1);
+    let details = digests(&sandbox, "details").remove(0);
+    assert!(!blob(&sandbox, &details));
+    let shown = sandbox.avouch(&["evidence", "show", &details]).exits(0);
+    assert!(
+        shown.stderr.contains("not for everyone") && shown.stdout.contains("SECURITY.md"),
+        "{}{}",
+        shown.stderr,
+        shown.stdout
+    );
+    sandbox.avouch(&["evidence", "release", &details]).exits(0);
+    sandbox.avouch(&["publish"]).exits(0);
+    verify(&sandbox, &key(&sandbox)).exits(0);
+    let published = files(&sandbox.path().join("public"));
+    let found = |name: &&String| published[*name].windows(11).any(|window| window == b"SECURITY.md");
+    assert!(published.keys().filter(|name| name.starts_with("blob/")).any(|name| found(&name)), "the details are public now");
+}
+
+#[test]
+fn a_ledger_is_rebuilt_from_what_was_published_and_goes_on() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = key(&sandbox);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+    let before = sandbox.avouch(&["evidence", "list"]).exits(0).stdout;
+    sandbox.avouch(&["evidence", "restore", "public"]).exits(2);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(sandbox.path().join(".avouch").join(name));
+    }
+    sandbox.avouch(&["run"]).exits(2);
+    sandbox.avouch(&["evidence", "restore", "nowhere"]).exits(2);
+    sandbox.avouch(&["evidence", "restore", "public"]).exits(0);
+    assert_eq!(sandbox.avouch(&["evidence", "list"]).exits(0).stdout, before);
+    sandbox.avouch(&["run"]).exits(0);
+    // Nobody who watched sees a rollback.
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+}
+
+#[test]
+fn a_record_that_somebody_changed_is_not_restored() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    let blob = format!("public/blob/sha256/{}/{run}", &run[..2]);
+    sandbox.file(&blob, sandbox.read(&blob).replace("pass", "fail"));
+    fs::rename(sandbox.path().join(".avouch/ledger.db"), sandbox.path().join("away.db")).unwrap();
+    let ran = sandbox.avouch(&["evidence", "restore", "public"]);
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+    assert!(!sandbox.exists(".avouch/ledger.db"), "nothing half-restored is left");
+}
+
+// ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn whoever_pinned_the_old_key_still_verifies_after_a_rotation() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let old = key(&sandbox);
+    sandbox.avouch(&["key", "rotate"]).exits(0);
+    let new = key(&sandbox);
+    assert_ne!(old, new);
+    sandbox.avouch(&["run"]).exits(0);
+    // The change of keys is in the log, signed by the old key: pinning it leads to the new one.
+    verify(&sandbox, &old).exits(0);
+    verify(&sandbox, &new).exits(0);
+    let other = released("contact: us\n");
+    assert_ne!(verify(&sandbox, &key(&other)).code, 0, "a key of another log anchors nothing");
+    // The old key signs no more.
+    let files =
+        fs::read_dir(sandbox.path().join(".avouch")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let aside = files.into_iter().find(|name| name.starts_with("signing.key.")).unwrap();
+    let environment = sandbox.read(&format!(".avouch/{aside}"));
+    let configured = sandbox.read("avouch.toml").replace("[evidence]\n", "[evidence]\nsigning_key_env = \"OLD\"\n");
+    sandbox.file("avouch.toml", configured);
+    let ran = sandbox.avouch_with(&["run"], &[("OLD", environment.trim())]).exits(3);
+    assert!(ran.stderr.contains("does not sign this log"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_recovery_key_takes_over_from_a_key_that_was_lost() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let lost = key(&sandbox);
+    fs::remove_file(sandbox.path().join(".avouch/signing.key")).unwrap();
+    sandbox.avouch(&["run"]).exits(2);
+    sandbox.avouch(&["key", "recover", ".avouch/recovery.key"]).exits(0);
+    let new = key(&sandbox);
+    assert_ne!(lost, new);
+    sandbox.avouch(&["run"]).exits(0);
+    verify(&sandbox, &new).exits(0);
+    // A key that signs cannot revoke itself, and the lost one is revoked already.
+    sandbox.avouch(&["key", "revoke", &new]).exits(2);
+    sandbox.avouch(&["key", "revoke", &lost]).exits(2);
+}
+
+// ── Verifying ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn every_exit_code_of_verify_has_its_cause() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = key(&sandbox);
+    verify(&sandbox, &key).exits(0);
+    sandbox.file("auditor.key", format!("{key}\n"));
+    sandbox.avouch(&["verify", "public", "--key", "auditor.key", "--state", "state.json"]).exits(0);
+    let run = digests(&sandbox, "run").remove(0);
+    let ran = sandbox.avouch(&["verify", "public", "--key", &key, "--entry", &run]).exits(0);
+    assert!(ran.stdout.contains("inclusion proven"), "{}", ran.stdout);
+
+    // 2: usage.
+    for arguments in [
+        &["verify", "nowhere"][..],
+        &["verify", "public", "--key", "no-key"],
+        &["verify", "public", "--entry", "abc"],
+        &["verify", "public", "--policy", "none"],
+    ] {
+        sandbox.avouch(arguments).exits(2);
+    }
+    // 3: stale.
+    sandbox.avouch(&["verify", "public", "--key", &key, "--as-of", "2999-01-01T00:00:00Z"]).exits(3);
+    // 4: the key came from the site itself.
+    sandbox.avouch(&["verify", "public"]).exits(4);
+    // 6: unreachable. A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    sandbox.avouch(&["verify", &format!("http://127.0.0.1:{port}/"), "--key", &key]).exits(6);
+    // 5: an older record than the one that was seen.
+    let old = files(&sandbox.path().join("public"));
+    sandbox.avouch(&["run"]).exits(0);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(0);
+    let state = sandbox.read("state.json");
+    fs::remove_dir_all(sandbox.path().join("public")).unwrap();
+    for (name, bytes) in &old {
+        sandbox.file(&format!("public/{name}"), bytes);
+    }
+    verify(&sandbox, &key).exits(0);
+    sandbox.avouch(&["verify", "public", "--key", &key, "--state", "state.json"]).exits(5);
+    assert_eq!(sandbox.read("state.json"), state, "what was seen is not forgotten");
+    // 1: tampered, whatever else is.
+    let page = sandbox.read("public/en/index.html");
+    sandbox.file("public/en/index.html", page.replacen("<h1", "<p>All is well.</p><h1", 1));
+    let ran = sandbox.avouch(&["verify", "public", "--as-of", "2999-01-01T00:00:00Z"]).exits(1);
+    assert!(ran.stdout.contains("en/index.html"), "{}", ran.stdout);
+    let printed = json(&sandbox.avouch(&["verify", "public", "--key", &key, "--json"]).exits(1).stdout);
+    assert_eq!((&printed["exit"], printed["findings"].as_array().unwrap().is_empty()), (&1.into(), false));
+}
