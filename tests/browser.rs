@@ -3,6 +3,8 @@
 //! A site is made through the program, served by its daemon, and looked at by `tests/browser/pages.mjs`. Bad pages are then
 //! planted beside the good ones: each checker must find the one that was made for it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{

@@ -3,6 +3,8 @@
 //! A product is judged and published once; every test looks at that record, and at copies that were tampered with. A reader
 //! that accepts everything shows nothing, so each is also shown something that it must refuse.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{
