@@ -1,5 +1,7 @@
 //! The command line as people and pipelines use it: help, exit codes, formats, and what each command leaves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "command_line/record.rs"]
 mod record;
 #[path = "command_line/retention.rs"]

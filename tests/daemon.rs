@@ -1,5 +1,7 @@
 //! The daemon as an operator meets it: what it serves, what it runs, and what a crash, a stop or a second one leaves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{
@@ -43,12 +45,13 @@ impl Daemon {
                 let _ = sender.send(line);
             }
         });
+        let mut daemon = Self { process, address: SocketAddr::from(([0, 0, 0, 0], 0)), said };
         let mut before = Vec::new();
         loop {
-            let Ok(line) = said.recv_timeout(Duration::from_secs(60)) else { panic!("it does not serve: {before:?}") };
+            let Ok(line) = daemon.said.recv_timeout(Duration::from_secs(60)) else { panic!("it does not serve: {before:?}") };
             if let Some(rest) = line.strip_prefix("serving http://") {
-                let address = rest.split(';').next().unwrap().parse().unwrap();
-                return Self { process, address, said };
+                daemon.address = rest.split(';').next().unwrap().parse().unwrap();
+                return daemon;
             }
             before.push(line);
         }
@@ -179,6 +182,11 @@ fn it_serves_the_site_its_health_and_its_metrics() {
     prometheus(&daemon.get("/metrics").body);
     assert_eq!(daemon.metric("avouch_ledger_readable"), Some(1));
     assert_eq!(daemon.metric("avouch_checks{state=\"pass\"}"), Some(1));
+    // What it serves is what anybody can verify.
+    let key = sandbox.avouch(&["key", "show"]).exits(0);
+    let url = format!("http://{}", daemon.address);
+    let ran = sandbox.avouch(&["verify", &url, "--key", key.stdout.trim()]).exits(0);
+    assert!(ran.stdout.contains("● verified"), "{}", ran.stdout);
     // Without its ledger it lives, and is not ready.
     fs::rename(sandbox.path().join(".avouch/ledger.db"), sandbox.path().join(".avouch/away.db")).unwrap();
     until("it is not ready", || (daemon.get("/readyz").status == 503).then_some(()));

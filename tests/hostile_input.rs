@@ -1,6 +1,8 @@
 //! What bad input gets: an error that says what, where and the way out, the exit code of the contract, nothing half-written,
 //! and never a pass.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{
