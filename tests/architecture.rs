@@ -89,7 +89,8 @@ fn the_picture_in_the_documentation_names_every_room() {
 
 #[test]
 fn pure_rooms_open_nothing() {
-    let doors = ["std::fs", "TcpStream", "ToSocketAddrs", "std::process", "std::env", "SystemTime", "Instant::now", "Utc::now", "tokio"];
+    let doors =
+        ["std::fs", "TcpStream", "ToSocketAddrs", "std::process", "std::env", "SystemTime", "Instant::now", "Utc::now", "tokio"];
     for room in PURE {
         for (path, code) in sources(room) {
             for door in doors {

@@ -4,6 +4,8 @@
 //! claims that may turn along, each with its reason. No check sees the name of a defect: the service, its database, its
 //! repository or its decisions behave otherwise, and that is all.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{
@@ -23,6 +25,9 @@ use support::reference::{Product, checks_of_claims, reference_api};
 const UNTESTED: &[&str] = &["B-supply-gitleaks-004", "B-mcp-inject-001"];
 /// How many products run at a time: most of a run is waiting for windows to pass.
 const AT_A_TIME: usize = 4;
+/// How often a product is tried again when a check could not be put for lack of time: on a busy machine a burst may outlast
+/// its window, which is an error and never a verdict. A wrong verdict is not tried again.
+const TRIES: usize = 3;
 
 #[derive(Debug)]
 struct Defect {
@@ -55,13 +60,22 @@ struct Baseline {
 }
 
 fn baseline(served: bool) -> Baseline {
-    let product = Product::start(None, served);
-    let outcomes = product.run();
+    let (mut product, mut outcomes) = (Product::start(None, served), BTreeMap::new());
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            product = Product::start(None, served);
+        }
+        outcomes = product.run();
+        if outcomes.values().all(|outcome| outcome != "error") {
+            break;
+        }
+    }
     let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome != "pass").collect();
     assert!(wrong.is_empty(), "without a defect every check passes, but {wrong:?}\n{}", product.findings());
     let claims = checks_of_claims(&product.payload("scope"));
     if served {
-        let decided = claims.iter().filter(|(_, checks)| !checks.is_empty() && checks.iter().all(|check| outcomes.contains_key(check)));
+        let decided =
+            claims.iter().filter(|(_, checks)| !checks.is_empty() && checks.iter().all(|check| outcomes.contains_key(check)));
         let decided: BTreeSet<&str> = decided.map(|(claim, _)| claim.as_str()).collect();
         let open: Vec<&str> = claims.keys().map(String::as_str).filter(|claim| !decided.contains(claim)).collect();
         assert!(decided.len() >= 45, "only {} claims are decided", decided.len());
@@ -72,6 +86,19 @@ fn baseline(served: bool) -> Baseline {
 
 /// What is wrong with how a defect was found; none when exactly the right checks turned.
 fn hold(defect: &Defect, baseline: &Baseline) -> Result<BTreeSet<String>, String> {
+    let mut last = Err(String::new());
+    for _ in 0..TRIES {
+        let (held, for_lack_of_time) = hold_once(defect, baseline);
+        last = held;
+        if last.is_ok() || !for_lack_of_time {
+            break;
+        }
+    }
+    last
+}
+
+/// One try, and whether all that is wrong with it is that checks which wait or measure could not be put.
+fn hold_once(defect: &Defect, baseline: &Baseline) -> (Result<BTreeSet<String>, String>, bool) {
     let product = Product::start(Some(&defect.name), defect.served);
     let outcomes = product.run();
     let passes = |check: &String| outcomes.get(check).is_some_and(|outcome| outcome == "pass");
@@ -79,17 +106,28 @@ fn hold(defect: &Defect, baseline: &Baseline) -> Result<BTreeSet<String>, String
     let of = |claims: &[String]| -> BTreeSet<String> {
         claims.iter().filter_map(|claim| baseline.claims.get(claim)).flatten().cloned().collect()
     };
-    let mut wrong = String::new();
+    let (mut wrong, mut only_late) = (String::new(), true);
     for claim in defect.claims.iter().filter(|claim| !UNTESTED.contains(&claim.as_str())) {
         if baseline.claims.get(claim).is_none_or(|checks| checks.is_disjoint(&turned)) {
             let _ = writeln!(wrong, "  {claim} still holds");
+            only_late = false;
         }
     }
     let allowed: BTreeSet<String> = of(&defect.claims).union(&of(&defect.linked)).cloned().collect();
     for check in turned.difference(&allowed) {
-        let _ = writeln!(wrong, "  {check} turned ({}), and nobody said that it would", outcomes.get(check).map_or("not asked", String::as_str));
+        let measures = check.starts_with("auth-timing-") || check.starts_with("rate-limit-");
+        only_late &= measures && outcomes.get(check).is_some_and(|outcome| outcome == "error");
+        let _ = writeln!(
+            wrong,
+            "  {check} turned ({}), and nobody said that it would",
+            outcomes.get(check).map_or("not asked", String::as_str)
+        );
     }
-    if wrong.is_empty() { Ok(turned) } else { Err(format!("{}:\n{wrong}{}", defect.name, product.findings())) }
+    if wrong.is_empty() {
+        (Ok(turned), false)
+    } else {
+        (Err(format!("{}:\n{wrong}{}", defect.name, product.findings())), only_late)
+    }
 }
 
 #[test]
@@ -120,7 +158,13 @@ fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
         println!("{defect:32} {}", turned.iter().cloned().collect::<Vec<_>>().join(" "));
     }
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} of {} defects were not found as they must be:\n\n{}", wrong.len(), chosen.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} defects were not found as they must be:\n\n{}",
+        wrong.len(),
+        chosen.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]

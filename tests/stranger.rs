@@ -1,5 +1,7 @@
 //! A stranger's repository: `avouch init && avouch run` ends with a site, and nothing that was not looked at is a pass.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Sandbox, cargo_project};
@@ -49,7 +51,8 @@ fn an_unfilled_check_names_the_key_that_fills_it() {
     sandbox.avouch(&["init"]).exits(0);
     let ran = sandbox.avouch(&["check", "--format", "json"]);
     let judged: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let unfilled: Vec<_> = judged["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "not_configured").collect();
+    let unfilled: Vec<_> =
+        judged["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "not_configured").collect();
     assert!(unfilled.len() > 20, "{}", unfilled.len());
     for check in unfilled {
         let keys = check["reason"]["keys"].as_array().unwrap();

@@ -24,7 +24,7 @@ use tokio_rustls::{
         ClientConfig, RootCertStore, SupportedProtocolVersion,
         crypto::ring,
         pki_types::{CertificateDer, IpAddr as CertificateAddress, ServerName, pem::PemObject as _},
-        version::TLS13,
+        version::{TLS12, TLS13},
     },
 };
 
@@ -42,12 +42,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Over TLS 1.3, trusting this authority (PEM).
+    /// Over TLS 1.3, or 1.2 where that is refused, trusting this authority (PEM).
     ///
     /// # Errors
     /// When the PEM holds no certificate.
     pub fn https(address: SocketAddr, authority: &[u8]) -> anyhow::Result<Self> {
-        Self::https_with(address, authority, &[&TLS13])
+        Self::https_with(address, authority, &[&TLS13, &TLS12])
     }
 
     /// Over one of these versions of TLS.

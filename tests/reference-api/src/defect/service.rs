@@ -376,6 +376,7 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[
             ("B-rate-l2-004", "the prefix has another length"),
             ("B-keys-hash-001", "the known key is not found by its prefix"),
+            ("B-auth-envelope-002", "an altered key has an unknown prefix, so two causes leave one reason"),
         ],
     },
     Entry {
