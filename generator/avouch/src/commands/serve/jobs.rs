@@ -181,12 +181,15 @@ impl Daemon {
 
     /// Looks at every job, and does what is due. Gives the time to look again.
     fn work(&self, now: Timestamp) -> anyhow::Result<Timestamp> {
+        let begun = Instant::now();
         let mut next = now.plus_seconds(86_400);
         for job in &self.jobs {
             if self.is_stopping() {
                 break;
             }
-            next = next.min(self.work_on(job, now)?);
+            // The job before may have taken long: a lease begins when it is taken.
+            let passed = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+            next = next.min(self.work_on(job, now.plus_seconds(passed))?);
         }
         Ok(next)
     }
