@@ -132,6 +132,13 @@ fn whoever_pinned_the_old_key_still_verifies_after_a_rotation() {
     // The change of keys is in the log, signed by the old key: pinning it leads to the new one.
     verify(&sandbox, &old).exits(0);
     verify(&sandbox, &new).exits(0);
+    // A ledger that is rebuilt knows of the change, too.
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(sandbox.path().join(".avouch").join(name));
+    }
+    sandbox.avouch(&["evidence", "restore", "public"]).exits(0);
+    sandbox.avouch(&["run"]).exits(0);
+    verify(&sandbox, &old).exits(0);
     let other = released("contact: us\n");
     assert_ne!(verify(&sandbox, &key(&other)).code, 0, "a key of another log anchors nothing");
     // The old key signs no more.
@@ -157,6 +164,9 @@ fn the_recovery_key_takes_over_from_a_key_that_was_lost() {
     assert_ne!(lost, new);
     sandbox.avouch(&["run"]).exits(0);
     verify(&sandbox, &new).exits(0);
+    // Whoever pinned the lost key is led to the new one by the recovery key, which the first entry names. A fork that a thief
+    // signs with the lost key is noticed by its checkpoint, with --state.
+    verify(&sandbox, &lost).exits(0);
     // A key that signs cannot revoke itself, and the lost one is revoked already.
     sandbox.avouch(&["key", "revoke", &new]).exits(2);
     sandbox.avouch(&["key", "revoke", &lost]).exits(2);
