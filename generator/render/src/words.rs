@@ -43,7 +43,8 @@ words! {
     state_error: "Could not be tested", "N’a pas pu être testé";
     state_no_data: "Not tested", "Non testé";
     state_stale: "Out of date", "Périmé";
-    state_not_configured: "Not configured", "Non configuré";
+    // What it lacks stands beside it: for whoever reads, nothing was tested either way.
+    state_not_configured: "Not tested", "Non testé";
     state_waived: "Waived", "Dérogation";
     state_waived_until: "Waived until {day}", "Dérogation jusqu’au {day}";
     state_inherited: "Inherited (provider’s word)", "Hérité (parole du fournisseur)";
@@ -63,12 +64,12 @@ words! {
     outcome_pass: "Passed", "Réussi";
     outcome_fail: "Failed", "Échoué";
     outcome_error: "Could not be tested", "N’a pas pu être testé";
-    outcome_not_exercised: "Asked of too little", "Posé à trop peu";
+    outcome_not_exercised: "Too little examined", "Trop peu examiné";
 
     // Why a check stands as it does.
     because_unfilled: "It cannot be asked until this is configured: {keys}.", "Ne peut être posé tant que ceci n’est pas configuré\u{a0}: {keys}.";
     because_never_asked: "It was never asked.", "N’a jamais été posé.";
-    because_too_few: "It was asked of too little to mean anything.", "Posé à trop peu d’éléments pour signifier quoi que ce soit.";
+    because_too_few: "Too little was examined to mean anything.", "Trop peu d’éléments examinés pour en conclure quoi que ce soit.";
     because_could_not_ask: "It could not be asked: the subject was not reached, or the part that must work did not.", "N’a pas pu être posé\u{a0}: sujet injoignable, ou la partie qui doit fonctionner ne fonctionnait pas.";
     because_too_old: "The last answer has been too old since {time}.", "La dernière réponse est trop ancienne depuis le {time}.";
     because_other_release: "The last answer is about another release.", "La dernière réponse concerne une autre version.";
@@ -116,7 +117,7 @@ words! {
     fact_release: "Current release", "Version actuelle";
     fact_sbom: "Software bill of materials", "Nomenclature logicielle (SBOM)";
     fact_last_run: "Last run (UTC)", "Dernière exécution (UTC)";
-    fact_gate: "Release gate", "Contrôle de sortie";
+    fact_gate: "Release gate", "Critère de publication";
     gate_satisfied: "Satisfied", "Satisfait";
     gate_not_satisfied: "Not satisfied", "Non satisfait";
     gate_could_not_tell: "Could not tell", "Indécis";
@@ -141,7 +142,7 @@ words! {
     claims_hold: "Claims that hold", "Affirmations tenues";
     state: "State", "État";
     standing: "Standing", "État";
-    strength: "Strength", "Portée";
+    strength: "Strength", "Force";
     check: "Check", "Contrôle";
     question: "Question", "Question";
     evidence: "Evidence", "Preuve";
@@ -228,12 +229,12 @@ words! {
     relation_intersects: "they overlap", "recouvrement partiel";
     relation_superset: "all of it, and more", "en totalité, et au-delà";
     relation_equivalent: "the same", "équivalence";
-    strength_must: "must hold", "doit tenir";
-    strength_should: "should hold", "devrait tenir";
+    strength_must: "must hold", "doit être tenue";
+    strength_should: "should hold", "devrait être tenue";
     strength_prohibits: "must never happen", "ne doit jamais arriver";
-    strength_states: "stated as a fact", "énoncé comme un fait";
-    strength_permits: "allowed", "permis";
-    strength_planned: "promised for later", "promis pour plus tard";
+    strength_states: "stated as a fact", "énoncée comme un fait";
+    strength_permits: "allowed", "permission";
+    strength_planned: "promised for later", "promise pour plus tard";
     when_build: "at build", "à la construction";
     when_deploy: "at deployment", "au déploiement";
     when_operate: "in operation", "en exploitation";
@@ -284,7 +285,7 @@ words! {
     gap_of_one_run: "one run only: no gap yet", "une seule exécution\u{a0}: pas encore d’intervalle";
     rows_removed: "Rows removed", "Lignes supprimées";
     cutoff: "Cut-off (UTC)", "Date limite (UTC)";
-    rows_due_after: "Rows over their time after the run", "Lignes hors durée après l’exécution";
+    rows_due_after: "Rows over their time after the run", "Lignes au-delà de leur durée après l’exécution";
     newest_removed: "Newest row removed", "Ligne supprimée la plus récente";
     ended: "Last run", "Dernière exécution";
     ended_done: "completed; what is left was looked at", "terminée\u{202f}; ce qui reste a été vérifié";
@@ -347,6 +348,7 @@ words! {
     // Disclosure.
     disclosure_title: "Vulnerability disclosure policy", "Politique de divulgation des vulnérabilités";
     disclosure_lede: "Report a vulnerability to {contact}.", "Signalez une vulnérabilité à {contact}.";
+    disclosure_stands: "How these promises stand: {state} {control}", "État de ces promesses\u{a0}: {state} {control}";
     disclosure_none: "No disclosure policy is published yet.", "Aucune politique de divulgation n’est encore publiée.";
     fix_line: "- A vulnerability of {severity} severity is fixed within **{span}** of receipt.", "- Une vulnérabilité de gravité {severity} est corrigée sous **{span}** à compter de la réception.";
     fix_critical: "critical", "critique";
@@ -418,7 +420,7 @@ words! {
     judged_by: "Judged by scope", "Jugé selon le périmètre";
     details_of_failures: "Details of failures (sealed until released)", "Détails des échecs (scellés jusqu’à publication)";
     observations: "Observations", "Observations";
-    observations_caption: "What each check saw. Absence is never a pass: below the number needed, the answer is no answer.", "Ce que chaque contrôle a vu. L’absence n’est jamais une réussite\u{a0}: sous le nombre requis, la réponse n’en est pas une.";
+    observations_caption: "What each check saw. Absence is never a pass: below the number needed, the answer is no answer. The positive control is what had to work for the answer to count.", "Ce que chaque contrôle a vu. L’absence n’est jamais une réussite\u{a0}: sous le nombre requis, la réponse n’en est pas une. Le témoin positif est ce qui devait fonctionner pour que la réponse compte.";
     observations_empty: "This run asked nothing.", "Cette exécution n’a rien demandé.";
     positive_held: "held", "a tenu";
     positive_broken: "broke", "a cédé";
@@ -433,7 +435,7 @@ words! {
     program: "Program", "Programme";
     configuration: "Digest of the configuration", "Empreinte de la configuration";
     mapping: "Digest of the mapping", "Empreinte de la correspondance";
-    gate_requires: "The gate requires", "Le contrôle de sortie exige";
+    gate_requires: "The gate requires", "Le critère de publication exige";
     gate_configured: "every check that is configured", "chaque contrôle configuré";
     gate_all: "every check", "chaque contrôle";
     scope_unfilled: "Slots that are not filled", "Emplacements non renseignés";

@@ -14,6 +14,9 @@ use crate::{
 const ENGLISH: &str = include_str!("../../../../site/content/disclosure.en.md");
 const FRENCH: &str = include_str!("../../../../site/content/disclosure.fr.md");
 
+/// The control of the built-in profiles that holds these promises against the register of cases; others may have none.
+const CONTROL: &str = "disclosure";
+
 /// The page.
 pub(crate) fn page(pen: &Pen<'_>) -> Page {
     let w = pen.w;
@@ -24,6 +27,10 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
             if let Some(contact) = &promise.contact {
                 page.lede
                     .push(Html::fill(w.disclosure_lede, &[("contact", &crate::pages::overview::contact_link(pen, contact))]));
+            }
+            if pen.site.controls.contains_key(CONTROL) {
+                let state = pen.state(pen.site.control_state(CONTROL));
+                page.paragraph(Html::fill(w.disclosure_stands, &[("state", &state), ("control", &pen.control(CONTROL))]));
             }
             page.blocks.push(Block::Prose(markdown::render(&policy)));
         }
