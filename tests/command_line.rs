@@ -170,6 +170,31 @@ fn what_needs_a_configuration_says_how_to_get_one() {
 }
 
 #[test]
+fn paths_are_those_of_the_folder_that_is_worked_in() {
+    let sandbox = released("contact: us\n");
+    let whole = sandbox.path().to_str().unwrap().to_owned();
+    let elsewhere = Sandbox::new();
+    let avouch = |arguments: &[&str]| {
+        let mut all = vec!["-C", &whole];
+        all.extend(arguments);
+        elsewhere.avouch(&all).exits(0)
+    };
+    avouch(&["run"]);
+    sandbox.file("auditor.key", avouch(&["key", "show"]).stdout);
+    avouch(&["verify", "public", "--key", "auditor.key", "--state", "state.json"]);
+    avouch(&["sbom", ".", "-o", "bom.json"]);
+    avouch(&["sbom", "validate", "bom.json"]);
+    avouch(&["check", "--bundle", "bundle.json"]);
+    avouch(&["evidence", "import", "bundle.json"]);
+    avouch(&["evidence", "export", "exported"]);
+    avouch(&["site", "-o", "preview"]);
+    for made in ["public/checkpoint", "state.json", "bom.json", "bundle.json", "exported/checkpoint", "preview/en/index.html"] {
+        assert!(sandbox.exists(made), "{made}");
+    }
+    assert_eq!(files(elsewhere.path()).len(), 0);
+}
+
+#[test]
 fn what_works_by_the_clock_refuses_another_time() {
     let sandbox = released("contact: us\n");
     let before = digests(&sandbox, "genesis");

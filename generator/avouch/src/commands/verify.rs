@@ -21,9 +21,12 @@ use crate::{
 
 /// Checks a site, or one evidence of it.
 pub(crate) fn verify(global: &Global, output: &Output, arguments: &Verify) -> anyhow::Result<Exit> {
-    let keys = keys(arguments)?;
-    let remembered = arguments.state.as_deref().map(remembered).transpose()?.flatten();
-    let source = fetch::open(&arguments.site)?;
+    let keys = keys(global, arguments)?;
+    let state = arguments.state.as_deref().map(|file| global.directory.join(file));
+    let remembered = state.as_deref().map(remembered).transpose()?.flatten();
+    let is_address = arguments.site.starts_with("https://") || arguments.site.starts_with("http://");
+    let site = if is_address { arguments.site.clone() } else { global.directory.join(&arguments.site).into_string() };
+    let source = fetch::open(&site)?;
     let request = Request {
         keys: &keys,
         remembered: remembered.as_ref(),
@@ -34,7 +37,7 @@ pub(crate) fn verify(global: &Global, output: &Output, arguments: &Verify) -> an
         None => (verify::verify(&*source, &request), None),
         Some(text) => verify::verify_entry(&*source, &request, &digest(text)?),
     };
-    if let (Some(file), Some(remember)) = (&arguments.state, outcome.remember()) {
+    if let (Some(file), Some(remember)) = (&state, outcome.remember()) {
         write_state(file, &remember)?;
     }
     let mut text = if arguments.json { json(&outcome)? } else { report(output, &outcome) };
@@ -56,24 +59,26 @@ pub(crate) fn verify(global: &Global, output: &Output, arguments: &Verify) -> an
 }
 
 /// The keys of `--key` (a verifier key, or a file with one) and of `--policy`.
-fn keys(arguments: &Verify) -> anyhow::Result<Vec<VerifierKey>> {
+fn keys(global: &Global, arguments: &Verify) -> anyhow::Result<Vec<VerifierKey>> {
     let mut keys = Vec::new();
     for key in &arguments.key {
         let parsed = key.parse::<VerifierKey>();
+        let file = global.directory.join(key);
         let key = match parsed {
             Ok(key) => key,
-            Err(error) if !Utf8Path::new(key).is_file() => {
+            Err(error) if !file.is_file() => {
                 bail!(Usage(format!("`{key}` is no file and no verifier key: {error}")))
             }
             Err(_) => {
-                let text = fs::read_to_string(key).with_context(|| format!("cannot read the key file `{key}`"))?;
+                let text = fs::read_to_string(&file).with_context(|| format!("cannot read the key file `{key}`"))?;
                 text.trim().parse().map_err(|error| Usage(format!("`{key}` holds no verifier key: {error}")))?
             }
         };
         keys.push(key);
     }
     if let Some(file) = &arguments.policy {
-        let bytes = fs::read(file).map_err(|error| Usage(format!("cannot read the policy `{file}`: {error}")))?;
+        let bytes =
+            fs::read(global.directory.join(file)).map_err(|error| Usage(format!("cannot read the policy `{file}`: {error}")))?;
         keys.extend(Policy::read(&bytes).map_err(|error| Usage(format!("`{file}`: {error}")))?.logs);
     }
     Ok(keys)
