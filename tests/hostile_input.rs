@@ -475,6 +475,29 @@ fn a_publication_that_does_not_fit_on_the_disk_changes_no_page() {
     sandbox.avouch(&["verify", "public", "--key", &key]).exits(0);
 }
 
+#[test]
+fn a_run_that_is_killed_while_it_publishes_is_mended_by_the_next() {
+    let sandbox = policy(b"contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = sandbox.avouch(&["key", "show"]).exits(0).stdout.trim().to_owned();
+    let staging = sandbox.path().join("public/.avouch-staging");
+    for (round, staged) in [0, 1, 8, 60, 1_000_000].into_iter().enumerate() {
+        sandbox.file("SECURITY.md", format!("contact: us, {round}\n"));
+        sandbox.commit(Some(&format!("v1.1.{round}")));
+        let mut run = sandbox.command(&["-q", "run"], &[]).spawn().unwrap();
+        // Until that many files are staged, or it was faster.
+        let there = || fs::read_dir(&staging).map(|entries| entries.count() >= staged).unwrap_or(false);
+        while run.try_wait().unwrap().is_none() && !there() {
+            thread::yield_now();
+        }
+        let _ = run.kill();
+        run.wait().unwrap();
+        sandbox.avouch(&["run"]).exits(0);
+        sandbox.avouch(&["verify", "public", "--key", &key]).exits(0);
+        assert!(!staging.exists());
+    }
+}
+
 // ── Secrets ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Fails when the text, or its hexadecimal or base64 form, is in what was said, in the site or in the ledger.
