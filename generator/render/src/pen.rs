@@ -326,6 +326,16 @@ impl<'a> Pen<'a> {
         marked(class_of(state), self.state_word(state))
     }
 
+    /// The state of a control. Where some of its claims hold and the rest was not tested, "not tested" would be false of the whole.
+    pub(crate) fn control_state(&self, control: &str) -> Html {
+        let state = self.site.control_state(control);
+        let some = self.site.control_findings.get(control).is_some_and(|finding| finding.passed > 0);
+        if some && matches!(state, State::NotConfigured | State::NoData) {
+            return marked(class_of(state), self.w.state_partly);
+        }
+        self.state(state)
+    }
+
     /// The word for a state.
     pub(crate) const fn state_word(&self, state: State) -> &'static str {
         match state {

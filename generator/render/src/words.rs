@@ -45,6 +45,7 @@ words! {
     state_stale: "Out of date", "Périmé";
     // What it lacks stands beside it: for whoever reads, nothing was tested either way.
     state_not_configured: "Not tested", "Non testé";
+    state_partly: "Tested in part", "Testé en partie";
     state_waived: "Waived", "Dérogation";
     state_waived_until: "Waived until {day}", "Dérogation jusqu’au {day}";
     state_inherited: "Inherited (provider’s word)", "Hérité (parole du fournisseur)";
@@ -200,7 +201,7 @@ words! {
     checks_caption: "Checks, the ones that need attention first.", "Contrôles, ceux qui demandent attention d’abord.";
     checks_empty: "No check decides this control: it is not tested.", "Aucun contrôle ne tranche cette mesure\u{a0}: elle n’est pas testée.";
     max_age: "an answer counts for {span}", "une réponse vaut {span}";
-    examined: "{n} examined, {m} needed", "Examinés\u{a0}: {n}\u{202f}; requis\u{a0}: {m}";
+    examined: "{n} examined, {m} needed", "Examinés\u{a0}:\u{a0}{n}\u{202f}; requis\u{a0}:\u{a0}{m}";
     claim_says: "The claim says {numbers}.", "L’affirmation dit {numbers}.";
     configure: "How to configure it", "Comment la configurer";
     configure_caption: "These checks are asked once the keys are set; avouch doctor lists what can be found.", "Ces contrôles sont posés dès que les clés sont renseignées\u{202f}; avouch doctor liste ce qui peut être trouvé.";

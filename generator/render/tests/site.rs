@@ -215,6 +215,22 @@ fn states_are_said_in_words_with_their_reasons() {
 }
 
 #[test]
+fn a_control_tested_in_part_says_so_and_leads_to_no_answer_that_the_run_lacks() {
+    let mut sample = plain();
+    let failing = sample.assessment.checks.iter_mut().find(|finding| finding.state == State::Fail).unwrap();
+    (failing.state, failing.last) = (State::NotConfigured, None);
+    let control = sample.assessment.controls.iter_mut().find(|finding| finding.state == State::Fail).unwrap();
+    (control.state, control.passed) = (State::NotConfigured, 1);
+    assert!(control.last.is_some());
+    let page = format!("en/controls/{}/index.html", control.control);
+    let pages = render(&sample);
+    assert!(text(&pages, &page).contains("Tested in part") && text(&pages, "en/index.html").contains("Tested in part"));
+    check_links(&pages);
+    sample.assessment.controls.iter_mut().for_each(|finding| finding.passed = 0);
+    assert!(!text(&render(&sample), &page).contains("Tested in part"));
+}
+
+#[test]
 fn absence_is_not_a_pass() {
     let mut sample = plain();
     let assessment = &mut sample.assessment;

@@ -50,7 +50,7 @@ fn state_sentence(pen: &Pen<'_>, control: &Control) -> Html {
     let (site, w) = (pen.site, pen.w);
     let state = site.control_state(&control.id);
     let finding = site.control_findings.get(control.id.as_str());
-    let mut parts = vec![pen.state(state)];
+    let mut parts = vec![pen.control_state(&control.id)];
     if let Some(finding) = finding {
         if let Some(last) = &finding.last {
             let release = site.view.assessment.release.as_ref();

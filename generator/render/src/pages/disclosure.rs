@@ -29,7 +29,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
                     .push(Html::fill(w.disclosure_lede, &[("contact", &crate::pages::overview::contact_link(pen, contact))]));
             }
             if pen.site.controls.contains_key(CONTROL) {
-                let state = pen.state(pen.site.control_state(CONTROL));
+                let state = pen.control_state(CONTROL);
                 page.paragraph(Html::fill(w.disclosure_stands, &[("state", &state), ("control", &pen.control(CONTROL))]));
             }
             page.blocks.push(Block::Prose(markdown::render(&policy)));

@@ -264,7 +264,7 @@ fn posture(pen: &Pen<'_>) -> Table {
         let last = finding.and_then(|finding| finding.last.as_ref());
         table.row(vec![
             pen.control(&control.id),
-            pen.state(site.control_state(&control.id)),
+            pen.control_state(&control.id),
             pen.of(finding.map_or(0, |finding| finding.passed), finding.map_or(0, |finding| finding.claims)),
             last.map_or_else(|| pen.nothing(), |run| pen.instant_short(run.at)),
             last.map_or_else(|| pen.nothing(), |run| pen.evidence(&run.digest, worst_answer(site, &control.id, run))),

@@ -141,7 +141,7 @@ fn controls(pen: &Pen<'_>, ids: &[String]) -> Table {
         let last = finding.and_then(|finding| finding.last.as_ref());
         table.row(vec![
             pen.control(id),
-            pen.state(site.control_state(id)),
+            pen.control_state(id),
             pen.of(finding.map_or(0, |finding| finding.passed), finding.map_or(0, |finding| finding.claims)),
             last.map_or_else(|| pen.nothing(), |run| pen.instant_short(run.at)),
         ]);

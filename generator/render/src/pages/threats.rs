@@ -29,9 +29,9 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
             .map_or_else(Html::default, |requirement| pen.localised(&requirement.asks));
         let mut controls: Vec<&String> = finding.controls.iter().collect();
         controls.sort_by_key(|id| site.control_state(id));
-        let controls = controls.iter().map(|id| {
-            Html::format("<span class=\"what plain\">{} {}</span>", &[&pen.state(site.control_state(id)), &pen.control(id)])
-        });
+        let controls = controls
+            .iter()
+            .map(|id| Html::format("<span class=\"what plain\">{} {}</span>", &[&pen.control_state(id), &pen.control(id)]));
         let controls = Html::join(controls, "");
         table.row(vec![
             Html::format("{}<span class=\"how\">{}</span>", &[&pen.requirement(&finding.requirement), &asks]),
