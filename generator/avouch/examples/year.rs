@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use avouch_model::{
     Digest, Json, Timestamp, canonical,
-    catalogue::{Asked, Bound, Catalogue},
+    catalogue::{Asked, Bound},
     configuration::Configuration,
     diagnostic::{Diagnostic, Source},
     entry::{Entry, EntryKind},
@@ -71,7 +71,6 @@ fn main() -> anyhow::Result<()> {
 struct Year {
     public: PathBuf,
     configuration: Configuration,
-    catalogue: Catalogue,
     asked: Vec<Asked>,
     scope: Digest,
     signer: Signer,
@@ -100,7 +99,7 @@ impl Year {
             configuration: configuration.digest,
             mapping: mapping::mapping_digest(&catalogue)?,
             product: configuration.product.clone(),
-            catalogue: catalogue.clone(),
+            catalogue,
             unfilled: resolved.unfilled,
             retention: configuration.retention.iter().map(promise).collect(),
             gate: configuration.gate.clone(),

@@ -1,0 +1,295 @@
+"""Every measurement of docs/performance.md. Each compares within one run; the results of each are kept in target/bench, so
+that one of them can be measured again without the others. `all.sh` builds what this runs."""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from harness import Cost, machine, run, take_turns, told  # noqa: E402
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+KEPT = TOP / "target" / "bench"
+PAGE = TOP / "docs" / "performance.md"
+BEGIN, END = "<!-- table: make bench -->", "<!-- end of table -->"
+ROUNDS = 5
+
+
+class Bench:
+    """Where the programs are, and a folder for one measurement."""
+
+    def __init__(self, built, tools, folder):
+        self.avouch = built / "avouch"
+        self.examples = built / "examples"
+        self.tools = tools
+        self.folder = folder
+
+
+def row(what, given, result, beside="–", ratio="–", bar="–", holds=None):
+    """One line of the table. `holds` is None where there is no bar."""
+    verdict = "–" if holds is None else ("holds" if holds else "**missed**")
+    return [what, given, result, beside, ratio, bar, verdict]
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+
+def sbom(bench):
+    """This repository: one BOM of the whole against cargo-cyclonedx, and against `cargo metadata`, which that begins with."""
+    copy = bench.folder / "repository"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{TOP}", copy], check=True)
+    manifest = ["--manifest-path", copy / "Cargo.toml"]
+    # Once with the network, for the manifests of platforms that were never built here; measured without it.
+    run(["cargo", "fetch", "--locked", *manifest])
+    offline = {"CARGO_NET_OFFLINE": "true"}
+    peer = [bench.tools / "cargo-cyclonedx", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--quiet", *manifest]
+    metadata = ["cargo", "metadata", "--format-version", "1", "--locked", *manifest]
+    ours = [bench.avouch, "sbom", copy, "--quiet", "--spec", "1.5", "-o", bench.folder / "bom.json"]
+    costs = take_turns(
+        max(ROUNDS, 7), ours=lambda: run(ours), peer=lambda: run(peer, env=offline), metadata=lambda: run(metadata, env=offline)
+    )
+    components = len(json.loads((bench.folder / "bom.json").read_text())["components"])
+    mine, peer, metadata = costs["ours"], costs["peer"], costs["metadata"]
+    ratio = peer.cpu / mine.cpu
+    given = f"this repository, {components} components"
+    return [
+        row("SBOM, processor time", given, ms(mine.cpu), f"cargo cyclonedx {ms(peer.cpu)}", f"{ratio:.1f}× less", "≥ 10× less", ratio >= 10),
+        row("SBOM, peak memory", given, mb(mine), f"cargo cyclonedx {mb(peer)}", f"{peer.memory / mine.memory:.1f}× less"),
+        row("SBOM, processor time", given, ms(mine.cpu), f"cargo metadata alone {ms(metadata.cpu)}", f"{metadata.cpu / mine.cpu:.1f}× less"),
+    ]
+
+
+def scale(bench):
+    """An SBOM beside parsing its lockfile, at two sizes."""
+    rows, seen = [], {}
+    for packages in (5_000, 20_000):
+        seen[packages] = told([bench.examples / "scale", packages])
+        for form, name in (("cargo", "Cargo.lock"), ("npm", "package-lock.json")):
+            parse, made = seen[packages][f"{form}_parse_ms"], seen[packages][f"{form}_sbom_ms"]
+            given = f"`{name}`, {packages:,} packages"
+            rows.append(row("SBOM beside parsing", given, f"{made:.1f} ms", f"parsing alone {parse:.1f} ms", f"{made / parse:.2f}×", "≤ 3×", made / parse <= 3))
+    for form, name in (("cargo", "Cargo.lock"), ("npm", "package-lock.json")):
+        growth = seen[20_000][f"{form}_sbom_ms"] / seen[5_000][f"{form}_sbom_ms"]
+        rows.append(row("SBOM, growth", f"`{name}`, 5,000 to 20,000 packages", f"{growth:.1f}× the time", "4× the packages", f"{growth / 4:.2f}", "linear (≤ 1.25)", growth / 4 <= 1.25))
+    return rows
+
+
+def retention(bench):
+    """One million rows of two million, gently, against one DELETE; alone for the cost, beside a writer for its stall."""
+    seen = told([bench.examples / "purge_cost", 1_000_000, ROUNDS], env={"TMPDIR": str(bench.folder)})
+    given = f"1,000,000 of 2,000,000 rows, {seen['bytes'] / 1e6:.0f} MB, 2 indexes"
+    rate = lambda name, less=0.0: 1e6 / (seen[f"{name}_cpu_s"] - less)
+    gentle, windows = rate("gentle"), rate("gentle", seen["proof_cpu_s"])
+    rows = []
+    for name, beside in (("single", "one DELETE, SQLite's default cache"), ("single_64mb", "one DELETE, 64 MB cache as ours")):
+        for what, ours in (("plan, windows and proof", gentle), ("windows alone", windows)):
+            ratio = ours / rate(name)
+            bar = (("≥ 0.9×", ratio >= 0.9) if name == "single" else ("–", None))
+            rows.append(row(f"retention, rows a CPU second: {what}", given, f"{ours / 1e3:.0f} k", f"{beside}: {rate(name) / 1e3:.0f} k", f"{ratio:.2f}×", *bar))
+    stall, single = seen["gentle_beside_stall_ms"], seen["single_beside_stall_ms"]
+    noise = seen["nothing_beside_stall_ms"]
+    writer = "as above, 200 inserts a second beside it"
+    rows.append(row("retention, worst stall of the writer", writer, f"{stall:.0f} ms", f"one DELETE {single:,.0f} ms; nobody deleting {noise:.0f} ms", f"1/{single / stall:.0f}", "≤ 1/100", stall * 100 <= single))
+    for name, given_here in (("gentle", given), ("gentle_beside", writer)):
+        mine, other = seen[f"{name}_wal_mb"], seen[f"{name.replace('gentle', 'single')}_wal_mb"]
+        rows.append(row("retention, largest write-ahead log", given_here, f"{mine:.0f} MB", f"one DELETE {other:.0f} MB", f"{mine / other:.2f}×", "≤ 0.25×", mine / other <= 0.25))
+    mine, other = seen["gentle_beside_wall_s"], seen["single_beside_wall_s"]
+    rows.append(row("retention, wall time", writer, f"{mine:.1f} s in {seen['gentle_beside_windows']:.0f} windows", f"one DELETE {other:.1f} s", f"{mine / other:.1f}×"))
+    return rows
+
+
+def verify(bench):
+    """A log of 10,000 entries, each with a payload and a signature of its own."""
+    log = bench.folder / "log"
+    key = subprocess.run([bench.examples / "grown_log", log, "10000"], check=True, capture_output=True, text=True).stdout.strip()
+    mine = [bench.avouch, "verify", log / "public", "--key", key, "--as-of", "2026-11-22T00:00:00Z"]
+    hashing = ["sh", "-c", f"find '{log}/public' -type f -print0 | xargs -0 sha256sum"]
+    costs = take_turns(ROUNDS, mine=lambda: run(mine), hashing=lambda: run(hashing))
+    mine, hashing = costs["mine"], costs["hashing"]
+    given = "10,000 entries with payloads and signatures, 20,000 files"
+    return [
+        row("verify, wall time", given, ms(mine.wall), f"sha256sum of the same files {ms(hashing.wall)}", f"{mine.wall / hashing.wall:.1f}×", "< 1.5 s", mine.wall < 1.5),
+        row("verify, processor time", given, ms(mine.cpu), f"sha256sum of the same files {ms(hashing.cpu)}", f"{mine.cpu / hashing.cpu:.1f}×"),
+        row("verify, peak memory", given, mb(mine)),
+    ]
+
+
+def render(bench):
+    """Sites of two sizes, and Hugo with as many pages, where it is installed."""
+    base = "https://trust.example.com"
+    fresh = lambda name: (shutil.rmtree(bench.folder / name, ignore_errors=True), bench.folder / name)[1]
+    preview = lambda runs: run([bench.examples / "preview", fresh(f"site-{runs}"), base, str(runs)])
+    small, large = 1_850, 19_850
+    ways = {"small": lambda: preview(small), "large": lambda: preview(large)}
+    preview(small)
+    preview(large)
+    pages = {runs: sum(1 for _ in (bench.folder / f"site-{runs}").rglob("*.html")) for runs in (small, large)}
+    hugo = shutil.which("hugo")
+    if hugo:
+        for runs in (small, large):
+            hugo_site(bench.folder / f"hugo-{runs}", bench.folder / f"site-{runs}")
+        build = lambda runs: run([hugo, "--quiet", "--source", bench.folder / f"hugo-{runs}", "--destination", fresh(f"hugo-out-{runs}")])
+        ways |= {"hugo_small": lambda: build(small), "hugo_large": lambda: build(large)}
+    costs = take_turns(ROUNDS, **ways)
+    rows = []
+    for name, runs in (("small", small), ("large", large)):
+        mine, peer = costs[name], costs.get(f"hugo_{name}")
+        given = f"{pages[runs]:,} pages"
+        if peer:
+            ratio = peer.cpu / mine.cpu
+            rows.append(row("site, processor time", given, ms(mine.cpu), f"Hugo with finished bodies {ms(peer.cpu)}", f"{ratio:.1f}× less", "≥ 5× less", ratio >= 5))
+            rows.append(row("site, peak memory", given, mb(mine), f"Hugo {mb(peer)}", f"{peer.memory / mine.memory:.1f}× less"))
+        else:
+            rows.append(row("site, processor time", given, ms(mine.cpu), "Hugo is not installed"))
+    growth = (costs["large"].cpu / costs["small"].cpu) / (pages[large] / pages[small])
+    rows.append(row("site, growth", f"{pages[small]:,} to {pages[large]:,} pages", f"{costs['large'].cpu / costs['small'].cpu:.1f}× the time", f"{pages[large] / pages[small]:.1f}× the pages", f"{growth:.2f}", "linear (≤ 1.25)", growth <= 1.25))
+    return rows
+
+
+def hugo_site(folder, site):
+    """The same pages for Hugo: each body is finished HTML, Hugo puts it into one layout. Less than half of our work."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    kinds = '["taxonomy", "term", "RSS", "sitemap", "robotsTXT", "404"]'
+    (folder / "layouts" / "_default").mkdir(parents=True)
+    (folder / "config.toml").write_text(f'baseURL = "https://trust.example.com/"\ndisableKinds = {kinds}\n')
+    layout = None
+    for path in site.rglob("*.html"):
+        text = path.read_text()
+        start, end = text.find("<main"), text.rfind("</main>")
+        if start < 0 or end < 0:
+            continue
+        if layout is None:
+            head, rest = text[:start], text[end + len("</main>"):]
+            title_from, title_to = head.find("<title>"), head.find("</title>")
+            head = head[:title_from] + "<title>{{ .Title }}" + head[title_to:]
+            layout = head + "{{ .Content }}" + rest
+            for name in ("single.html", "list.html"):
+                (folder / "layouts" / "_default" / name).write_text(layout)
+            (folder / "layouts" / "index.html").write_text(layout)
+        target = folder / "content" / path.relative_to(site).parent / "page.html"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f'---\ntitle: "{path.parent.name[:40]}"\n---\n{text[start:end]}</main>')
+
+
+def year(bench):
+    """A year by the sample schedule."""
+    seen = told([bench.examples / "year", bench.folder / "year", 365])
+    site = bench.folder / "year" / "public"
+    checked = take_turns(3, mine=lambda: run([bench.avouch, "verify", site, "--key", seen["key"], "--as-of", "2026-11-22T00:00:00Z"]))["mine"]
+    given = "365 nights, 4 rules every 15 minutes, 13 releases"
+    parts = ", ".join(f"`{part}` {seen[f'{part}_files']:,.0f}" for part in ("e", "blob", "dsse", "tile", "en", "fr", "sbom"))
+    return [
+        row("a year of publishing, files", given, f"{seen['files']:,.0f}", parts, "–", "< 10,000", seen["files"] < 10_000),
+        row("a year of publishing, bytes", given, f"{seen['bytes'] / 1e6:.0f} MB", f"pages `e` {seen['e_bytes'] / 1e6:.0f} MB, payloads `blob` {seen['blob_bytes'] / 1e6:.0f} MB"),
+        row("a year of publishing, one night", given, f"{seen['last_night_s']:.2f} s at the end", f"{seen['first_night_s']:.2f} s at the beginning"),
+        row("a year of publishing, verify", f"its {seen['entries']:,.0f} entries", ms(checked.wall)),
+    ]
+
+
+def job(bench):
+    """The whole job on a small repository that did not change."""
+    product = bench.folder / "product"
+    (product / "src").mkdir(parents=True)
+    shutil.copy(TOP / "Cargo.lock", product)
+    (product / "Cargo.toml").write_text('[package]\nname = "avouch"\nversion = "0.1.0"\n')
+    (product / "src" / "main.rs").write_text("fn main() {}\n")
+    (product / "SECURITY.md").write_text("# Security\n\nReports: security@example.com\n")
+    git(product, "init", "--quiet")
+    git(product, "add", "Cargo.lock", "Cargo.toml", "src", "SECURITY.md")
+    git(product, "commit", "--quiet", "-m", "Begin")
+    git(product, "tag", "v0.1.0")
+    database = sqlite3.connect(product / "app.db")
+    database.executescript("PRAGMA journal_mode = WAL; CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER); CREATE INDEX by_at ON events (at);")
+    database.executemany("INSERT INTO events (at) VALUES (?)", ((1_790_000_000 + nth * 100,) for nth in range(10_000)))
+    database.commit()
+    database.close()
+    run([bench.avouch, "-C", product, "init", "--profile", "auth-api"])
+    settings = product / "avouch.toml"
+    rule = '\n[databases.main]\nurl = "sqlite:app.db"\n\n[[retention]]\nname = "events"\ndatabase = "main"\ntable = "events"\ncolumn = "at"\nkeep = "24 months"\n'
+    text = settings.read_text()
+    if "\n[databases.main]" not in text:
+        settings.write_text(text + rule)
+    whole = lambda: run([bench.avouch, "-C", product, "--quiet", "run"], codes=(0, 1, 3))
+    first = whole()
+    warm = take_turns(ROUNDS, warm=whole)["warm"]
+    given = "one tag, 350 packages, one rule on 10,000 rows, profile `auth-api`, no target"
+    return [
+        row("whole job, wall time", given, ms(warm.wall), f"the first time {ms(first.wall)}", "–", "< 1 s", warm.wall < 1),
+        row("whole job, processor time", given, ms(warm.cpu), f"the first time {ms(first.cpu)}"),
+        row("whole job, peak memory", given, mb(warm)),
+    ]
+
+
+def kept_in():
+    """Whether files lay in memory: then nothing waits for a disk."""
+    folder = os.environ.get("BENCH_DIR")
+    if folder is None:
+        return ""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True).stdout.strip()
+    return f", files on {kind}"
+
+
+def ms(seconds):
+    return f"{seconds * 1000:,.0f} ms"
+
+
+def mb(cost: Cost):
+    return f"{cost.memory:.0f} MB"
+
+
+SECTIONS = {section.__name__: section for section in (sbom, scale, retention, verify, render, year, job)}
+
+
+def table():
+    """The kept results as Markdown, in the order of the sections."""
+    lines = ["| what | input | avouch | beside it | ratio | bar | |", "|---|---|---|---|---|---|---|"]
+    machines = []
+    for name in SECTIONS:
+        file = KEPT / f"{name}.json"
+        if not file.is_file():
+            lines.append(f"| {name} | not measured | – | – | – | – | – |")
+            continue
+        kept = json.loads(file.read_text())
+        lines += ["| " + " | ".join(cells) + " |" for cells in kept["rows"]]
+        machines.append(f"{name}: {kept['machine']}, {kept['commit']}")
+    return "\n".join([*lines, "", "Measured on: " + "; ".join(machines) + "."])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--built", type=pathlib.Path, required=True)
+    parser.add_argument("--tools", type=pathlib.Path, required=True)
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/performance.md")
+    parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS))
+    given = parser.parse_args()
+    unknown = [name for name in given.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"no measurement is named {unknown[0]}; there are {', '.join(SECTIONS)}")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    for name in given.sections or SECTIONS:
+        print(f"measuring {name}", file=sys.stderr)
+        seen = machine()
+        with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", KEPT)) as folder:
+            rows = SECTIONS[name](Bench(given.built.resolve(), given.tools.resolve(), pathlib.Path(folder)))
+        (KEPT / f"{name}.json").write_text(json.dumps({"rows": rows, "machine": seen + kept_in(), "commit": commit}, indent=1))
+    text = table()
+    print(text)
+    if given.write:
+        page = PAGE.read_text()
+        before, rest = page.split(BEGIN, 1)
+        after = rest.split(END, 1)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
