@@ -16,9 +16,9 @@ pub struct Gentleness {
 }
 
 impl Default for Gentleness {
-    /// 18 ms, 2,000 to 200,000 rows, 64 MiB.
+    /// 18 ms, 2,000 to 200,000 rows, 40 MiB.
     fn default() -> Self {
-        Self { hold: Duration::from_millis(18), rows_min: 2_000, rows_max: 200_000, wal_bytes_max: 64 * 1024 * 1024 }
+        Self { hold: Duration::from_millis(18), rows_min: 2_000, rows_max: 200_000, wal_bytes_max: 40 * 1024 * 1024 }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
 const RESET_TIMEOUT: Duration = Duration::from_millis(50);
 /// As long as less than this waits to be moved, a checkpoint costs more than it saves: pages that several windows change are
 /// moved once.
-const CHECKPOINT_BYTES: u64 = 16 * 1024 * 1024;
+const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 /// Beside another writer. It checkpoints by itself with every commit once the log has a thousand pages (SQLite,
 /// `wal_autocheckpoint`), and would move what is ours while it should answer somebody.
 const CHECKPOINT_BYTES_BESIDE: u64 = 2 * 1024 * 1024;
