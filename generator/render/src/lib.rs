@@ -122,6 +122,8 @@ pub fn security_md(view: &View<'_>) -> Option<String> {
     let language = site.languages.first().copied()?;
     let title = language.words().disclosure_title;
     let policy = disclosure::policy(&site, language)?;
+    // It is read and searched as plain text: English needs no space that is not one there.
+    let policy = if language == Language::En { policy.replace('\u{a0}', " ") } else { policy };
     Some(format!("# {title}\n\n{policy}"))
 }
 

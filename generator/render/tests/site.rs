@@ -294,8 +294,8 @@ fn security_md_makes_the_promises_of_the_page() {
     let policy = with_view(&plain(), avouch_render::security_md).unwrap();
     assert!(policy.starts_with("# Vulnerability disclosure policy\n"));
     for promise in [
-        "within **48\u{a0}hours**",
-        "critical severity is fixed within **14\u{a0}days** of receipt",
+        "within **48 hours**",
+        "critical severity is fixed within **14 days** of receipt",
         "[security@example.com](<mailto:security@example.com>)",
     ] {
         assert!(policy.contains(promise), "{promise}");
