@@ -63,6 +63,9 @@ impl Question for SecurityTxt {
         let site = Site::of(world, &asked.target)?;
         let request = Request::new(ProbeClass::Passive, "GET", &asked.path).body_max(32 << 10);
         let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
+        if answer.truncated {
+            return Err(Unasked("the answer was cut off before its end, so it cannot be judged".to_owned()));
+        }
         let media_type = answer.header("content-type").unwrap_or_default().to_ascii_lowercase();
         Ok(Seen {
             status: answer.status,

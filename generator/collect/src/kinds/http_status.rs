@@ -94,6 +94,11 @@ impl Question for Status {
             Ok::<_, Unasked>(answer)
         };
         let answer = ask(credential)?;
+        let reads_body = !asked.body_matches.is_empty() || !asked.body_forbids.is_empty() || asked.code.is_some();
+        if reads_body && answer.truncated {
+            // What is missing could be what must not be there.
+            return Err(Unasked("the answer was cut off before its end, so its body cannot be judged".to_owned()));
+        }
         let control = asked.control.clone().map(|name| ask(Credential::Principal(name))).transpose()?;
         let text = answer.text();
         let each = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.is_match(&text)).collect();
