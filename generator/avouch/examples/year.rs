@@ -126,7 +126,6 @@ impl Year {
             matrix: avouch_collect::selftest(),
             release: None,
             configuration,
-            catalogue,
             scope,
             signer,
             ledger,
