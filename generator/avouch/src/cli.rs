@@ -324,6 +324,9 @@ pub(crate) enum Evidence {
     Restore {
         /// The published folder or its URL
         from: String,
+        /// The verifier key to trust; otherwise that of the signing key, where there is one
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
     },
 }
 

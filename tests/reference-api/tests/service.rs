@@ -174,7 +174,7 @@ async fn a_limiter_that_cannot_count_refuses_unless_it_fails_open() {
 #[tokio::test]
 async fn a_key_has_its_requests_whatever_addresses_they_come_from() {
     let few = Limits { key: 20, floor_ms: 1, ..Limits::default() };
-    for (defect, refused) in [(None, 5), (Some(Defect::KeyLimit100000), 0), (Some(Defect::FixedWindow), 5)] {
+    for (defect, refused) in [(None, 5), (Some(Defect::KeyLimitRaised), 0), (Some(Defect::FixedWindow), 5)] {
         let api = start_with(defect, few.clone()).await;
         let mut over = 0;
         for number in 0..25_u8 {

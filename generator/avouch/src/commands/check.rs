@@ -28,6 +28,9 @@ use crate::{
 pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyhow::Result<Exit> {
     let project = Project::load(global, output)?;
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        if from > to {
+            bail!(Usage(format!("the period ends at {to}, before it begins at {from}")));
+        }
         let ledger = record::open(&project)?;
         return period(output, &avouch_evaluate::period(&ledger.recorded(global.as_of)?, from, to), arguments.format);
     }
@@ -52,7 +55,10 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
     let mut resolved = scoping::resolve(project, &known);
     let chosen = choose(&project.catalogue, &resolved.asked, arguments)?;
     resolved.asked = chosen;
-    let current = releases::current(project, None)?;
+    let current = match arguments.when {
+        Some(WhenArgument::Build) if arguments.bundle.is_none() => releases::checked_out(project, output)?,
+        _ => releases::current(project, None)?,
+    };
     let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
     let retention = if operates { retaining::prove(project, output)? } else { Default::default() };
     let releases = match &ledger {
@@ -63,6 +69,8 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
     let started = clock::now();
     let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
     let mut scope = scoping::scope(project, &resolved);
+    // A bundle is judged elsewhere by the whole mapping; what is printed here, by what was asked for.
+    let whole = scope.clone();
     only(&mut scope, &resolved.asked, arguments);
     let ended = clock::now();
     let run = Run {
@@ -75,8 +83,8 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         details: None,
     };
     if let Some(file) = &arguments.bundle {
-        Bundle { v: 1, scope: scope.clone(), run: run.clone(), details: collected.details.clone() }
-            .write(&project.root.join(file))?;
+        let run = Run { scope: avouch_model::canonical::digest(&whole)?, ..run.clone() };
+        Bundle { v: 1, scope: whole, run, details: collected.details.clone() }.write(&project.root.join(file))?;
     }
     for detail in &collected.details {
         for finding in detail.findings.iter().take(5) {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use avouch_model::{Span, Timestamp, decision::Decision, payload::Payload};
 
+use avouch_read::schedule::Slots;
+
 use crate::{
     cli::Global,
     clock,
@@ -44,8 +46,16 @@ pub(crate) fn due(global: &Global, output: &Output, within: Span) -> anyhow::Res
         };
         found.push(Due { at: decision.last_day().end(), what: format!("{}: {what}", plain(id)) });
     }
-    if let (Some(run), Some(gap)) = (&assessment.last_run, project.configuration.schedule.run_gap) {
-        found.push(Due { at: gap.after(run.at), what: "the next run".to_owned() });
+    let schedule = &project.configuration.schedule;
+    let last_run = assessment.last_run.as_ref().map(|run| run.at);
+    let last_purge = assessment.retention.iter().filter_map(|rule| Some(rule.last.as_ref()?.1.to)).min();
+    for (what, expression, last) in [("run", &schedule.run, last_run), ("purge", &schedule.purge, last_purge)] {
+        let slots = expression.as_ref().and_then(|expression| Slots::parse(expression).ok());
+        if let (Some(last), Some(slots)) = (last, slots)
+            && let Some(next) = slots.after(last)
+        {
+            found.push(Due { at: next, what: format!("the next {what}") });
+        }
     }
     for finding in &assessment.checks {
         let check = project.catalogue.check(&finding.check);

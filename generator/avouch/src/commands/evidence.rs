@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
+use avouch_log::VerifierKey;
 use avouch_model::{
     Digest,
-    entry::{EntryKind, Visibility},
-    payload::WithdrawalReason,
+    entry::Visibility,
+    payload::{Payload, Recorded, WithdrawalReason},
+    state::Outcome,
 };
-use avouch_record::{Ledger, NewEntry};
+use avouch_record::Ledger;
 use camino::Utf8Path;
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     exit::{Exit, Usage},
     fetch,
     output::{Output, plain},
-    pipeline::{self, publishing, record, scoping},
+    pipeline::{self, publishing, record},
     project::Project,
 };
 
@@ -53,7 +55,7 @@ pub(crate) fn evidence(global: &Global, output: &Output, command: &Evidence) -> 
             ))?;
         }
         Evidence::Import { file } => import(&project, output, file)?,
-        Evidence::Restore { from } => restore(&project, output, from)?,
+        Evidence::Restore { from, key } => restore(&project, output, from, key.as_deref())?,
     }
     Ok(Exit::Satisfied)
 }
@@ -126,7 +128,7 @@ fn reason_of(text: &str) -> anyhow::Result<WithdrawalReason> {
 }
 
 fn import(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result<()> {
-    let bundle = Bundle::read(&project.root.join(file))?;
+    let mut bundle = Bundle::read(&project.root.join(file))?;
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     if bundle.scope.product.slug != project.configuration.product.slug {
@@ -135,18 +137,46 @@ fn import(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result
             bundle.scope.product.slug, project.configuration.product.slug
         )));
     }
-    let recorded = ledger.recorded(None)?;
-    let scope = scoping::canonical("scope", &bundle.scope)?;
-    let digest = Digest::of(&scope);
-    if record::last_scope(&recorded) != Some(digest) {
-        pipeline::append(&mut ledger, &signer, vec![NewEntry::json(EntryKind::Scope, &bundle.scope.product.slug, scope)])?;
-    }
+    believe(project, &bundle, &ledger.recorded(None)?)?;
+    // The observations are judged by the mapping of whoever keeps the record, never by one that comes with them.
+    bundle.run.scope = pipeline::record_present_scope(project, &mut ledger, &signer)?;
     let count = bundle.run.observations.len();
     pipeline::record_imported(&mut ledger, &signer, bundle.run, bundle.details)?;
     output.result(&format!("{count} observations recorded\n"))
 }
 
-fn restore(project: &Project, output: &Output, from: &str) -> anyhow::Result<()> {
+/// What a bundle must not be: of another configuration, from the future, in contradiction with itself, or recorded before.
+fn believe(project: &Project, bundle: &Bundle, recorded: &[Recorded]) -> anyhow::Result<()> {
+    if bundle.scope.configuration != project.configuration.digest || bundle.scope.mapping != project.mapping {
+        bail!(Usage("the bundle was made with another avouch.toml or another mapping than this one".to_owned()));
+    }
+    if bundle.run.ended > clock::now() || bundle.run.started > bundle.run.ended {
+        bail!(Usage(format!("the bundle says that it ended at {}: a clock is wrong", bundle.run.ended)));
+    }
+    for observation in &bundle.run.observations {
+        let kind = project.catalogue.check(&observation.check).and_then(|check| avouch_collect::kinds::find(&check.kind));
+        let detail = bundle.details.iter().find(|detail| detail.check == observation.check);
+        let passed = observation.outcome == Outcome::Pass;
+        if kind.is_none() || passed == detail.is_some() {
+            bail!(Usage(format!(
+                "the bundle contradicts itself about `{}`: a failure has details, a pass has none",
+                observation.check
+            )));
+        }
+    }
+    let same = |recorded: &Recorded| match &recorded.payload {
+        Payload::Run(run) => {
+            (run.started, run.ended, &run.observations) == (bundle.run.started, bundle.run.ended, &bundle.run.observations)
+        }
+        _ => false,
+    };
+    if recorded.iter().any(same) {
+        bail!(Usage("the bundle is in the record already".to_owned()));
+    }
+    Ok(())
+}
+
+fn restore(project: &Project, output: &Output, from: &str, key: Option<&str>) -> anyhow::Result<()> {
     let path = project.path(&project.configuration.evidence.ledger);
     if path.exists() {
         bail!(Usage(format!("the ledger `{path}` is there; move it away before another one is rebuilt")));
@@ -157,8 +187,14 @@ fn restore(project: &Project, output: &Output, from: &str) -> anyhow::Result<()>
     let local = project.root.join(from);
     let place = if local.is_dir() { local.as_str() } else { from };
     let source = fetch::open(place)?;
-    let signer = record::signer(project)?;
-    let keys = [signer.vkey().clone()];
+    let keys: Vec<VerifierKey> = match key {
+        Some(key) => vec![key.parse().map_err(|error| Usage(format!("--key: {error}")))?],
+        // An auditor has no signing key, and needs none.
+        None => record::signer(project).map(|signer| vec![signer.vkey().clone()]).unwrap_or_default(),
+    };
+    if keys.is_empty() {
+        output.warn("no key says whose record this is: give --key, from somewhere else than the site");
+    }
     let request = avouch_log::Request { keys: &keys, remembered: None, max_age_seconds: None, now: clock::now() };
     let (ledger, _) = avouch_record::restore(&*source, &request, path.as_std_path())?;
     output.result(&format!("{} entries restored; sealed payloads stay where they were\n", ledger.size()?))

@@ -45,6 +45,35 @@ const CODES: &[(&str, &str)] = &[
     ("wrong-type", "The value has another type than the key: quotes make a text, `[…]` a list."),
 ];
 
+/// The words that avouch says of how something stands.
+const WORDS: &[(&str, &str)] = &[
+    ("passed", "A fresh observation of the current release saw what is promised."),
+    ("failed", "A fresh observation saw the opposite. What it saw is sealed until `avouch evidence release`."),
+    ("error", "It could not be tested: the subject could not be reached or read, or the positive control broke."),
+    (
+        "no_data",
+        "Not tested: nothing was observed yet, there was too little to look at, or other numbers than the claim's were tested.",
+    ),
+    ("stale", "Out of date: the last observation is older than it may be, or belongs to another release."),
+    (
+        "not_configured",
+        "Not tested: a slot is not filled, and the key that fills it is named; or no check of this kind is built yet.",
+    ),
+    ("not_applicable", "A signed decision says that it does not apply, with a reason and a day on which that is read again."),
+    ("waived", "It failed, under a dated exception that somebody else approved. It passes the gate and satisfies nothing."),
+    ("planned", "Promised for later. Never a pass."),
+    ("inherited", "A provider's word, on record and in date. Alone it satisfies nothing."),
+    ("satisfied", "Every applicable control of the requirement passed, and there is at least one."),
+    ("not_satisfied", "A control that addresses the requirement failed."),
+    ("undetermined", "No control of the requirement failed, and not all of them passed."),
+    ("gap", "No control addresses the requirement. A signed decision names an owner and a day."),
+    ("unproven", "Nothing in an observation names the release that it is about, so it counts for none."),
+    ("sealed", "Recorded, and kept in the private store: the log holds a salted digest."),
+    ("withdrawn", "A payload that was removed, with a reason. Its entry and digest stay."),
+    ("tampered", "What is published is not what was signed."),
+    ("unanchored", "The key came from the site itself: it agrees with itself, and may be anybody's."),
+];
+
 /// Prints the page of an id.
 pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Result<Exit> {
     // The mapping of the project where there is one that loads, otherwise everything that is built in.
@@ -62,7 +91,7 @@ pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Res
             let near = avouch_read::toml_walk::nearest(id, names(&catalogue).into_iter());
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             bail!(Usage(format!(
-                "nothing is named `{id}`{near} `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is"
+                "nothing is named `{id}`{near}; `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is"
             )))
         }
     }
@@ -103,6 +132,7 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
             return Some(all.map(|requirement| format!("{:12} {}\n", requirement.id, requirement.title.en)).collect());
         }
         "profiles" => return Some(catalogue.profiles.iter().map(|(id, title)| format!("{id:16} {}\n", title.en)).collect()),
+        "words" => return Some(WORDS.iter().map(|(word, text)| format!("{word:24} {text}\n")).collect()),
         "errors" => return Some(CODES.iter().map(|(code, text)| format!("{code:24} {text}\n")).collect()),
         _ => {}
     }
@@ -115,7 +145,10 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
         .or_else(|| catalogue.control(id).map(|control| control_page(catalogue, control)))
         .or_else(|| catalogue.claims.iter().find(|claim| claim.id == id).map(claim_page))
         .or_else(|| catalogue.requirement(id).map(|requirement| requirement_page(catalogue, requirement)))
-        .or_else(|| CODES.iter().find(|(code, _)| *code == id).map(|(code, text)| format!("{code}\n\n{text}\n")))
+        .or_else(|| {
+            let named = CODES.iter().chain(WORDS).find(|(code, _)| *code == id.replace(' ', "_"));
+            named.or_else(|| CODES.iter().find(|(code, _)| *code == id)).map(|(code, text)| format!("{code}\n\n{text}\n"))
+        })
 }
 
 fn check_page(catalogue: &Catalogue, check: &Check) -> String {

@@ -37,7 +37,8 @@ pub(crate) fn verify(global: &Global, output: &Output, arguments: &Verify) -> an
         None => (verify::verify(&*source, &request), None),
         Some(text) => verify::verify_entry(&*source, &request, &digest(text)?),
     };
-    if let (Some(file), Some(remember)) = (&state, outcome.remember()) {
+    // A head that nothing anchored would make the next visit believe whoever showed it.
+    if let (Some(file), Some(remember)) = (&state, outcome.remember().filter(|_| outcome.anchored)) {
         write_state(file, &remember)?;
     }
     let mut text = if arguments.json { json(&outcome)? } else { report(output, &outcome) };

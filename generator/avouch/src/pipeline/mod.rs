@@ -93,10 +93,10 @@ fn record_scope(
 }
 
 /// Records the scope as it is now: a receipt is judged by the promise that was in force.
-pub(crate) fn record_present_scope(project: &Project, ledger: &mut Ledger, signer: &Signer) -> anyhow::Result<()> {
+pub(crate) fn record_present_scope(project: &Project, ledger: &mut Ledger, signer: &Signer) -> anyhow::Result<Digest> {
     let recorded = ledger.recorded(None)?;
     let known: Vec<_> = decisions::in_record(&recorded).into_iter().map(|(_, decision)| decision).collect();
-    record_scope(project, ledger, signer, &recorded, &scoping::resolve(project, &known)).map(drop)
+    record_scope(project, ledger, signer, &recorded, &scoping::resolve(project, &known))
 }
 
 /// Records what the checks answered: the answers for everyone, what failures looked like sealed.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use avouch_model::{Timestamp, release::Release};
 use avouch_repository::{Files, Folder, Repository, Tag};
 
-use crate::{exit::Usage, project::Project};
+use crate::{exit::Usage, output::Output, project::Project};
 
 /// A release and the files of its commit.
 pub(crate) struct Current {
@@ -30,6 +30,26 @@ pub(crate) fn tags(project: &Project) -> anyhow::Result<Vec<Tag>> {
 /// The release to work on: the one that was asked for, otherwise the newest tag, otherwise what is checked out.
 pub(crate) fn current(project: &Project, asked: Option<&str>) -> anyhow::Result<Current> {
     of_folder(project.root.as_str(), project.repository.as_ref(), &tags(project)?, asked)
+}
+
+/// What is checked out, for a gate that asks about a change before it is released: judged as if it were one, and recorded
+/// nowhere. Where the commit is a release it is that release.
+pub(crate) fn checked_out(project: &Project, output: &Output) -> anyhow::Result<Current> {
+    let tags = tags(project)?;
+    let mut current = of_folder(project.root.as_str(), project.repository.as_ref(), &[], None)?;
+    if let Some(release) = &mut current.release {
+        match tags.iter().find(|tag| tag.commit == release.commit) {
+            Some(tag) => (release.version, release.tag) = (tag.version.clone(), Some(tag.name.clone())),
+            None => {
+                output.note(&format!("Commit {} is judged as it is checked out; it is no release.", &release.commit));
+                release.tag = Some("HEAD".to_owned());
+            }
+        }
+        if current.dirty {
+            output.warn("the folder has changes that are in no commit, and they are not judged");
+        }
+    }
+    Ok(current)
 }
 
 /// As [`current`], of any folder.

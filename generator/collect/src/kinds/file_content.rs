@@ -100,13 +100,18 @@ impl Question for FileContent {
         {
             return Err(Unasked("nothing is asked of the files: give `must_match` or another demand".to_owned()));
         }
+        let demands = asked.must_match.iter().chain(&asked.must_match_each).chain(&asked.each_once);
+        if let Some(pattern) = demands.into_iter().find(|pattern| pattern.is_match("")) {
+            return Err(Unasked(format!("`{}` matches the empty text, so it demands nothing", pattern.as_str())));
+        }
         let mut sources = texts(world.tree, &asked.files, &asked.exclude)?;
         for source in &mut sources {
             source.text = strip(&source.path, &source.text, asked.strip);
         }
         let each = |patterns: &[Pattern]| patterns.iter().map(|pattern| found(&sources, pattern)).collect();
         Ok(Seen {
-            files: sources.len() as u64,
+            // A file of which nothing is left says nothing: it is not one that was looked at.
+            files: sources.iter().filter(|source| !source.text.trim().is_empty()).count() as u64,
             must_match: each(&asked.must_match),
             missing_in: asked
                 .must_match_each

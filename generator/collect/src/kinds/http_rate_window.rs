@@ -113,6 +113,7 @@ impl Question for RateWindow {
         let margin = window / 20;
         prober.pause(prober.until_boundary(window) + margin / 4);
         let first = prober.conversation(source).send(&request).map_err(|error| unasked(&error))?;
+        let answered = std::time::Instant::now();
         // Up to a quarter of the window before the boundary, so that the burst is over when it comes.
         prober.pause(prober.until_boundary(window).saturating_sub(window / 4));
         let started = std::time::Instant::now();
@@ -121,6 +122,8 @@ impl Question for RateWindow {
         let in_time = before.elapsed < left;
         if in_time {
             prober.pause(left.saturating_sub(started.elapsed()) + margin);
+            // A window that began with the first request began at the latest when that was answered: it is over, too.
+            prober.pause((window + margin / 4).saturating_sub(answered.elapsed()));
         }
         let after = burst()?;
         Ok(Seen {

@@ -117,7 +117,7 @@ impl Question for SbomRelease {
             }
             findings.extend(seen.lockfiles.iter().cloned());
             for bom in &seen.boms {
-                findings.extend(bom.findings(version, asked));
+                findings.extend(bom.findings(version, asked, seen.locked));
             }
         }
         let components = seen.boms.iter().map(|bom| bom.components).min().unwrap_or(0);
@@ -134,7 +134,7 @@ impl Question for SbomRelease {
 }
 
 impl BomSeen {
-    fn findings(&self, version: &str, asked: &Asked) -> Vec<String> {
+    fn findings(&self, version: &str, asked: &Asked, locked: u64) -> Vec<String> {
         let file = &self.file;
         let mut findings: Vec<String> = self.wrong.iter().map(|what| format!("{file}: {what}")).collect();
         if !self.wrong.is_empty() && self.spec.is_empty() {
@@ -148,7 +148,8 @@ impl BomSeen {
             Some(named) => findings.push(format!("{file}: it is of version {named}, and the release is {version}")),
             None => findings.push(format!("{file}: it names no version of the product")),
         }
-        if self.components == 0 {
+        // Where the lockfiles hold nothing there is nothing to list: too little to look at, not a failure.
+        if self.components == 0 && locked > 0 {
             findings.push(format!("{file}: it lists no component"));
         }
         if self.lacking > 0 || self.added > 0 {

@@ -238,8 +238,7 @@ fn signatures(check: &mut Check<'_>, log: &Log, keyring: &Keyring) {
         return;
     }
     if check.request.keys.is_empty() {
-        let what =
-            "the key came from the folder itself: it agrees with itself, and may be anybody's; give --key, --policy or --state";
+        let what = "the key came from the folder itself: it agrees with itself, and may be anybody's; give --key or --policy";
         check.outcome.find(Grade::Unanchored, layout::CHECKPOINT, what);
     } else {
         let what = "is signed by none of the keys that were given, and by none that they added";

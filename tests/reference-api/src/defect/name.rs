@@ -36,7 +36,7 @@ pub enum Defect {
     FailsOpen,
     ReportOfAnotherCommit,
     ReportEmpty,
-    KeyLimit100000,
+    KeyLimitRaised,
     RateTableWithoutTimestamp,
     RateTableWithoutIndex,
     FixedWindow,

@@ -208,16 +208,12 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[],
     },
     Entry {
-        defect: Defect::KeyLimit100000,
-        name: "key-limit-100000",
+        defect: Defect::KeyLimitRaised,
+        name: "key-limit-raised",
         parts: &[Service],
-        change: "100,000 requests in 60 s are let through per key",
+        change: "1,250 requests in 60 s are let through per key",
         claims: &["B-rate-l2-001"],
-        linked: &[
-            ("B-rate-l2-003", "there is no limit left to slide"),
-            ("B-auth-timing-006", "no key comes over its limit"),
-            ("B-auth-timing-001", "it covers every outcome"),
-        ],
+        linked: &[("B-rate-l2-003", "more than the limit passes across the edge of a window, too")],
     },
     Entry {
         defect: Defect::RateTableWithoutTimestamp,

@@ -70,7 +70,7 @@ impl App {
         let limits = &mut settings.limits;
         match settings.chosen.0 {
             Some(Defect::IpLimit600) => limits.address = limits.address.saturating_mul(10),
-            Some(Defect::KeyLimit100000) => limits.key = limits.key.saturating_mul(100),
+            Some(Defect::KeyLimitRaised) => limits.key = limits.key.saturating_add(limits.key / 4),
             Some(Defect::SingleUncapped) => limits.single_bytes = limits.single_bytes.saturating_mul(4),
             Some(Defect::BatchItemsUnlimited) => limits.batch_items = usize::MAX,
             _ => {}

@@ -3,7 +3,7 @@
 use super::found::{Found, slug};
 
 /// Writes the configuration for what was found.
-pub(super) fn compose(found: &Found, profiles: &[String], origin: &str) -> String {
+pub(super) fn compose(found: &Found, profiles: &[String], origin: &str, in_pipeline: bool) -> String {
     let mut text = String::new();
     let mut add = |part: &str| text.push_str(part);
     add("# What avouch knows of this product. `avouch doctor` says what to fill in next, most valuable first.\n");
@@ -23,9 +23,9 @@ pub(super) fn compose(found: &Found, profiles: &[String], origin: &str) -> Strin
     add(&bind(found));
     add(REST);
     add(&format!("[evidence]\norigin = {}   # the log's name for ever: do not change it\n", quoted(origin)));
-    add(
-        "ledger = \"sqlite:.avouch/ledger.db\"\n# signing_key_env = \"AVOUCH_SIGNING_KEY\"  # instead of .avouch/signing.key\n\n",
-    );
+    let comment = if in_pipeline { "" } else { "# " };
+    add("ledger = \"sqlite:.avouch/ledger.db\"\n");
+    add(&format!("{comment}signing_key_env = \"AVOUCH_SIGNING_KEY\"  # instead of .avouch/signing.key, where it is set\n\n"));
     add("[site]\nout = \"public\"\n# base_url = \"https://trust.example.com\"\n\n");
     add("[schedule]                              # for `avouch serve`: second minute hour day month weekday, in UTC\n");
     add("run = \"0 0 3 * * *\"\n# purge = \"0 */15 * * * *\"\n");
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn loads(found: &Found) {
-        let text = compose(found, &["auth-api".to_owned()], "0123456789abcdef.avouch");
+        let text = compose(found, &["auth-api".to_owned()], "0123456789abcdef.avouch", true);
         let source = Arc::new(Source { path: "avouch.toml".into(), text });
         if let Err(problems) = avouch_read::configuration::load(&source) {
             panic!("{:#?}\n{}", problems.iter().map(|problem| problem.line()).collect::<Vec<_>>(), source.text);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_commented_parts_load_when_they_are_used() {
-        let text = compose(&Found { name: "x".into(), ..Found::default() }, &[], "0123456789abcdef.avouch");
+        let text = compose(&Found { name: "x".into(), ..Found::default() }, &[], "0123456789abcdef.avouch", true);
         let uncommented: String = text
             .lines()
             .map(|line| match line.strip_prefix("# ").or_else(|| line.strip_prefix("#")) {

@@ -73,7 +73,7 @@ fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text:
     getrandom::fill(&mut random).context("the system gives no random bytes")?;
     let origin: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let found = found::look(root);
-    write_new(path, &compose::compose(&found, profiles, &format!("{origin}.avouch")))?;
+    write_new(path, &compose::compose(&found, profiles, &format!("{origin}.avouch"), arguments.ci.is_some()))?;
     let _ = writeln!(text, "  ● avouch.toml for `{}`", plain(&found.name));
     let listed = |names: &[String]| names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ");
     let lockfiles: Vec<String> = found.lockfiles.iter().map(|name| (*name).to_owned()).collect();

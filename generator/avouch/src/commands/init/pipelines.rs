@@ -30,6 +30,8 @@ jobs:
         with:
           fetch-depth: 0
           persist-credentials: false
+      # Put the program on the PATH here, as you install tools elsewhere; this step says when it is missing.
+      - run: avouch --version
       - run: avouch check --when build --format github
   run:
     if: github.event_name == 'schedule'
@@ -40,11 +42,15 @@ jobs:
         with:
           fetch-depth: 0
           persist-credentials: false
-      # The runner is new every night: the ledger is rebuilt from what was published, and continued.
+      - run: avouch --version
+      # The runner is new every night: the ledger is rebuilt from what was published, and continued. The first night there is
+      # nothing yet: publish once from where `avouch init` ran.
       - run: avouch evidence restore \"$AVOUCH_SITE\" && avouch run
         env:
           AVOUCH_SITE: ${{ vars.AVOUCH_SITE }}
           AVOUCH_SIGNING_KEY: ${{ secrets.AVOUCH_SIGNING_KEY }}
+      # Yours to write: puts `public/` out, the file `checkpoint` last (docs/guides/pipeline.md of avouch says how).
+      - run: ./publish.sh public
 ";
 
 const GITLAB: &str = "\
@@ -55,6 +61,8 @@ avouch-check:
   variables: { GIT_DEPTH: 0 }
   rules: [{ if: $CI_PIPELINE_SOURCE != 'schedule' }]
   script:
+    # Put the program on the PATH here, as you install tools elsewhere; this line says when it is missing.
+    - avouch --version
     - avouch check --when build --format junit > avouch.xml
   artifacts:
     when: always
@@ -67,6 +75,8 @@ avouch-run:
     # The runner is new every night: the ledger is rebuilt from what was published, and continued.
     - avouch evidence restore \"$AVOUCH_SITE\"
     - avouch run
+    # Yours to write: puts `public/` out, the file `checkpoint` last (docs/guides/pipeline.md of avouch says how).
+    - ./publish.sh public
   artifacts:
     paths: [public]
 ";
