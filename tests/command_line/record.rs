@@ -222,3 +222,38 @@ fn every_exit_code_of_verify_has_its_cause() {
     let printed = json(&sandbox.avouch(&["verify", "public", "--key", &key, "--json"]).exits(1).stdout);
     assert_eq!((&printed["exit"], printed["findings"].as_array().unwrap().is_empty()), (&1.into(), false));
 }
+
+#[test]
+fn a_bundle_of_a_part_takes_nothing_from_the_record_and_none_is_believed_that_contradicts_itself() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]);
+    let claims = |sandbox: &super::support::Sandbox| {
+        let judged = sandbox.avouch(&["check", "--as-of", "2098-01-01T00:00:00Z", "--format", "json"]);
+        let judged: serde_json::Value = serde_json::from_str(&judged.stdout).unwrap();
+        judged["claims"].as_array().unwrap().len()
+    };
+    let before = claims(&sandbox);
+    sandbox.avouch(&["check", "--when", "deploy", "--bundle", "part.json"]);
+    sandbox.avouch(&["evidence", "import", "part.json"]).exits(0);
+    assert_eq!(claims(&sandbox), before, "the mapping is the keeper's own");
+    let bundle = sandbox.read("part.json");
+    let forged = if bundle.contains("\"outcome\":\"fail\"") {
+        bundle.replace("\"outcome\":\"fail\"", "\"outcome\":\"pass\"")
+    } else {
+        bundle.replace("\"outcome\":\"pass\"", "\"outcome\":\"fail\"")
+    };
+    assert_ne!(forged, bundle);
+    sandbox.file("forged.json", forged);
+    let refused = sandbox.avouch(&["evidence", "import", "forged.json"]).exits(2);
+    assert!(refused.stderr.contains("contradicts itself"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_visit_without_a_key_is_unanchored_however_often_it_is_made() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]);
+    for _ in 0..2 {
+        sandbox.avouch(&["verify", "public", "--state", "state.json"]).exits(4);
+    }
+    assert!(!sandbox.exists("state.json"));
+}

@@ -7,7 +7,7 @@ use avouch_log::VerifierKey;
 use avouch_model::{
     Digest,
     entry::Visibility,
-    payload::{Payload, Recorded, WithdrawalReason},
+    payload::{Payload, Recorded, Run, WithdrawalReason},
     state::Outcome,
 };
 use avouch_record::Ledger;
@@ -137,7 +137,10 @@ fn import(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result
             bundle.scope.product.slug, project.configuration.product.slug
         )));
     }
-    believe(project, &bundle, &ledger.recorded(None)?)?;
+    believe(project, &bundle)?;
+    if is_recorded(&bundle, &ledger.recorded(None)?) {
+        return output.result("0 observations recorded: the bundle is in the record already\n");
+    }
     // The observations are judged by the mapping of whoever keeps the record, never by one that comes with them.
     bundle.run.scope = pipeline::record_present_scope(project, &mut ledger, &signer)?;
     let count = bundle.run.observations.len();
@@ -145,8 +148,8 @@ fn import(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result
     output.result(&format!("{count} observations recorded\n"))
 }
 
-/// What a bundle must not be: of another configuration, from the future, in contradiction with itself, or recorded before.
-fn believe(project: &Project, bundle: &Bundle, recorded: &[Recorded]) -> anyhow::Result<()> {
+/// What a bundle must not be: of another configuration, from the future, or in contradiction with itself.
+fn believe(project: &Project, bundle: &Bundle) -> anyhow::Result<()> {
     if bundle.scope.configuration != project.configuration.digest || bundle.scope.mapping != project.mapping {
         bail!(Usage("the bundle was made with another avouch.toml or another mapping than this one".to_owned()));
     }
@@ -164,16 +167,16 @@ fn believe(project: &Project, bundle: &Bundle, recorded: &[Recorded]) -> anyhow:
             )));
         }
     }
-    let same = |recorded: &Recorded| match &recorded.payload {
-        Payload::Run(run) => {
-            (run.started, run.ended, &run.observations) == (bundle.run.started, bundle.run.ended, &bundle.run.observations)
-        }
-        _ => false,
-    };
-    if recorded.iter().any(same) {
-        bail!(Usage("the bundle is in the record already".to_owned()));
-    }
     Ok(())
+}
+
+/// Whether a run with the same answers at the same time is in the record: importing a bundle twice changes nothing.
+fn is_recorded(bundle: &Bundle, recorded: &[Recorded]) -> bool {
+    let of = |run: &Run| (run.started, run.ended);
+    recorded.iter().any(|recorded| match &recorded.payload {
+        Payload::Run(run) => of(run) == of(&bundle.run) && run.observations == bundle.run.observations,
+        _ => false,
+    })
 }
 
 fn restore(project: &Project, output: &Output, from: &str, key: Option<&str>) -> anyhow::Result<()> {

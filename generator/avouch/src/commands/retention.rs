@@ -155,6 +155,8 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     let (mut failed, mut broken) = (false, false);
     for (name, run) in &runs {
         let (state, word) = match run.ended {
+            // Of nothing nothing is proven: an emptied table looks like a kept promise.
+            Ended::Done if run.due == 0 && run.rows_after == 0 => (State::Error, "holds no row, so nothing is proven"),
             Ended::Done if run.overdue_after == 0 => (State::Pass, "holds"),
             Ended::Done => (State::Fail, "does not hold"),
             Ended::Fused => (State::Fail, "stopped by the fuse, nothing deleted"),
@@ -162,6 +164,10 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
         };
         failed |= state == State::Error;
         broken |= state == State::Fail;
+        if run.ended == Ended::Failed {
+            let _ = writeln!(text, "{:20} {} deleted before it failed; what is left is not known", plain(name), run.deleted);
+            continue;
+        }
         let _ = writeln!(
             text,
             "{:20} {} deleted, {} due and {} overdue afterwards, {} rows left: {word}",

@@ -12,6 +12,7 @@ use crate::{
     exit::{Exit, Usage},
     output::{Output, plain},
     pipeline::{releases, sboms},
+    project::read_text,
 };
 
 /// The largest BOM that is validated.
@@ -46,7 +47,8 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
         Some(timestamp) => timestamp,
         None => current.committed.unwrap_or_else(clock::now),
     };
-    let facts = sboms::facts(&current, timestamp, None);
+    let name = product_name(&root);
+    let facts = sboms::facts(&current, timestamp, name.as_deref());
     let options = avouch_sbom::Options { spec, lock_only: arguments.lock_only };
     let sbom = match avouch_sbom::generate(&*current.tree, &facts, &options) {
         Ok(sbom) => sbom,
@@ -67,6 +69,12 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
         }
     }
     Ok(Exit::Satisfied)
+}
+
+/// The product's name where the folder has a configuration that loads, so that the SBOM is the one that `run` records.
+fn product_name(root: &Utf8Path) -> Option<String> {
+    let source = read_text(&root.join("avouch.toml"), "avouch.toml").ok()?;
+    avouch_read::configuration::load(&source).ok().map(|(configuration, _)| configuration.product.name)
 }
 
 /// Beside, made durable, then renamed.
