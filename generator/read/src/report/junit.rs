@@ -20,6 +20,8 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Report, ReportError> {
     let mut report = Report::default();
     let mut open: Vec<Element> = Vec::new();
     let mut any = false;
+    // What the root says of failures, and what the suites within it say together.
+    let mut declared = [0_u64; 2];
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let wrong = |what: String| ReportError::at(path, text, at, what);
@@ -32,7 +34,13 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Report, ReportError> {
                 if open.len() >= DEPTH_MAX {
                     return Err(wrong(format!("elements are nested more than {DEPTH_MAX} deep")));
                 }
+                if any && open.is_empty() {
+                    return Err(wrong("a second report begins where the first one ended".to_owned()));
+                }
                 let element = Element::of(&start, &open).map_err(wrong)?;
+                if let (Element::Suite(_), Some(total)) = (&element, declared.get_mut(open.len())) {
+                    *total = total.saturating_add(failures(&start));
+                }
                 if !any && !matches!(element, Element::Suite(_)) {
                     return Err(wrong("a JUnit report begins with `testsuites` or `testsuite`".to_owned()));
                 }
@@ -62,10 +70,26 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Report, ReportError> {
             }
             Event::Eof if !open.is_empty() => return Err(wrong("the report is cut off: an element is not closed".to_owned())),
             Event::Eof if !any => return Err(wrong("the report is empty".to_owned())),
-            Event::Eof => return Ok(report),
+            Event::Eof => {
+                let failed = report.cases.iter().filter(|case| case.ended == Ended::Failed).count() as u64;
+                let said = declared.into_iter().max().unwrap_or(0);
+                if said > failed {
+                    return Err(wrong(format!("the report says that {said} tests failed, and lists {failed}")));
+                }
+                return Ok(report);
+            }
             _ => {}
         }
     }
+}
+
+/// The failures and errors that a suite says it had; what is no number says nothing.
+fn failures(suite: &BytesStart<'_>) -> u64 {
+    let number = |name: &str| -> u64 {
+        let found = suite.try_get_attribute(name).ok().flatten();
+        found.and_then(|found| found.normalized_value(XmlVersion::Implicit1_0).ok()?.trim().parse().ok()).unwrap_or(0)
+    };
+    number("failures").saturating_add(number("errors"))
 }
 
 enum Element {
@@ -149,6 +173,12 @@ mod tests {
             ("<testsuite>", "cut off"),
             ("<html></html>", "begins with"),
             ("<testsuite></testsuites>", "not XML"),
+            ("<testsuite/><testsuite/>", "second report"),
+            (
+                "<testsuite failures=\"2\" errors=\"1\"><testcase name=\"a\"/></testsuite>",
+                "says that 3 tests failed, and lists 0",
+            ),
+            ("<testsuites><testsuite failures=\"1\"/><testsuite errors=\"1\"/></testsuites>", "says that 2 tests failed"),
             ("<testsuite><testcase name=\"&unknown;\"/></testsuite>", "name"),
             ("<testsuite><properties><property name=\"commit\" value=\"abc\"/></properties></testsuite>", "commit"),
         ] {
