@@ -216,18 +216,6 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[("B-rate-l2-003", "more than the limit passes across the edge of a window, too")],
     },
     Entry {
-        defect: Defect::RateTableWithoutTimestamp,
-        name: "rate-table-without-timestamp",
-        parts: &[Service, Database],
-        change: "rate_limits has no column for the time",
-        claims: &["B-rate-l2-002"],
-        linked: &[
-            ("B-retention-ratelimits-002", "the column of its rule is gone"),
-            ("B-retention-notearly-006", "the column of a rule is gone"),
-            ("B-rate-l2-003", "without times only fixed windows can be counted"),
-        ],
-    },
-    Entry {
         defect: Defect::FixedWindow,
         name: "fixed-window",
         parts: &[Service, Reports],
@@ -362,18 +350,6 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the list of keys shows hashes",
         claims: &["B-enum-001"],
         linked: &[],
-    },
-    Entry {
-        defect: Defect::Prefix24Stored,
-        name: "prefix-24-stored",
-        parts: &[Service, Database],
-        change: "24 of the 26 characters are stored in clear",
-        claims: &["B-enum-003"],
-        linked: &[
-            ("B-rate-l2-004", "the prefix has another length"),
-            ("B-keys-hash-001", "the known key is not found by its prefix"),
-            ("B-auth-envelope-002", "an altered key has an unknown prefix, so two causes leave one reason"),
-        ],
     },
     Entry {
         defect: Defect::SecurityTxtExpired,
