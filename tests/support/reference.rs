@@ -54,10 +54,10 @@ pub const SCALED: Scale = Scale {
 window = "8 seconds"
 [numbers.rate-limit-key]
 limit = 200
-window = "16 seconds"
+window = "8 seconds"
 [numbers.rate-limit-sliding]
 limit = 200
-window = "16 seconds"
+window = "8 seconds"
 [numbers.body-cap-single]
 limit = 20000
 [numbers.body-cap-batch]
