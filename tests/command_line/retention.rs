@@ -68,3 +68,14 @@ fn a_run_deletes_only_when_it_is_asked_to() {
     assert_eq!(rows(&database), 18);
     sandbox.avouch(&["retention", "status"]).exits(0);
 }
+
+#[test]
+fn of_an_emptied_table_nothing_is_proven() {
+    let (sandbox, database) = events(0, 0);
+    let ran = sandbox.avouch(&["retention", "run"]).exits(3);
+    assert!(ran.stdout.contains("no row has a time, so nothing is proven"), "{}", ran.stdout);
+    let status = sandbox.avouch(&["retention", "status"]).exits(3);
+    assert!(status.stdout.contains("no row has a time, so nothing is proven"), "{}", status.stdout);
+    database.execute("INSERT INTO events (at) VALUES (NULL)", []).unwrap();
+    sandbox.avouch(&["retention", "run"]).exits(3);
+}

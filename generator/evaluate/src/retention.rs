@@ -53,6 +53,10 @@ fn state(promise: &Promise, recorded: &Recorded, receipt: &Receipt, run_gap: Opt
     if !receipt.holds {
         return State::Fail;
     }
+    // Of nothing nothing is proven: an emptied table looks like a kept promise.
+    if !receipt.exercised {
+        return State::NoData;
+    }
     let gap = run_gap.and_then(|gap| i64::try_from(gap).ok()).unwrap_or(0);
     let due = promise.max_lag.after(receipt.to).max(receipt.to.plus_seconds(gap));
     if as_of > due.plus_seconds(ROLL_UP_SECONDS) {

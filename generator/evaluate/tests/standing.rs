@@ -241,6 +241,10 @@ fn a_retention_promise_stands_by_its_last_receipt() {
     assert_eq!(state(&held.clone().receipt(noon(3, 0), receipt(noon(9, 0), None, true)), 3), State::Error);
     assert_eq!(state(&broken.clone().withdrawn(), 3), State::NoData);
 
+    let mut of_nothing = receipt(noon(3, 0), None, true);
+    of_nothing.exercised = false;
+    assert_eq!(state(&held.clone().receipt(noon(3, 0), of_nothing), 3), State::NoData);
+
     let mut other = receipt(noon(3, 0), None, true);
     other.promise.keep = Span::Months(24);
     assert_eq!(state(&held.clone().receipt(noon(3, 0), other), 3), State::NoData);

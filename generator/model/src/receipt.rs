@@ -62,6 +62,13 @@ pub struct RetentionRun {
     pub ended: Ended,
 }
 
+impl RetentionRun {
+    /// Whether there was a row with a time to look at: of none nothing is proven.
+    pub fn exercised(&self) -> bool {
+        self.due > 0 || self.deleted > 0 || self.rows_after > self.undated
+    }
+}
+
 /// How an execution of a rule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,6 +107,8 @@ pub struct Receipt {
     pub due_after: Option<u64>,
     /// Whether no row is older than `keep` + `max_lag`, by the second query of the last run.
     pub holds: bool,
+    /// Whether any run saw a row with a time: of an emptied table nothing is proven, however well it looks.
+    pub exercised: bool,
     /// The day of the oldest row left after the last run; none when fewer than five rows are left.
     pub oldest_after: Option<Day>,
     /// The day of the newest row deleted; none when fewer than five rows were.
@@ -131,6 +140,7 @@ impl Receipt {
             cutoff: last.cutoff,
             due_after: public(last.due_after),
             holds: last.ended == Ended::Done && last.overdue_after == 0,
+            exercised: runs.iter().any(RetentionRun::exercised),
             oldest_after: last.oldest_after.filter(|_| last.rows_after >= SMALL_COUNT),
             newest_deleted: runs.iter().filter_map(|run| run.newest_deleted).max().filter(|_| deleted >= SMALL_COUNT),
             ended: last.ended,
@@ -175,6 +185,15 @@ mod tests {
     fn the_longest_gap_counts_from_the_receipt_before() {
         let receipt = Receipt::of(&[run(1_000_000, 9), run(1_000_900, 9)], Some(Timestamp::from_unix(990_000))).unwrap();
         assert_eq!((receipt.gap_seconds_max, receipt.runs), (10_000, 2));
+    }
+
+    #[test]
+    fn of_no_row_with_a_time_nothing_is_proven() {
+        let with = |due, rows_after, undated| RetentionRun { rows_after, undated, ..run(1_000_000, due) };
+        let exercised = |runs: &[RetentionRun]| Receipt::of(runs, None).unwrap().exercised;
+        assert!(exercised(&[with(0, 1, 0)]) && exercised(&[with(9, 0, 0)]));
+        assert!(!exercised(&[with(0, 0, 0)]) && !exercised(&[with(0, 7, 7)]));
+        assert!(exercised(&[with(9, 0, 0), with(0, 0, 0)]), "a table that is quiet for a while was full before");
     }
 
     #[test]

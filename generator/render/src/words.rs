@@ -268,6 +268,7 @@ words! {
 
     // Retention.
     retention_title: "Retention", "Conservation";
+    retention_of_nothing: "No row with a time was there to look at, so nothing is proven: an emptied table looks like a kept promise.", "Aucune ligne datée n’était là à examiner, donc rien n’est prouvé\u{a0}: une table vidée ressemble à une promesse tenue.";
     retention_caption: "A rule holds while no row is older than its time and the lag that is promised with it.", "Une règle est respectée tant qu’aucune ligne ne dépasse sa durée et le délai promis avec elle.";
     retention_empty: "No retention is promised.", "Aucune durée de conservation n’est promise.";
     retention_lede: "{n} of {m} retention rules are proven to hold.", "Règles de conservation dont le respect est prouvé\u{a0}: {n} sur {m}.";
@@ -455,6 +456,7 @@ words! {
     bytes: "{n} bytes", "{n} octets";
     receipt_holds: "No row of “{rule}” is older than {keep} and a lag of {lag}.", "Aucune ligne de «\u{a0}{rule}\u{a0}» ne dépasse {keep} et un délai de {lag}.";
     receipt_does_not_hold: "It is not proven that no row of “{rule}” is older than {keep} and a lag of {lag}.", "Il n’est pas prouvé qu’aucune ligne de «\u{a0}{rule}\u{a0}» ne dépasse {keep} et un délai de {lag}.";
+    receipt_of_nothing: "“{rule}” held no row with a time, so nothing is proven of {keep} and a lag of {lag}.", "«\u{a0}{rule}\u{a0}» ne contenait aucune ligne datée\u{a0}: rien n’est prouvé de {keep} et d’un délai de {lag}.";
     details_lede: "What failures looked like: sealed at the time, released since.", "À quoi ressemblaient les échecs\u{a0}: scellé à l’époque, publié depuis.";
     slots: "Slots (UTC)", "Créneaux (UTC)";
     why: "Why", "Pourquoi";

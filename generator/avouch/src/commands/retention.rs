@@ -156,7 +156,7 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     for (name, run) in &runs {
         let (state, word) = match run.ended {
             // Of nothing nothing is proven: an emptied table looks like a kept promise.
-            Ended::Done if run.due == 0 && run.rows_after == 0 => (State::Error, "holds no row, so nothing is proven"),
+            Ended::Done if !run.exercised() => (State::Error, "no row has a time, so nothing is proven"),
             Ended::Done if run.overdue_after == 0 => (State::Pass, "holds"),
             Ended::Done => (State::Fail, "does not hold"),
             Ended::Fused => (State::Fail, "stopped by the fuse, nothing deleted"),
@@ -205,6 +205,9 @@ fn status(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyho
             None => text.push_str("  no receipt yet: `avouch run` proves it, `avouch run --purge` deletes and proves it\n"),
             Some((_, receipt)) => {
                 let _ = writeln!(text, "  last run {}, cut-off {}", receipt.to, receipt.cutoff);
+                if !receipt.exercised {
+                    text.push_str("  no row has a time, so nothing is proven\n");
+                }
                 let oldest = receipt.oldest_after.map_or_else(|| "too few rows to say".to_owned(), |day| day.to_string());
                 let _ =
                     writeln!(text, "  oldest row {oldest}; longest gap {}", avouch_model::Span::Seconds(receipt.gap_seconds_max));

@@ -197,6 +197,7 @@ pub fn receipt(to: Timestamp, deleted: Option<u64>, holds: bool) -> Receipt {
         cutoff: promise().keep.before(to),
         due_after: Some(0),
         holds,
+        exercised: true,
         oldest_after: None,
         newest_deleted: None,
         ended: Ended::Done,

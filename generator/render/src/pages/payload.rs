@@ -240,10 +240,10 @@ fn sbom(pen: &Pen<'_>, page: &mut Page, recorded: &Recorded) {
 
 fn receipt(pen: &Pen<'_>, page: &mut Page, receipt: &Receipt) {
     let w = pen.w;
-    let (state, sentence) = if receipt.holds {
-        (marked("pass", w.holds), w.receipt_holds)
-    } else {
-        (marked("fail", w.does_not_hold), w.receipt_does_not_hold)
+    let (state, sentence) = match (receipt.holds, receipt.exercised) {
+        (true, true) => (marked("pass", w.holds), w.receipt_holds),
+        (true, false) => (marked("unsure", w.outcome_not_exercised), w.receipt_of_nothing),
+        (false, _) => (marked("fail", w.does_not_hold), w.receipt_does_not_hold),
     };
     page.lede.push(Html::format(
         "{} {}",

@@ -96,6 +96,9 @@ fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
         Some((digest, receipt)) => {
             let mut facts = vec![(w.state.to_owned(), holds(pen, finding.state))];
             facts.extend(receipt_facts(pen, receipt));
+            if receipt.holds && !receipt.exercised {
+                page.note(Html::text(w.retention_of_nothing));
+            }
             facts.push((w.evidence.to_owned(), pen.evidence(digest, "")));
             page.blocks.push(Block::Facts(facts));
         }

@@ -278,6 +278,7 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         cutoff: promise.keep.before(to),
         due_after: if nth == 1 { None } else { Some(0) },
         holds: nth != 2,
+        exercised: true,
         oldest_after: (nth != 1).then(|| promise.keep.before(to).day()),
         newest_deleted: Some(promise.keep.before(to).day()),
         ended: if nth == 2 { Ended::Fused } else { Ended::Done },
