@@ -8,10 +8,13 @@ use avouch_model::{
     observation::Detail,
     payload::{Run, Scope},
 };
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use crate::exit::Usage;
+use crate::{
+    exit::Usage,
+    files::{self, Readers},
+};
 
 /// The largest bundle that is read.
 const BYTES_MAX: u64 = 64 << 20;
@@ -31,18 +34,10 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
-    /// Writes it beside and renames it, readable by its owner alone.
+    /// Writes it, readable by its owner alone.
     pub(crate) fn write(&self, file: &Utf8Path) -> anyhow::Result<()> {
-        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let bytes = canonical::to_bytes(self)?;
-        let beside = Utf8PathBuf::from(format!("{file}.tmp"));
-        let write = || {
-            let mut open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            open.write_all(&bytes)?;
-            open.sync_all()?;
-            fs::rename(&beside, file)
-        };
-        write().with_context(|| format!("cannot write the bundle `{file}`"))
+        files::put(file, &bytes, Readers::Owner).with_context(|| format!("cannot write the bundle `{file}`"))
     }
 
     /// Reads it strictly.

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod exit;
 mod fetch;
+mod files;
 mod output;
 mod pipeline;
 mod project;

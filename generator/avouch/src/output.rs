@@ -195,6 +195,11 @@ pub(crate) const fn word(state: State) -> &'static str {
     }
 }
 
+/// An error and its causes on one line.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Text from outside, made harmless for a terminal and for a CI log: control characters (escape sequences and line ends
 /// among them, so that a name forges no line of its own) and characters that change the direction of writing are replaced,
 /// and workflow commands lose their first colon.

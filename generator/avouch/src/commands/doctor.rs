@@ -11,7 +11,7 @@ use avouch_probe::{Credential, Prober, Request};
 use crate::{
     cli::Global,
     exit::Exit,
-    output::{Output, plain},
+    output::{Output, causes, plain},
     pipeline::{decisions, releases, scoping},
     project::Project,
 };
@@ -106,7 +106,7 @@ impl Examination<'_> {
         }
         match avouch_record::Ledger::open(ledger.as_std_path()).and_then(|ledger| ledger.size()) {
             Ok(size) => self.well(&format!("the ledger holds {size} entries")),
-            Err(error) => self.ill("the ledger cannot be opened", &plain(&chain(&error))),
+            Err(error) => self.ill("the ledger cannot be opened", &plain(&causes(&error))),
         }
     }
 
@@ -133,7 +133,7 @@ impl Examination<'_> {
         for (name, database) in &project.configuration.databases {
             match avouch_database::open_read(database, project.root.as_std_path()).and_then(|mut read| read.tables()) {
                 Ok(tables) => self.well(&format!("the database `{}` has {} tables", plain(name), tables.len())),
-                Err(error) => self.ill(&format!("the database `{}` cannot be read", plain(name)), &plain(&chain(&error))),
+                Err(error) => self.ill(&format!("the database `{}` cannot be read", plain(name)), &plain(&causes(&error))),
             }
         }
     }
@@ -180,8 +180,4 @@ impl Examination<'_> {
             }
         }
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

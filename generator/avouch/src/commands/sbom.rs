@@ -10,6 +10,7 @@ use crate::{
     cli::{Global, Sbom, SbomCommand, SbomFormat},
     clock,
     exit::{Exit, Usage},
+    files::{self, Readers},
     output::{Output, plain},
     pipeline::{releases, sboms},
     project::read_text,
@@ -64,7 +65,8 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
     match &arguments.output {
         None => output.bytes(&sbom.bytes)?,
         Some(file) => {
-            put(&global.directory.join(file), &sbom.bytes)?;
+            let path = global.directory.join(file);
+            files::put(&path, &sbom.bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
             output.note(&format!("{} components, {} edges in {}", sbom.components, sbom.edges, plain(file.as_str())));
         }
     }
@@ -75,23 +77,6 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
 fn product_name(root: &Utf8Path) -> Option<String> {
     let source = read_text(&root.join("avouch.toml"), "avouch.toml").ok()?;
     avouch_read::configuration::load(&source).ok().map(|(configuration, _)| configuration.product.name)
-}
-
-/// Beside, made durable, then renamed.
-fn put(file: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let beside = Utf8PathBuf::from(format!("{file}.tmp"));
-    let write = || {
-        let mut open = fs::File::create(&beside)?;
-        open.write_all(bytes)?;
-        open.sync_all()?;
-        fs::rename(&beside, file)
-    };
-    write().map_err(|error| {
-        // The half-written file helps nobody.
-        let _ = fs::remove_file(&beside);
-        anyhow::Error::new(error).context(format!("cannot write `{file}`"))
-    })
 }
 
 /// Schema and references of each BOM: 0 when all are valid, 1 when one is not, 3 when one cannot be read.

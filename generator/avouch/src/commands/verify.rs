@@ -16,6 +16,7 @@ use crate::{
     clock,
     exit::{Exit, Usage},
     fetch,
+    files::{self, Readers},
     output::{Output, plain},
 };
 
@@ -98,12 +99,10 @@ fn remembered(file: &Utf8Path) -> anyhow::Result<Option<Remembered>> {
     }
 }
 
-/// Beside, then renamed: a state that is half written would hide a rollback.
+/// Whole or not at all: a state that is half written would hide a rollback.
 fn write_state(file: &Utf8Path, remember: &Remembered) -> anyhow::Result<()> {
-    let beside = file.with_extension("tmp");
-    fs::write(&beside, format!("{}\n", serde_json::to_string(remember)?))
-        .and_then(|()| fs::rename(&beside, file))
-        .with_context(|| format!("cannot write the state `{file}`"))
+    let text = format!("{}\n", serde_json::to_string(remember)?);
+    files::put(file, text.as_bytes(), Readers::Everyone).with_context(|| format!("cannot write the state `{file}`"))
 }
 
 fn digest(text: &str) -> anyhow::Result<Digest> {

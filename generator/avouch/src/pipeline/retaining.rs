@@ -16,7 +16,7 @@ use avouch_retain::{Asked, Execution, Gentleness, Pace};
 use super::scoping;
 use crate::{
     clock,
-    output::{Output, plain},
+    output::{Output, causes, plain},
     project::Project,
 };
 
@@ -129,9 +129,6 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
 /// Says why an execution did not end as it should.
 fn tell(output: &Output, rule: &RetentionRule, execution: &Execution) {
     if let Some(trouble) = &execution.trouble {
-        let chain: Vec<String> = std::iter::successors(Some(trouble as &dyn std::error::Error), |error| error.source())
-            .map(ToString::to_string)
-            .collect();
-        output.warn(&format!("retention of `{}`: {}", plain(&rule.name), plain(&chain.join(": "))));
+        output.warn(&format!("retention of `{}`: {}", plain(&rule.name), plain(&causes(trouble))));
     }
 }

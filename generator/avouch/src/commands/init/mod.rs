@@ -15,6 +15,7 @@ use crate::{
     cli::{Global, Init},
     clock,
     exit::{Exit, Usage},
+    files::{self, Readers},
     output::{Output, plain},
     pipeline::record,
     project::Project,
@@ -48,7 +49,7 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{folder}`"))?;
             }
-            write_new(&path, content)?;
+            write(&path, content)?;
             let _ = writeln!(text, "  ● {file}");
         }
     }
@@ -73,7 +74,7 @@ fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text:
     getrandom::fill(&mut random).context("the system gives no random bytes")?;
     let origin: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let found = found::look(root);
-    write_new(path, &compose::compose(&found, profiles, &format!("{origin}.avouch"), arguments.ci.is_some()))?;
+    write(path, &compose::compose(&found, profiles, &format!("{origin}.avouch"), arguments.ci.is_some()))?;
     let _ = writeln!(text, "  ● avouch.toml for `{}`", plain(&found.name));
     let listed = |names: &[String]| names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ");
     let lockfiles: Vec<String> = found.lockfiles.iter().map(|name| (*name).to_owned()).collect();
@@ -163,17 +164,14 @@ fn ignore(root: &Utf8Path, project: &Project, text: &mut String) -> anyhow::Resu
         after.push_str(line);
         after.push('\n');
     }
-    let beside = root.join(".gitignore.tmp");
-    fs::write(&beside, after).and_then(|()| fs::rename(&beside, &path)).context("cannot write .gitignore")?;
+    write(&path, &after)?;
     let lines: Vec<&str> = missing.iter().map(|line| line.as_str()).collect();
     let _ = writeln!(text, "  ● .gitignore: {}", lines.join(" "));
     Ok(())
 }
 
-/// Writes a file that is not there yet, beside and renamed.
-fn write_new(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
-    let beside = Utf8PathBuf::from(format!("{path}.tmp"));
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).with_context(|| format!("cannot write `{path}`"))
+fn write(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    files::put(path, text.as_bytes(), Readers::Everyone).with_context(|| format!("cannot write `{path}`"))
 }
 
 fn shown(project: &Project, path: &Utf8Path) -> String {
