@@ -1,6 +1,10 @@
 //! Every payload and every signed statement, held against the entries; keys as the entries change them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZero,
+    thread,
+};
 
 use avouch_model::{
     Digest,
@@ -9,7 +13,7 @@ use avouch_model::{
 };
 
 use super::{Check, Got, Grade, walk, walk::Log};
-use crate::{dsse, keyring::Keyring, layout, note::Note};
+use crate::{VerifierKey, dsse, keyring::Keyring, layout, note::Note};
 
 /// What the entries say must be published beside the log.
 #[derive(Default)]
@@ -42,6 +46,7 @@ pub(super) fn payloads(check: &mut Check<'_>, log: &Log, only: Option<&Digest>) 
     let last_site = log.entries.iter().rposition(|entry| entry.as_ref().is_some_and(|entry| entry.kind == EntryKind::Site));
     record.has_site = last_site.is_some();
     let mut seen: HashSet<Digest> = HashSet::new();
+    let mut statements = Statements::default();
     for (index, entry) in log.entries.iter().enumerate() {
         let Some(entry) = entry else { continue };
         let keys = matches!(entry.kind, EntryKind::Genesis | EntryKind::Key);
@@ -49,7 +54,15 @@ pub(super) fn payloads(check: &mut Check<'_>, log: &Log, only: Option<&Digest>) 
             continue;
         }
         let first = seen.insert(entry.digest);
-        let signer = if first { statement(check, index, entry, &keyring, &mut record) } else { None };
+        let statement = if first { statement(check, index, entry, &mut record) } else { None };
+        let is_signed = statement.is_some();
+        statements.0.extend(statement);
+        let mut signer = None;
+        // Who signed what changes the keys must be known at once; and whatever was signed before is held against the keys
+        // as they were.
+        if entry.kind == EntryKind::Key || statements.0.len() == STATEMENTS_AT_A_TIME {
+            signer = statements.check(check, &keyring).filter(|_| is_signed);
+        }
         let payload = if first || entry.kind == EntryKind::Key || Some(index) == last_site {
             payload(check, index, entry, &changes, &mut record)
         } else {
@@ -65,6 +78,7 @@ pub(super) fn payloads(check: &mut Check<'_>, log: &Log, only: Option<&Digest>) 
             _ => {}
         }
     }
+    statements.check(check, &keyring);
     signatures(check, log, &keyring);
     record
 }
@@ -143,26 +157,68 @@ impl Changes {
     }
 }
 
-/// Checks the statement about a payload; gives the key that signed it.
-fn statement(
-    check: &mut Check<'_>,
-    index: usize,
-    entry: &Entry,
-    keyring: &Keyring,
-    record: &mut Record,
-) -> Option<crate::VerifierKey> {
+/// Reads the statement about a payload.
+fn statement<'a>(check: &mut Check<'_>, index: usize, entry: &'a Entry, record: &mut Record) -> Option<Statement<'a>> {
     let path = layout::envelope(&entry.digest);
     record.files.insert(path.clone());
     let bytes = check.need(&path, &format!("the signed statement about entry {index}"))?;
-    match dsse::verify(&bytes, entry, keyring.signers(entry.kind)) {
-        Ok(key) => {
-            check.outcome.statements += 1;
-            Some(key.clone())
+    Some(Statement { index, entry, path, bytes })
+}
+
+/// How many statements are kept in memory until their signatures are checked.
+const STATEMENTS_AT_A_TIME: usize = 1_024;
+
+/// A statement whose signature is not checked yet.
+struct Statement<'a> {
+    index: usize,
+    entry: &'a Entry,
+    path: String,
+    bytes: Vec<u8>,
+}
+
+/// Statements that were signed under the same keys.
+#[derive(Default)]
+struct Statements<'a>(Vec<Statement<'a>>);
+
+impl Statements<'_> {
+    /// Checks all of them, on every core: signatures are most of the work of a verification. Gives the key that signed the
+    /// last one.
+    fn check(&mut self, check: &mut Check<'_>, keyring: &Keyring) -> Option<VerifierKey> {
+        let statements = std::mem::take(&mut self.0);
+        let one = |statement: &Statement<'_>| {
+            let signers = keyring.signers(statement.entry.kind);
+            dsse::verify(&statement.bytes, statement.entry, signers).cloned().map_err(|error| chain(&error))
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let each = statements.len().div_ceil(threads).max(1);
+        let verdicts: Vec<Result<VerifierKey, String>> = thread::scope(|scope| {
+            let (own, others) = statements.split_at(each.min(statements.len()));
+            let others: Vec<_> =
+                others.chunks(each).map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>())).collect();
+            let mut verdicts: Vec<_> = own.iter().map(one).collect();
+            for other in others {
+                match other.join() {
+                    Ok(part) => verdicts.extend(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            verdicts
+        });
+        let mut signer = None;
+        for (statement, verdict) in statements.iter().zip(verdicts) {
+            signer = match verdict {
+                Ok(key) => {
+                    check.outcome.statements += 1;
+                    Some(key)
+                }
+                Err(why) => {
+                    let what = format!("does not vouch for entry {}: {why}", statement.index);
+                    check.tampered(&statement.path, what);
+                    None
+                }
+            };
         }
-        Err(error) => {
-            check.tampered(&path, format_args!("does not vouch for entry {index}: {}", chain(&error)));
-            None
-        }
+        signer
     }
 }
 
