@@ -7,7 +7,8 @@ use avouch_read::lock::{Ecosystem, Format, Hash as LockHash, Origin, Package, Sc
 use crate::{
     Options, ReleaseFacts, Spec,
     format::{
-        Component, Composition, Dependency, Document, ExternalReference, Hash, Lifecycle, Metadata, Named, Property, Tools,
+        Component, Composition, Contact, Dependency, Document, ExternalReference, Hash, Lifecycle, Metadata, Organisation,
+        Property, Tools,
     },
     licence,
     lockfiles::{Found, IN_OTHER, Read},
@@ -213,11 +214,13 @@ fn component(reference: &str, merged: &Merged<'_>, spec: Spec) -> Component {
         purl,
         external_references,
         properties,
+        evidence: None,
     }
 }
 
 fn metadata(facts: &ReleaseFacts, options: &Options, found: &Found, root: &Root, root_ref: &str) -> Metadata {
-    let name = |name: &Option<String>| name.clone().map(|name| Named { name });
+    let organisation =
+        |name: &Option<String>| name.clone().map(|name| Organisation { name: Some(name), ..Organisation::default() });
     Metadata {
         timestamp: facts.timestamp.to_string(),
         lifecycles: vec![Lifecycle { phase: "pre-build" }],
@@ -229,18 +232,19 @@ fn metadata(facts: &ReleaseFacts, options: &Options, found: &Found, root: &Root,
                 ..Component::default()
             }],
         },
-        authors: name(&facts.author).into_iter().collect(),
+        authors: facts.author.iter().map(|name| Contact { name: Some(name.clone()), email: None }).collect(),
         component: Component {
             kind: "application",
             bom_ref: Some(root_ref.to_owned()),
-            supplier: name(&facts.supplier),
+            supplier: organisation(&facts.supplier),
             name: root.name.clone(),
             version: root.version.clone(),
             licenses: root.licence.as_deref().map(|text| licence::declared(text, options.spec)).unwrap_or_default(),
             purl: Some(avouch_read::lock::generic_purl(&root.name, root.version.as_deref())),
             ..Component::default()
         },
-        supplier: name(&facts.supplier),
+        supplier: organisation(&facts.supplier),
+        manufacturer: None,
         properties: properties(facts, found, root),
     }
 }

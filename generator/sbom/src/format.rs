@@ -24,10 +24,13 @@ pub(crate) struct Metadata {
     pub(crate) lifecycles: Vec<Lifecycle>,
     pub(crate) tools: Tools,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) authors: Vec<Named>,
+    pub(crate) authors: Vec<Contact>,
     pub(crate) component: Component,
+    /// Who made the BOM (1.6 on; before, this said who made the product).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) supplier: Option<Named>,
+    pub(crate) manufacturer: Option<Organisation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) supplier: Option<Organisation>,
     pub(crate) properties: Vec<Property>,
 }
 
@@ -41,9 +44,24 @@ pub(crate) struct Tools {
     pub(crate) components: Vec<Component>,
 }
 
-#[derive(Serialize)]
-pub(crate) struct Named {
-    pub(crate) name: String,
+/// `organizationalEntity`. None of its fields is required.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Organisation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) url: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) contact: Vec<Contact>,
+}
+
+/// `organizationalContact`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Contact {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +78,7 @@ pub(crate) struct Component {
     #[serde(rename = "bom-ref", skip_serializing_if = "Option::is_none")]
     pub(crate) bom_ref: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) supplier: Option<Named>,
+    pub(crate) supplier: Option<Organisation>,
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
@@ -76,6 +94,14 @@ pub(crate) struct Component {
     pub(crate) external_references: Vec<ExternalReference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) properties: Vec<Property>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence: Option<Evidence>,
+}
+
+/// What was found beside what is asserted: the licences that `licenses` has no room for.
+#[derive(Serialize)]
+pub(crate) struct Evidence {
+    pub(crate) licenses: Vec<LicenceChoice>,
 }
 
 #[derive(Clone, Serialize)]
@@ -128,6 +154,8 @@ pub(crate) struct Dependency {
 #[derive(Serialize)]
 pub(crate) struct Composition {
     pub(crate) aggregate: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) assemblies: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) dependencies: Vec<String>,
 }
