@@ -41,7 +41,10 @@ impl Digest {
 
     /// The 64 hexadecimal digits without the prefix: the name of a file or a page.
     pub fn hex(&self) -> String {
-        hex::encode(self.0)
+        let mut digits = [0; 64];
+        // 64 digits fit; what is written is ASCII.
+        let _ = hex::encode_to_slice(self.0, &mut digits);
+        String::from_utf8_lossy(&digits).into_owned()
     }
 
     /// The first twelve hexadecimal digits: what a person compares.

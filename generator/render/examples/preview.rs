@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stderr, reason = "an example speaks to the person who runs it")]
 
-use std::{fs, io, path::Path};
+use std::{collections::HashSet, fs, io, path::Path};
 
 #[path = "../tests/sample/mod.rs"]
 mod sample;
@@ -15,10 +15,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut made = sample::sample(&str::to_owned);
     made.base_url = arguments.next();
     sample::grow(&mut made, arguments.next().map_or(Ok(0), |runs| runs.parse())?);
+    let mut folders = HashSet::new();
     let mut write = |path: &str, bytes: &[u8]| -> io::Result<()> {
         let path = Path::new(&folder).join(path);
-        if let Some(parent) = path.parent() {
+        if let Some(parent) = path.parent().filter(|parent| !folders.contains(*parent)) {
             fs::create_dir_all(parent)?;
+            folders.insert(parent.to_owned());
         }
         fs::write(path, bytes)
     };

@@ -129,13 +129,17 @@ impl Html {
     pub(crate) fn format(template: &'static str, pieces: &[&dyn Piece]) -> Self {
         let mut out = String::with_capacity(template.len() + 32);
         let mut pieces = pieces.iter();
-        for (at, part) in template.split("{}").enumerate() {
-            if at > 0
-                && let Some(piece) = pieces.next()
-            {
+        // A brace stands in no template but for a piece; one character is found faster than two.
+        for (at, part) in template.split('{').enumerate() {
+            if at == 0 {
+                out.push_str(part);
+                continue;
+            }
+            if let Some(piece) = pieces.next() {
                 piece.push_to(&mut out);
             }
-            out.push_str(part);
+            debug_assert!(part.starts_with('}'), "{template}");
+            out.push_str(part.strip_prefix('}').unwrap_or(part));
         }
         Self(out)
     }
