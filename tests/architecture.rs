@@ -10,10 +10,10 @@ use std::{
 };
 
 /// Rooms and the rooms they may use, as the picture has them: model below instruments below stages below `avouch`.
-const INSTRUMENTS: &[&str] = &["read", "repository", "scan", "database", "probe", "log"];
+const INSTRUMENTS: &[&str] = &["read", "repository", "scan", "advise", "database", "probe", "log"];
 const STAGES: &[&str] = &["sbom", "collect", "retain", "evaluate", "record", "render"];
 /// Rooms that open no file, no socket and no clock.
-const PURE: &[&str] = &["model", "log", "read", "scan", "evaluate", "render"];
+const PURE: &[&str] = &["model", "log", "read", "scan", "advise", "evaluate", "render"];
 /// The only rooms with sockets.
 const SOCKETS: &[&str] = &["probe", "database", "avouch"];
 /// The only stage that may use `log`; `render`, `evaluate` and the rest never see keys or proofs.

@@ -4,12 +4,14 @@
 //! alone; no evidence is never a pass; nothing is connected to but the configured targets and databases; nothing is
 //! written to a database, and what a probe writes to a target it removes.
 
+pub mod advisories;
 mod arithmetic;
 mod databases;
 mod engine;
 mod kind;
 pub mod kinds;
 mod parameters;
+mod pipelines;
 #[cfg(test)]
 mod profile_tests;
 mod secret;

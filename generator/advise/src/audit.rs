@@ -1,0 +1,192 @@
+//! The audit: what was found, what is let pass, what could not be told, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use avouch_model::{Span, Timestamp, state::Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Certainty, Class, Component, Database, Facts, Finding, Ignore, Rating,
+    matching::{Ignored, identity, matches},
+};
+
+/// How far the clocks of a database and of this machine may be apart, in seconds.
+const CLOCKS_SECONDS_MAX: i64 = 86_400;
+
+/// What an audit is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// A vulnerability of this rating and above fails.
+    pub fail_on: Rating,
+    /// How long ago the newest advisory of an ecosystem may have been changed.
+    pub max_age: Span,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// How many components were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// All components.
+    pub components: u64,
+    /// Those of an ecosystem: what was looked at, by the ecosystem's name in OSV.
+    pub ecosystems: BTreeMap<String, u64>,
+    /// Those without a package URL of an ecosystem: the product's own parts, and what nobody publishes advisories for.
+    pub without_identity: u64,
+}
+
+impl Counted {
+    /// How many components were looked at.
+    pub fn examined(&self) -> u64 {
+        self.ecosystems.values().sum()
+    }
+}
+
+/// What an audit says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The database it was held against.
+    pub database: Facts,
+    /// What was looked at.
+    pub counted: Counted,
+    /// What was found, gravest first. What is ignored is marked, and so is what only informs.
+    pub findings: Vec<Finding>,
+    /// Why it could not be told; a pass needs that there is nothing.
+    pub doubts: Vec<String>,
+    /// What is worth knowing: ignores that are over or were not needed.
+    pub warnings: Vec<String>,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// Holds components against a database.
+pub fn audit(database: &Database, components: &[Component], ignores: &[Ignore], asked: &Asked) -> Report {
+    let counted = count(components);
+    let mut findings = matches(database, components);
+    let warnings = ignore(&mut findings, ignores, asked.now);
+    let mut doubts = doubts_about(database.facts(), &counted, asked);
+    doubts.extend(findings.iter().flat_map(|finding| doubtful(finding, asked.fail_on)));
+    let fails = findings.iter().any(|finding| fails(finding, asked.fail_on));
+    let verdict = if fails {
+        Verdict::NotSatisfied
+    } else if doubts.is_empty() {
+        Verdict::Satisfied
+    } else {
+        Verdict::CouldNotTell
+    };
+    Report { database: database.facts().clone(), counted, findings, doubts, warnings, verdict }
+}
+
+/// Whether a finding fails at this rating: a vulnerability that a component certainly has and nobody decided to let pass.
+pub(crate) fn fails(finding: &Finding, fail_on: Rating) -> bool {
+    let open = |certainty| finding.components.iter().any(|one| one.ignored.is_none() && one.certainty == certainty);
+    finding.class == Class::Vulnerability && finding.severity.reaches(fail_on) && open(Certainty::Certain)
+}
+
+impl Report {
+    /// The findings that fail at this rating.
+    pub fn failing(&self, fail_on: Rating) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| fails(finding, fail_on))
+    }
+}
+
+fn count(components: &[Component]) -> Counted {
+    let mut counted = Counted { components: components.len() as u64, ..Counted::default() };
+    for component in components {
+        match identity(component) {
+            Some((_, ecosystem)) => *counted.ecosystems.entry(ecosystem.name().to_owned()).or_default() += 1,
+            None => counted.without_identity += 1,
+        }
+    }
+    counted
+}
+
+/// Marks what is let pass, and says which ignores are over and which were not needed.
+fn ignore(findings: &mut [Finding], ignores: &[Ignore], now: Timestamp) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for ignore in ignores {
+        let mut used = false;
+        let over = ignore.is_over(now);
+        for finding in findings.iter_mut() {
+            let covered: Vec<usize> = (0..finding.components.len())
+                .filter(|at| finding.components.get(*at).is_some_and(|component| ignore.covers(finding, component)))
+                .collect();
+            used |= !covered.is_empty();
+            for at in covered.into_iter().filter(|_| !over) {
+                if let Some(component) = finding.components.get_mut(at) {
+                    component.ignored = Some(Ignored { reason: ignore.reason.clone(), expires: ignore.expires });
+                }
+            }
+        }
+        let scope = ignore.package.as_ref().map(|package| format!(" for {package}")).unwrap_or_default();
+        if over {
+            let what = if used { "it is told again" } else { "and it is found no more: remove it" };
+            warnings.push(format!("the ignore of {}{scope} ended on {}: {what}", ignore.id, ignore.expires));
+        } else if !used {
+            warnings.push(format!("the ignore of {}{scope} matches nothing: remove it", ignore.id));
+        }
+    }
+    warnings
+}
+
+/// Why the database cannot answer for these components.
+fn doubts_about(facts: &Facts, counted: &Counted, asked: &Asked) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if counted.ecosystems.is_empty() {
+        doubts.push("no component has a package URL of an ecosystem: nothing was looked at".to_owned());
+    }
+    if facts.unreadable > 0 {
+        let first = facts.unreadable_names.first().map(|name| format!(", first {name}")).unwrap_or_default();
+        doubts.push(format!("{} advisories or files of the database cannot be read{first}", facts.unreadable));
+    }
+    for (name, count) in &counted.ecosystems {
+        let known = facts.ecosystems.get(name).filter(|known| known.advisories > 0);
+        let Some(known) = known else {
+            doubts.push(format!("the database has no advisory for {name}, of which {count} components are"));
+            continue;
+        };
+        match known.newest {
+            None => doubts.push(format!("no advisory for {name} says when it was changed: the age of the database is unknown")),
+            Some(newest) if newest.seconds_since(asked.now) > CLOCKS_SECONDS_MAX => {
+                doubts.push(format!(
+                    "the newest advisory for {name} is dated {newest}, in the future: the age of the database is unknown"
+                ));
+            }
+            Some(newest) if asked.max_age.after(newest) < asked.now => {
+                let days = asked.now.seconds_since(newest) / 86_400;
+                doubts.push(format!(
+                    "the newest advisory for {name} was changed on {}, {days} days ago; at most {} are allowed",
+                    newest.day(),
+                    asked.max_age
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    doubts
+}
+
+/// What of a finding cannot be told.
+fn doubtful(finding: &Finding, fail_on: Rating) -> Vec<String> {
+    if finding.class != Class::Vulnerability || !finding.severity.reaches(fail_on) {
+        return Vec::new();
+    }
+    let open = finding.components.iter().filter(|component| component.ignored.is_none());
+    open.filter_map(|component| {
+        let label =
+            component.version.as_ref().map_or_else(|| component.name.clone(), |version| format!("{} {version}", component.name));
+        match component.certainty {
+            Certainty::Certain => None,
+            Certainty::Possible => {
+                Some(format!("{}: {label} is a copy from elsewhere, which may or may not have it", finding.id))
+            }
+            Certainty::Undecided => Some(format!("{}: whether {label} has it cannot be told from its version", finding.id)),
+        }
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

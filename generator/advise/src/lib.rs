@@ -1,0 +1,37 @@
+//! Published advisories against the components of a product: which of them have a known vulnerability.
+//!
+//! Architecture invariants: bytes come in and values go out; nothing here opens a file, a socket or a clock, and nothing is
+//! unpacked to a disk. What cannot be decided is said to be undecided: an advisory that cannot be read, a version that
+//! cannot be ordered, an ecosystem that the database does not cover. None of these is ever a pass.
+//!
+//! The format is that of OSV (<https://ossf.github.io/osv-schema/>, 1.7); the Markdown of a RustSec checkout is read too.
+
+mod advisory;
+mod archive;
+mod audit;
+mod bom;
+mod database;
+mod ecosystem;
+mod ignore;
+mod matching;
+mod osv;
+mod purl;
+mod range;
+mod requirement;
+
+mod rustsec;
+mod severity;
+mod version;
+
+pub use advisory::{Advisory, Affected, Class, Event, Range, RangeType};
+pub use audit::{Asked, Counted, Report, audit};
+pub use bom::{Bom, BomError, Component, Scope};
+pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
+pub use ecosystem::Ecosystem;
+pub use ignore::{Ignore, IgnoreError, TERM_DAYS_MAX, read_ignores};
+pub use matching::{AffectedComponent, Certainty, Finding, matches};
+pub use purl::{NotAPurl, Purl};
+pub use range::{Decision, decide, decide_range};
+pub use requirement::{NotARequirement, Requirement};
+pub use severity::{NotARating, Rating, Severity};
+pub use version::{NotAVersion, Scheme, Version};

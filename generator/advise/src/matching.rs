@@ -1,0 +1,294 @@
+//! Components against advisories: one finding a vulnerability, whatever number of databases and components it shows in.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Scope, Severity,
+    range::{Decision, decide, fixed_after},
+};
+
+/// A vulnerability, or what else an advisory tells, with the components that have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The id that is shown: the ecosystem's own database first, then GitHub's, then others.
+    pub id: String,
+    /// Its other ids.
+    pub aliases: Vec<String>,
+    /// One line on what it is.
+    pub summary: String,
+    /// What sort of thing is told.
+    pub class: Class,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The components that have it, or may.
+    pub components: Vec<AffectedComponent>,
+}
+
+/// A component that has what a finding tells, or may have it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AffectedComponent {
+    /// What names it within its BOM.
+    pub reference: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its package URL.
+    pub purl: String,
+    /// What it is needed for.
+    pub scope: Scope,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// The first versions that do not have it any more, of each advisory that names one.
+    pub fixed: Vec<String>,
+    /// Why the audit lets it pass; none where nothing was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Ignored>,
+}
+
+/// What was decided about a component.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ignored {
+    /// Why.
+    pub reason: String,
+    /// Through which day.
+    pub expires: avouch_model::time::Day,
+}
+
+/// How sure it is that a component has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The version has no place in the order of versions, or the advisory tells of commits alone.
+    Undecided,
+    /// The package is a fork from a git repository, from another registry or an archive, with a name and a version that have it.
+    Possible,
+    /// The version is one that has it.
+    Certain,
+}
+
+impl Certainty {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::Possible => "possible",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+impl Finding {
+    /// Its id and its other ids.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.aliases).map(String::as_str)
+    }
+}
+
+/// One advisory about one component.
+struct Hit<'a> {
+    place: usize,
+    package: &'a Affected,
+    decision: Decision,
+}
+
+/// What advisories say of components, gravest first. A component without a package URL, or of no ecosystem, has none.
+pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
+    // The vulnerability of an advisory, by the advisory's place: the first place of all that are one.
+    let mut groups: HashMap<usize, usize> = HashMap::new();
+    let mut found: BTreeMap<usize, Group<'_>> = BTreeMap::new();
+    for component in components {
+        let Some((purl, ecosystem)) = identity(component) else { continue };
+        let mut by_group: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
+        for hit in hits(database, &purl, &ecosystem) {
+            let group = group_of(database, &mut groups, hit.place);
+            by_group.entry(group).or_default().push(hit);
+        }
+        for (group, hits) in by_group {
+            found.entry(group).or_default().add(component, &purl, &hits);
+        }
+    }
+    let mut findings: Vec<Finding> = found.into_iter().filter_map(|(place, group)| group.finding(database, place)).collect();
+    findings.sort_by(|one, two| {
+        let rank = |finding: &Finding| {
+            (finding.class, finding.severity.rating.is_none(), finding.severity.rating, finding.severity.tenths)
+        };
+        rank(two).cmp(&rank(one)).then_with(|| one.id.cmp(&two.id))
+    });
+    findings
+}
+
+/// The package of a component, and its ecosystem.
+pub(crate) fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
+    let purl: Purl = component.purl.as_deref()?.parse().ok()?;
+    let ecosystem = purl.ecosystem()?;
+    Some((purl, ecosystem))
+}
+
+fn hits<'a>(database: &'a Database, purl: &Purl, ecosystem: &Ecosystem) -> Vec<Hit<'a>> {
+    let places = database.of_package(ecosystem, &ecosystem.normal(&purl.full_name()));
+    let hit = |(place, at): &(usize, usize)| {
+        let package = database.advisories().get(*place)?.affected.get(*at)?;
+        // Without a version nothing can be told.
+        let decision = purl.version.as_deref().map_or(Decision::Undecided, |version| decide(package, version));
+        (decision != Decision::Unaffected).then_some(Hit { place: *place, package, decision })
+    };
+    places.iter().filter_map(hit).collect()
+}
+
+fn group_of(database: &Database, groups: &mut HashMap<usize, usize>, place: usize) -> usize {
+    if let Some(group) = groups.get(&place) {
+        return *group;
+    }
+    let alike = database.advisories().get(place).map(|advisory| database.alike(&advisory.id)).unwrap_or_default();
+    let first = alike.first().copied().unwrap_or(place);
+    groups.extend(alike.into_iter().map(|other| (other, first)));
+    first
+}
+
+#[derive(Default)]
+struct Group<'a> {
+    places: BTreeSet<usize>,
+    packages: Vec<(usize, &'a Affected)>,
+    components: BTreeSet<AffectedComponent>,
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, component: &Component, purl: &Purl, hits: &[Hit<'a>]) {
+        let decision = hits.iter().map(|hit| hit.decision).max().unwrap_or(Decision::Undecided);
+        let certainty = match decision {
+            Decision::Affected if purl.is_elsewhere() => Certainty::Possible,
+            Decision::Affected => Certainty::Certain,
+            Decision::Undecided | Decision::Unaffected => Certainty::Undecided,
+        };
+        let mut fixed: Vec<String> = Vec::new();
+        for hit in hits.iter().filter(|hit| hit.decision == decision) {
+            self.places.insert(hit.place);
+            self.packages.push((hit.place, hit.package));
+            let version = purl.version.as_deref().and_then(|version| fixed_after(hit.package, version));
+            fixed.extend(version.map(String::from));
+        }
+        fixed.sort();
+        fixed.dedup();
+        self.components.insert(AffectedComponent {
+            reference: component.reference.clone(),
+            name: component.name.clone(),
+            version: component.version.clone(),
+            purl: component.purl.clone().unwrap_or_default(),
+            scope: component.scope,
+            certainty,
+            fixed,
+            ignored: None,
+        });
+    }
+
+    fn finding(self, database: &Database, first: usize) -> Option<Finding> {
+        let matched: Vec<&Advisory> = self.places.iter().filter_map(|place| database.advisories().get(*place)).collect();
+        let shown = matched.iter().min_by_key(|advisory| (rank(&advisory.id), &advisory.id))?;
+        let alike = database.advisories().get(first).map(|advisory| database.alike(&advisory.id)).unwrap_or_default();
+        let all = alike.iter().filter_map(|place| database.advisories().get(*place));
+        let names = all.flat_map(|advisory| std::iter::once(&advisory.id).chain(&advisory.aliases));
+        let aliases: BTreeSet<String> = names.filter(|name| ***name != *shown.id).map(|name| name.to_string()).collect();
+        let vectors = matched
+            .iter()
+            .flat_map(|advisory| &advisory.vectors)
+            .chain(self.packages.iter().flat_map(|(_, package)| &package.vectors));
+        let words = matched.iter().filter_map(|advisory| advisory.rated.as_deref());
+        let words = words.chain(self.packages.iter().filter_map(|(_, package)| package.rated.as_deref()));
+        let severity = Severity::of(vectors.map(|vector| &**vector), words);
+        Some(Finding {
+            id: shown.id.to_string(),
+            aliases: aliases.into_iter().collect(),
+            summary: shown.summary.chars().take(500).collect(),
+            class: self.packages.iter().map(|(_, package)| package.class).max().unwrap_or(Class::Vulnerability),
+            severity,
+            components: self.components.into_iter().collect(),
+        })
+    }
+}
+
+/// Which database's id is shown.
+fn rank(id: &str) -> usize {
+    let first = ["RUSTSEC-", "GO-", "PYSEC-", "GHSA-"];
+    first.iter().position(|prefix| id.starts_with(prefix)).unwrap_or(first.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Loader;
+
+    fn database(records: &[&str]) -> Database {
+        let mut loader = Loader::default();
+        for (place, text) in records.iter().enumerate() {
+            loader.file(&format!("{place}.json"), text.as_bytes());
+        }
+        let database = loader.finish();
+        assert_eq!(database.facts().unreadable_names, [] as [&str; 0]);
+        database
+    }
+
+    fn record(id: &str, aliases: &str, name: &str, more: &str) -> String {
+        format!(
+            r#"{{"id":"{id}","modified":"2026-01-01T00:00:00Z","aliases":[{aliases}],"summary":"{id}","affected":[{{"package":{{"ecosystem":"crates.io","name":"{name}"}},"ranges":[{{"type":"SEMVER","events":[{{"introduced":"0"}},{{"fixed":"1.5.0"}}]}}]{more}}}]}}"#
+        )
+    }
+
+    fn component(purl: &str) -> Component {
+        let parsed: Purl = purl.parse().unwrap();
+        Component {
+            reference: purl.to_owned(),
+            name: parsed.full_name(),
+            version: parsed.version.clone(),
+            purl: Some(purl.to_owned()),
+            scope: Scope::Required,
+        }
+    }
+
+    #[test]
+    fn a_vulnerability_of_two_databases_counts_once() {
+        let one = record("RUSTSEC-2026-0001", r#""CVE-2026-1""#, "time", "");
+        let two = record("GHSA-aaaa", r#""CVE-2026-1""#, "time", r#","database_specific":{"severity":"HIGH"}"#);
+        let database = database(&[&two, &one]);
+        let found = matches(
+            &database,
+            &[component("pkg:cargo/time@1.0.0"), component("pkg:cargo/time@1.4.9"), component("pkg:cargo/time@1.5.0")],
+        );
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].id.as_str(), found[0].severity.name()), ("RUSTSEC-2026-0001", "high"));
+        assert_eq!(found[0].aliases, ["CVE-2026-1", "GHSA-aaaa"]);
+        assert_eq!(found[0].components.len(), 2);
+        assert_eq!(found[0].components[0].fixed, ["1.5.0"]);
+    }
+
+    #[test]
+    fn a_fork_is_possible_and_a_path_is_nothing() {
+        let database = database(&[&record("RUSTSEC-2026-0001", "", "time", "")]);
+        let certainty =
+            |component: Component| matches(&database, &[component]).first().map(|finding| finding.components[0].certainty);
+        assert_eq!(certainty(component("pkg:cargo/time@1.0.0")), Some(Certainty::Certain));
+        assert_eq!(certainty(component("pkg:cargo/time@1.0.0?vcs_url=git%2Bhttps://h/t%40c")), Some(Certainty::Possible));
+        assert_eq!(certainty(component("pkg:cargo/time@1.0.0?repository_url=https://h")), Some(Certainty::Possible));
+        assert_eq!(certainty(component("pkg:cargo/time@soon")), Some(Certainty::Undecided));
+        assert_eq!(certainty(component("pkg:cargo/time")), Some(Certainty::Undecided));
+        assert_eq!(certainty(component("pkg:npm/time@1.0.0")), None);
+        assert_eq!(certainty(Component { purl: None, ..component("pkg:cargo/time@1.0.0") }), None);
+    }
+
+    #[test]
+    fn what_informs_is_told_apart_unless_another_database_calls_it_a_vulnerability() {
+        let unsound = r#","database_specific":{"informational":"unsound"}"#;
+        let one = record("RUSTSEC-2026-0001", "", "a", unsound);
+        let two = record("RUSTSEC-2026-0002", r#""GHSA-b""#, "b", unsound);
+        let three = record("GHSA-b", "", "b", "");
+        let database = database(&[&one, &two, &three]);
+        let found = matches(&database, &[component("pkg:cargo/a@1.0.0"), component("pkg:cargo/b@1.0.0")]);
+        let told: Vec<_> = found.iter().map(|finding| (finding.id.as_str(), finding.class)).collect();
+        assert_eq!(told, [("RUSTSEC-2026-0002", Class::Vulnerability), ("RUSTSEC-2026-0001", Class::Unsound)]);
+    }
+}
