@@ -21,7 +21,7 @@ const COMMIT_BYTES_MAX: u64 = 4 << 20;
 /// A git repository with a working folder.
 ///
 /// Everything is asked of `git`'s read-only plumbing: `rev-parse`, `for-each-ref`, `ls-tree`, `ls-files`, `cat-file`,
-/// `hash-object --no-filters`, and never `diff`, `status` or `show`, which run filters that a repository names. Hooks,
+/// `hash-object --no-filters`, `rev-list`, `diff-tree` in its raw form, and never `diff`, `status` or `show`, which run filters that a repository names. Hooks,
 /// the file monitor and every protocol are off, neither the user's nor the system's configuration is read, and the
 /// environment is emptied.
 ///
@@ -49,6 +49,10 @@ impl Repository {
         git.ask(&["rev-parse", "--git-dir"])?;
         let objects = Arc::new(Objects::new(git.clone()));
         Ok(Some(Self { git, objects }))
+    }
+
+    pub(crate) const fn git(&self) -> &Git {
+        &self.git
     }
 
     /// The folder that the repository's paths are relative to, links resolved.

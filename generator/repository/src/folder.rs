@@ -27,6 +27,15 @@ pub struct Folder {
     git_rules: bool,
 }
 
+/// Something that lies directly in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Whether it is a folder itself.
+    pub folder: bool,
+}
+
 struct Listing {
     files: Vec<FileEntry>,
     passed_over: Vec<PassedOver>,
@@ -67,6 +76,67 @@ impl Folder {
     /// When the folder cannot be listed.
     pub fn passed_over(&self) -> Result<Vec<PassedOver>, RepositoryError> {
         Ok(self.walk()?.passed_over)
+    }
+
+    /// What lies directly in a folder below (the empty path is the root itself), sorted by name: files and folders, no links
+    /// and nothing special. Empty when there is no such folder.
+    ///
+    /// # Errors
+    /// When it cannot be listed, or holds more than a listing may.
+    pub fn names(&self, path: &str) -> Result<Vec<Name>, RepositoryError> {
+        let mut whole = self.root.clone();
+        let fail = |cause| RepositoryError::List { path: path.to_owned(), cause };
+        if !path.is_empty() {
+            for part in beneath(path)?.split('/') {
+                whole.push(part);
+                match fs::symlink_metadata(&whole) {
+                    Ok(metadata) if metadata.is_dir() => {}
+                    Ok(_) => return Ok(Vec::new()),
+                    Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                        return Ok(Vec::new());
+                    }
+                    Err(error) => return Err(fail(error)),
+                }
+            }
+        }
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&whole).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let kind = entry.file_type().map_err(fail)?;
+            if let (Ok(name), true) = (entry.file_name().into_string(), kind.is_file() || kind.is_dir()) {
+                names.push(Name { name, folder: kind.is_dir() });
+            }
+            if names.len() > FILES_MAX {
+                return Err(RepositoryError::TooManyFiles { files_max: FILES_MAX });
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens a file to be read piece by piece; none when there is no regular file at this path. No link on the way is followed.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the path does not stay beneath the folder.
+    pub fn open_file(&self, path: &str) -> Result<Option<File>, RepositoryError> {
+        let path = beneath(path)?;
+        let fail = |cause| RepositoryError::Read { path: path.to_owned(), cause };
+        let Some((whole, metadata)) = self.regular(path).map_err(fail)? else {
+            return Ok(None);
+        };
+        let file = File::open(&whole).map_err(fail)?;
+        // Somebody may have put a link or a pipe in its place since it was looked at.
+        if !same_file(&metadata, &file.metadata().map_err(fail)?) {
+            return Err(fail(io::Error::other("it was replaced while it was being opened")));
+        }
+        Ok(Some(file))
+    }
+
+    /// By what a file is recognised as unchanged without reading it; none when there is no regular file, or the system tells no
+    /// such thing.
+    pub fn stamp(&self, path: &str) -> Option<Stamp> {
+        let path = beneath(path).ok()?;
+        Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_file)?)
     }
 
     fn walk(&self) -> Result<Listing, RepositoryError> {
@@ -122,6 +192,41 @@ impl Folder {
     }
 }
 
+/// A file's identity, size and times: what changes whenever somebody writes to it. As git's index has it, a write within the same
+/// tick of the clock can go unseen; [`Stamp::changed`] tells when that is possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp([i128; 5]);
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        Some(Self([
+            time(metadata.ctime(), metadata.ctime_nsec()),
+            time(metadata.mtime(), metadata.mtime_nsec()),
+            metadata.size().into(),
+            metadata.ino().into(),
+            metadata.dev().into(),
+        ]))
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Option<Self> {
+        None
+    }
+
+    /// When the file, or what the system knows of it, last changed: seconds since 1970.
+    pub fn changed(&self) -> i64 {
+        i64::try_from(self.0[0].div_euclid(1_000_000_000)).unwrap_or(i64::MAX)
+    }
+
+    /// All of it as bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|part| part.to_be_bytes()).collect()
+    }
+}
+
 impl Files for Folder {
     fn list(&self) -> Result<Vec<FileEntry>, RepositoryError> {
         Ok(self.walk()?.files)
@@ -131,18 +236,14 @@ impl Files for Folder {
         let path = beneath(path)?;
         let fail = |cause| RepositoryError::Read { path: path.to_owned(), cause };
         let too_large = || RepositoryError::TooLarge { path: path.to_owned(), bytes_max };
-        let Some((whole, metadata)) = self.regular(path).map_err(fail)? else {
+        let Some(file) = self.open_file(path)? else {
             return Ok(None);
         };
-        if metadata.len() > bytes_max {
+        let size = file.metadata().map_err(fail)?.len();
+        if size > bytes_max {
             return Err(too_large());
         }
-        let file = File::open(&whole).map_err(fail)?;
-        // Somebody may have put a link or a pipe in its place since it was looked at.
-        if !same_file(&metadata, &file.metadata().map_err(fail)?) {
-            return Err(fail(io::Error::other("it was replaced while it was being opened")));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
         // It may have grown since, too.
         if bytes.len() as u64 > bytes_max {
@@ -359,6 +460,20 @@ mod tests {
         write(".git/info/exclude", "private\n");
         write("private", "");
         assert_eq!(paths(&folder.listed_by_git_rules()), [".gitignore", "a/b/.gitignore", "a/b/two.log", "c.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_are_those_of_one_folder_without_links() {
+        let (place, folder) = folder();
+        std::os::unix::fs::symlink(place.path(), place.path().join("a/loop")).unwrap();
+        let names = |path: &str| folder.names(path).unwrap().into_iter().map(|it| (it.name, it.folder)).collect::<Vec<_>>();
+        assert_eq!(names(""), [("a".to_owned(), true), ("z".to_owned(), false)]);
+        assert_eq!(names("a"), [("b".to_owned(), true)]);
+        for path in ["z", "none", "a/loop"] {
+            assert_eq!(names(path), [], "{path}");
+        }
+        assert!(matches!(folder.names("../x"), Err(RepositoryError::Outside { .. })));
     }
 
     #[test]

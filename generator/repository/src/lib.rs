@@ -11,6 +11,7 @@ mod dirty;
 mod discover;
 mod folder;
 mod git;
+mod history;
 mod memory;
 mod object;
 mod path;
@@ -20,7 +21,8 @@ mod tests;
 
 pub use commit::CommitTree;
 pub use discover::Repository;
-pub use folder::Folder;
+pub use folder::{Folder, Name, Stamp};
+pub use history::{Arrival, BlobVisit};
 pub use memory::InMemory;
 pub use tag::Tag;
 

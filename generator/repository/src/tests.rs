@@ -250,6 +250,8 @@ fn a_hostile_repository_runs_nothing() {
         "uploadpack.packObjectsHook",
         "sequence.editor",
         "pager.ls-tree",
+        "pager.diff-tree",
+        "pager.rev-list",
     ];
     let mut config = fs::read_to_string(place.path(".git/config")).unwrap();
     for key in keys {
@@ -274,6 +276,8 @@ fn a_hostile_repository_runs_nothing() {
     assert_eq!(repository.head().unwrap().as_deref(), Some(commit.as_str()));
     let tree = repository.commit(&commit).unwrap();
     assert_eq!(tree.read("a.txt", 9).unwrap().unwrap(), b"1");
+    assert_eq!(arrivals(&repository, &[]).len(), 2);
+    assert_eq!(repository.tracked().unwrap().len(), 2);
     assert!(!canary.exists(), "a program of the repository was run");
     assert_eq!(repository.root(), fs::canonicalize(place.folder.path()).unwrap(), "core.worktree has no say");
 }
@@ -304,4 +308,98 @@ fn a_worktree_is_a_repository_too() {
     assert!(!repository.is_dirty().unwrap());
     fs::write(there.join("a"), "y").unwrap();
     assert!(repository.is_dirty().unwrap());
+}
+
+fn arrivals(repository: &Repository, known: &[String]) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    let tips = repository.tips().unwrap();
+    repository
+        .arrivals(&tips, known, &mut |arrival| {
+            all.push((arrival.path.to_owned(), arrival.commit.to_owned(), arrival.blob.to_owned()));
+        })
+        .unwrap();
+    all
+}
+
+#[test]
+fn everything_that_ever_came_is_told_with_the_commit_that_brought_it() {
+    let place = Place::new();
+    assert_eq!(arrivals(&place.repository(), &[]), []);
+    place.write("a", "1");
+    place.write("d/\"odd\" name\né", "2");
+    let first = place.commit("2026-01-01T00:00:00Z");
+    place.git(&["checkout", "-q", "-b", "side"]);
+    place.write("b", "3");
+    let side = place.commit("2026-01-02T00:00:00Z");
+    place.git(&["checkout", "-q", "main"]);
+    place.write("a", "4");
+    fs::remove_file(place.path("d/\"odd\" name\né")).unwrap();
+    let second = place.commit("2026-01-03T00:00:00Z");
+    place.git(&["merge", "-q", "--no-commit", "side"]);
+    place.write("evil", "5");
+    let merge = place.commit("2026-01-04T00:00:00Z");
+    place.git(&["checkout", "-q", "--orphan", "other"]);
+    place.write("only-there", "6");
+    place.git(&["tag", "a-content", &place.git(&["rev-parse", "main:a"])]);
+    let orphan = place.commit("2026-01-05T00:00:00Z");
+    place.git(&["checkout", "-q", "main"]);
+
+    let repository = place.repository();
+    let all = arrivals(&repository, &[]);
+    let brought = |path: &str| all.iter().filter(|(at, ..)| at == path).map(|(_, commit, _)| commit.clone()).collect::<Vec<_>>();
+    assert_eq!(brought("a").len(), 3, "{all:?}");
+    assert!(brought("a").contains(&first) && brought("a").contains(&second));
+    assert_eq!(brought("d/\"odd\" name\né"), [first]);
+    assert_eq!(brought("evil").first(), Some(&merge));
+    assert!(brought("b").contains(&side));
+    assert_eq!(brought("only-there"), [orphan]);
+    // What is known already is not told again, and what is not reached any more is noticed.
+    let known = repository.tips().unwrap();
+    assert_eq!(arrivals(&repository, &known), []);
+    assert!(repository.reaches(&known, &known).unwrap());
+    place.git(&["branch", "-D", "other"]);
+    let now = place.repository().tips().unwrap();
+    assert!(!repository.reaches(&now, &known).unwrap());
+    assert!(repository.reaches(&now, &[side]).unwrap());
+    assert!(!repository.reaches(&now, &["0".repeat(40)]).unwrap());
+}
+
+#[test]
+fn contents_are_read_as_far_as_they_are_wanted() {
+    let place = Place::new();
+    place.write("a", "x".repeat(300_000));
+    place.write("b", "");
+    place.write("c", "third");
+    place.commit("2026-01-01T00:00:00Z");
+    let repository = place.repository();
+    let ids: Vec<String> = ["a", "b", "c"].iter().map(|path| place.git(&["rev-parse", &format!("HEAD:{path}")])).collect();
+    let mut seen = Vec::new();
+    repository
+        .blobs::<RepositoryError>(&ids, &mut |index, size, content| {
+            let mut beginning = [0; 5];
+            let read = content.read(&mut beginning).unwrap();
+            seen.push((index, size, String::from_utf8_lossy(&beginning[..read]).into_owned()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(seen, [(0, 300_000, "xxxxx".to_owned()), (1, 0, String::new()), (2, 5, "third".to_owned())]);
+    let missing = [ids[0].clone(), "0".repeat(40)];
+    assert!(repository.blobs::<RepositoryError>(&missing, &mut |_, _, _| Ok(())).is_err());
+    let stopped = repository.blobs(&ids, &mut |_, _, _| Err(RepositoryError::GitMissing));
+    assert!(matches!(stopped, Err(RepositoryError::GitMissing)));
+    assert!(place.repository().tracked().unwrap() == ["a", "b", "c"]);
+}
+
+#[test]
+fn a_stamp_changes_with_its_file() {
+    let place = Place::new();
+    place.write("a", "1");
+    let folder = Folder::open(place.folder.path()).unwrap();
+    let before = folder.stamp("a").unwrap();
+    assert_eq!(folder.stamp("a"), Some(before));
+    place.write("a", "12");
+    assert_ne!(folder.stamp("a"), Some(before));
+    assert_eq!(folder.stamp("missing"), None);
+    assert_eq!(folder.stamp("../a"), None);
+    assert!(before.changed() > 1_500_000_000);
 }
