@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod fetch;
 mod files;
+mod kept;
 mod output;
 mod pipeline;
 mod project;

@@ -15,6 +15,7 @@ mod pipelines;
 #[cfg(test)]
 mod profile_tests;
 mod secret;
+pub mod secrets;
 mod selector;
 mod selftest;
 mod sources;
@@ -25,4 +26,4 @@ mod world;
 pub use engine::{Collected, Progress, TRANSCRIPT_BYTES_MAX, collect, collect_and_tell};
 pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
 pub use selftest::{KillMatrix, Row, selftest};
-pub use world::World;
+pub use world::{Keeper, World};

@@ -21,6 +21,10 @@ pub struct World<'a> {
     pub release: Option<&'a Release>,
     /// The files of the release's own commit (of the folder itself where it is no repository).
     pub tree: &'a (dyn avouch_repository::Files + Sync),
+    /// The repository that the release's commit is of, for what lies before it; none where the folder is no repository.
+    pub repository: Option<&'a avouch_repository::Repository>,
+    /// What one run leaves for the next so that it need not do the same work again.
+    pub keeper: &'a (dyn Keeper + Sync),
     /// The folder as it lies there: for what a pipeline leaves in it (reports, logs), never for sources.
     pub folder: &'a avouch_repository::Folder,
     /// The databases, by name, to be read.
@@ -37,4 +41,21 @@ pub struct World<'a> {
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Fresh random bytes, for probes that need something unguessable.
     pub random: &'a (dyn Fn() -> u64 + Sync),
+}
+
+/// Keeps bytes from one run to the next, privately: nothing breaks when they are gone, and nothing of them is evidence.
+pub trait Keeper {
+    /// What was kept under this name.
+    fn recall(&self, name: &str) -> Option<Vec<u8>>;
+    /// Keeps these bytes under this name. That they cannot be kept is no error: the next run does the work again.
+    fn keep(&self, name: &str, bytes: &[u8]);
+}
+
+/// Keeps nothing.
+impl Keeper for () {
+    fn recall(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn keep(&self, _: &str, _: &[u8]) {}
 }

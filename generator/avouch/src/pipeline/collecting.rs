@@ -16,7 +16,7 @@ use avouch_model::{
 use avouch_probe::Prober;
 
 use super::releases::Current;
-use crate::{clock, output::Output, project::Project};
+use crate::{clock, kept::Kept, output::Output, project::Project};
 
 /// What a run looks at beside the product itself.
 pub(crate) struct Beside<'a> {
@@ -48,6 +48,8 @@ pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, a
         catalogue: &project.catalogue,
         release: beside.current.release.as_ref(),
         tree: &*beside.current.tree,
+        repository: project.repository.as_ref(),
+        keeper: &Kept(project.path(".avouch/cache")),
         folder: &project.folder,
         databases: &databases,
         probers: &probers,

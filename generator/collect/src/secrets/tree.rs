@@ -1,0 +1,89 @@
+//! The files of a folder or of a commit.
+
+use std::{
+    collections::BTreeSet,
+    io::{Cursor, Read},
+};
+
+use avouch_model::Timestamp;
+use avouch_repository::{Files, Folder, Repository};
+use avouch_scan::Scanner;
+
+use super::{
+    Counts, Memory, SecretsError, Searched,
+    memory::seen,
+    workers::{Task, search},
+};
+use crate::sources::chain;
+
+/// The largest file of a commit that is searched, in bytes; files of a folder are read piece by piece and have no limit.
+const COMMITTED_BYTES_MAX: u64 = 64 << 20;
+/// A file that changed less than this many seconds ago may change again unseen, and is not remembered.
+const SETTLED_SECONDS: i64 = 3;
+
+/// The files of a folder as it lies, those that git ignores left out unless they are tracked. `below` is a folder in it, or empty.
+///
+/// # Errors
+/// When the folder cannot be listed, or a rule cannot be used.
+pub fn folder(
+    folder: &Folder,
+    repository: Option<&Repository>,
+    below: &str,
+    scanner: &Scanner<'_>,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Result<Searched, SecretsError> {
+    let listed = folder.list()?;
+    let mut paths: BTreeSet<String> = listed.into_iter().map(|entry| entry.path).collect();
+    if let Some(repository) = repository {
+        // What is tracked is scanned whatever the rules say; links and what is gone open as nothing.
+        paths.extend(repository.tracked()?);
+    }
+    let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
+    paths.retain(|path| path.starts_with(&prefix));
+    let rules = scanner.rules();
+    let (mut tasks, mut keys, mut counts, mut remembered) = (Vec::new(), Vec::new(), Counts::default(), BTreeSet::new());
+    for path in &paths {
+        let profile = rules.profile(path);
+        let Some(stamp) = folder.stamp(path) else {
+            // A link, a submodule, or gone.
+            counts.passed_over += 1;
+            continue;
+        };
+        let key = seen(b"file", &[path.as_bytes(), &stamp.bytes()].concat(), &profile);
+        if memory.files.contains(&key) {
+            counts.remembered += 1;
+            remembered.insert(key);
+        } else {
+            tasks.push(Task { path, profile });
+            keys.push((stamp.changed() + SETTLED_SECONDS < now.unix()).then_some(key));
+        }
+    }
+    let open = |path: &str| match folder.open_file(path) {
+        Ok(file) => Ok(file.map(|file| Box::new(file) as Box<dyn Read>)),
+        Err(error) => Err(chain(&error)),
+    };
+    let worked = search(&tasks, scanner, &open).map_err(|error| SecretsError::Rules(chain(&error)))?;
+    counts.add(worked.counts);
+    if below.is_empty() {
+        memory.files = remembered;
+    }
+    memory.files.extend(worked.clean.into_iter().filter_map(|index| keys.get(index).copied().flatten()));
+    Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts })
+}
+
+/// The files of a commit, or of whatever else holds files.
+///
+/// # Errors
+/// When they cannot be listed, or a rule cannot be used.
+pub fn files(files: &(dyn Files + Sync), scanner: &Scanner<'_>) -> Result<Searched, SecretsError> {
+    let listed = files.list()?;
+    let tasks: Vec<Task<'_>> =
+        listed.iter().map(|entry| Task { path: &entry.path, profile: scanner.rules().profile(&entry.path) }).collect();
+    let open = |path: &str| match files.read(path, COMMITTED_BYTES_MAX) {
+        Ok(bytes) => Ok(bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read>)),
+        Err(error) => Err(chain(&error)),
+    };
+    let worked = search(&tasks, scanner, &open).map_err(|error| SecretsError::Rules(chain(&error)))?;
+    Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts: worked.counts })
+}
