@@ -250,10 +250,11 @@ impl Year {
             author: None,
             supplier: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            tool_digest: None,
         };
         let spec = self.configuration.sbom.spec.clone();
-        let options = avouch_sbom::Options { spec: spec.parse()?, lock_only: true };
-        let sbom = avouch_sbom::generate(&tree, &facts, &options)?;
+        let options = avouch_sbom::Options { spec: spec.parse()?, lock_only: true, quick: false };
+        let sbom = avouch_sbom::generate(&tree, &avouch_sbom::Caches::default(), &facts, &options)?;
         let bom = Bom { file: "bom.json".to_owned(), spec, digest: Digest::of(&sbom.bytes), components: sbom.components };
         let record = ReleaseRecord {
             v: 1,

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     /// Write an SBOM of a folder or a release; needs no avouch.toml
     #[command(args_conflicts_with_subcommands = true)]
     Sbom(Sbom),
+    /// Look for known vulnerabilities of a folder or a BOM, offline; needs no avouch.toml
+    Audit(Audit),
     /// Show what would be deleted, delete it, or prove that nothing is overdue
     Retention {
         /// What to do with the rules
@@ -175,9 +177,12 @@ pub(crate) struct Sbom {
     /// The folder
     #[arg(default_value = ".")]
     pub(crate) directory: Utf8PathBuf,
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output; with --split into this folder
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<Utf8PathBuf>,
+    /// Write one BOM for each package that can be deployed by itself
+    #[arg(long, requires = "output")]
+    pub(crate) split: bool,
     /// The format of the BOM
     #[arg(long, value_enum, default_value_t = SbomFormat::Json)]
     pub(crate) format: SbomFormat,
@@ -190,6 +195,9 @@ pub(crate) struct Sbom {
     /// Read the lockfiles alone: the same bytes on every machine
     #[arg(long)]
     pub(crate) lock_only: bool,
+    /// Hash no archive and read no licence text: quicker, without SHA-512 of crates and without concluded licences
+    #[arg(long)]
+    pub(crate) quick: bool,
 }
 
 /// `avouch sbom validate`
@@ -208,6 +216,42 @@ pub(crate) enum SbomCommand {
 pub(crate) enum SbomFormat {
     /// JSON
     Json,
+}
+
+/// `avouch audit`
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The folder whose lockfiles are audited, or a CycloneDX BOM in JSON
+    #[arg(default_value = ".", value_name = "DIR|BOM")]
+    pub(crate) target: Utf8PathBuf,
+    /// The advisories: a folder of OSV JSON, `ECOSYSTEM/all.zip`, a RustSec checkout, or all of these in one folder
+    #[arg(long, value_name = "PATH")]
+    pub(crate) advisories: Utf8PathBuf,
+    /// Fail from this severity on: low, medium, high, critical; a severity that nobody states fails
+    #[arg(long, value_name = "SEVERITY", default_value = "low")]
+    pub(crate) fail_on: avouch_advise::Rating,
+    /// How old the newest advisory of an ecosystem may be before the answer is "could not tell"
+    #[arg(long, value_name = "SPAN", default_value = "7 days")]
+    pub(crate) max_age: avouch_model::Span,
+    /// Findings to let pass, each with a reason and an expiry; otherwise advisories.toml in the folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignores: Option<Utf8PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    pub(crate) format: AuditFormat,
+}
+
+/// How an audit is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// For people
+    Text,
+    /// Everything, as JSON
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// A Markdown table
+    Markdown,
 }
 
 /// `avouch retention`

@@ -48,12 +48,27 @@ pub struct Configuration {
 }
 
 /// `[sbom]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SbomSettings {
-    /// `1.5` or `1.6`.
+    /// `1.5`, `1.6` or `1.7`.
     pub spec: String,
     /// `json`.
     pub formats: Vec<String>,
+    /// Who answers for the SBOM.
+    pub author: Option<Party>,
+    /// Who supplies the product.
+    pub supplier: Option<Party>,
+}
+
+/// An organisation, or a person that agreed to be named in what is published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// The name.
+    pub name: String,
+    /// A web page.
+    pub url: Option<String>,
+    /// An address for mail.
+    pub email: Option<String>,
 }
 
 /// `[gate]`

@@ -9,7 +9,7 @@ use std::{fmt::Write as _, fs, hint::black_box};
 
 use avouch_model::Timestamp;
 use avouch_repository::InMemory;
-use avouch_sbom::{Options, ReleaseFacts, generate};
+use avouch_sbom::{Caches, Options, ReleaseFacts, generate};
 
 const ROUNDS: usize = 9;
 
@@ -26,7 +26,7 @@ fn main() {
             let start = processor();
             black_box(avouch_read::lock::parse(path, text.as_bytes()).unwrap());
             let parsed = processor();
-            let sbom = generate(&tree, &facts(), &options()).unwrap();
+            let sbom = generate(&tree, &Caches::default(), &facts(), &options()).unwrap();
             generating.push(processor() - parsed);
             parsing.push(parsed - start);
             components = sbom.components;
@@ -52,11 +52,12 @@ fn facts() -> ReleaseFacts {
         author: None,
         supplier: None,
         tool_version: "0.0.0".to_owned(),
+        tool_digest: None,
     }
 }
 
 fn options() -> Options {
-    Options { spec: "1.6".parse().unwrap(), lock_only: true }
+    Options { spec: "1.6".parse().unwrap(), lock_only: true, quick: false }
 }
 
 /// The packages that a package depends on: five of those after it, near and far.

@@ -1,18 +1,18 @@
 //! From lockfiles to a document: one component for each package, one graph from the product to all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use avouch_read::lock::{Ecosystem, Format, Hash as LockHash, Origin, Package, Scope};
+use avouch_read::lock::{Origin, Scope};
 
 use crate::{
-    Options, ReleaseFacts, Spec,
-    format::{
-        Component, Composition, Contact, Dependency, Document, ExternalReference, Hash, Lifecycle, Metadata, Organisation,
-        Property, Tools,
-    },
-    licence,
-    lockfiles::{Found, IN_OTHER, Read},
+    Options, ReleaseFacts,
+    caches::{Depth, Shelves, Told},
+    component::{Merged, component},
+    compositions::{self, Reach},
+    format::{Dependency, Document},
+    lockfiles::{Found, Read},
     manifest::Root,
+    metadata::{self, Unknown},
     serial::PLACEHOLDER,
 };
 
@@ -24,120 +24,170 @@ pub(crate) struct Draft {
     pub(crate) complete: bool,
 }
 
-/// A package of one or more lockfiles.
-struct Merged<'a> {
-    package: &'a Package,
-    scope: Scope,
-    patched: bool,
-    licence: Option<&'a str>,
-    hashes: BTreeSet<&'a LockHash>,
-    needs: BTreeSet<String>,
+/// A lockfile as one BOM sees it.
+pub(crate) struct View<'a> {
+    pub(crate) read: &'a Read,
+    /// The places of the packages that stand for the product itself.
+    pub(crate) own: BTreeSet<usize>,
+    /// The packages that count, with their scopes; all, where none is given.
+    pub(crate) kept: Option<Vec<Option<Scope>>>,
 }
 
-pub(crate) fn document(facts: &ReleaseFacts, options: &Options, found: &Found, root: &Root) -> Draft {
+/// What caches tell, by package URL; looked up once, for however many BOMs.
+#[derive(Default)]
+pub(crate) struct Library {
+    pub(crate) shelves: Shelves,
+    told: HashMap<String, Option<Told>>,
+    depth: Option<Depth>,
+}
+
+impl Library {
+    pub(crate) fn new(shelves: Shelves, depth: Depth) -> Self {
+        Self { shelves, told: HashMap::new(), depth: Some(depth) }
+    }
+
+    fn look(&mut self, merged: &Merged<'_>) -> Option<&Told> {
+        let depth = self.depth?;
+        let purl = merged.package.purl()?;
+        let shelves = &mut self.shelves;
+        let told = self.told.entry(purl);
+        told.or_insert_with_key(|purl| shelves.look(merged.package, purl, depth)).as_ref()
+    }
+}
+
+impl<'a> View<'a> {
+    /// A lockfile as the product's own BOM sees it.
+    pub(crate) fn whole(read: &'a Read, root: &Root) -> Self {
+        let own = read.lock.roots.iter().copied().filter(|at| {
+            let package = read.lock.packages.get(*at);
+            package.is_some_and(|package| {
+                let Origin::Path { path } = &package.origin else { return false };
+                let at_root = match read.lock.format.ecosystem() {
+                    avouch_read::lock::Ecosystem::Cargo => root.crate_name.as_deref() == Some(package.name.as_str()),
+                    // npm states no path for its root, pnpm `.`.
+                    _ => path.as_deref().is_none_or(|path| path == "."),
+                };
+                at_root && read.folder.is_empty()
+            })
+        });
+        Self { read, own: own.collect(), kept: None }
+    }
+
+    fn scope(&self, at: usize) -> Option<Scope> {
+        match &self.kept {
+            None => self.read.lock.packages.get(at).map(|package| package.scope),
+            Some(kept) => kept.get(at).copied().flatten(),
+        }
+    }
+}
+
+pub(crate) fn document(
+    facts: &ReleaseFacts,
+    options: &Options,
+    found: &Found,
+    views: &[View<'_>],
+    root: &Root,
+    library: &mut Library,
+) -> Draft {
     let root_ref = format!("product:{}", root.name);
     let mut merged: BTreeMap<String, Merged<'_>> = BTreeMap::new();
+    let mut reaches: BTreeMap<String, Reach> = BTreeMap::new();
     let mut root_needs: BTreeSet<String> = BTreeSet::new();
-    for lockfile in &found.read {
-        merge(lockfile, root, &root_ref, &mut merged, &mut root_needs);
+    for view in views {
+        merge(view, &root_ref, &mut merged, &mut reaches, &mut root_needs);
     }
     root_needs.extend(orphans(&merged, &root_needs));
     root_needs.remove(&root_ref);
-    let unresolved: Vec<String> = found
-        .read
+    let unresolved: Vec<String> = views
         .iter()
-        .flat_map(|lockfile| lockfile.lock.unresolved.iter().map(|text| format!("{}: {text}", lockfile.lock.path)))
+        .flat_map(|view| view.read.lock.unresolved.iter().map(|text| format!("{}: {text}", view.read.lock.path)))
         .collect();
-    let complete =
-        unresolved.is_empty() && !found.unread && found.read.iter().all(|lockfile| lockfile.lock.format.tells_scopes());
+    let product = if !unresolved.is_empty() || found.unread {
+        Reach::Incomplete
+    } else {
+        views.iter().map(|view| compositions::of_lockfile(view.read)).min().unwrap_or(Reach::Complete)
+    };
     let mut dependencies = vec![Dependency { reference: root_ref.clone(), depends_on: root_needs.into_iter().collect() }];
-    let components = merged.iter().map(|(reference, merged)| component(reference, merged, options.spec)).collect();
+    let mut unknown = Unknown::default();
+    let mut components = Vec::with_capacity(merged.len());
     for (reference, merged) in merged {
+        let (component, lacking) = component(&reference, &merged, library.look(&merged), facts.supplier.as_ref(), options.spec);
+        unknown.count(lacking);
+        components.push(component);
         dependencies.push(Dependency { reference, depends_on: merged.needs.into_iter().collect() });
     }
     let edges = dependencies.iter().map(|dependency| dependency.depends_on.len() as u64).sum();
+    let mut metadata = metadata::metadata(facts, options, found, root, &root_ref, &unknown);
+    metadata.properties.extend(views.iter().filter_map(|view| compositions::surplus(view.read)));
     let document = Document {
         schema: format!("http://cyclonedx.org/schema/bom-{}.schema.json", options.spec),
         bom_format: "CycloneDX",
         spec_version: options.spec.name(),
         serial_number: PLACEHOLDER.to_owned(),
         version: 1,
-        metadata: metadata(facts, options, found, root, &root_ref),
+        metadata,
         components,
         dependencies,
-        compositions: vec![Composition {
-            aggregate: if complete { "complete" } else { "incomplete" },
-            assemblies: vec![root_ref.clone()],
-            dependencies: vec![root_ref],
-        }],
+        compositions: compositions::compositions((root_ref, product), &reaches),
     };
-    Draft { document, edges, unresolved, complete }
+    Draft { document, edges, unresolved, complete: product == Reach::Complete }
 }
 
 /// Adds the packages of a lockfile. What the product's own manifests stand for is the product, not a component.
 fn merge<'a>(
-    lockfile: &'a Read,
-    root: &Root,
+    view: &View<'a>,
     root_ref: &str,
     merged: &mut BTreeMap<String, Merged<'a>>,
+    reaches: &mut BTreeMap<String, Reach>,
     root_needs: &mut BTreeSet<String>,
 ) {
-    let lock = &lockfile.lock;
-    let own: Vec<bool> = lock
-        .packages
-        .iter()
-        .enumerate()
-        .map(|(at, package)| lock.roots.binary_search(&at).is_ok() && is_product(lockfile, root, package))
+    let lock = &view.read.lock;
+    let reach = compositions::of_lockfile(view.read);
+    let references: Vec<Option<String>> = (0..lock.packages.len())
+        .map(|at| match (view.own.contains(&at), view.scope(at)) {
+            (true, _) => Some(root_ref.to_owned()),
+            (false, Some(_)) => lock.packages.get(at).map(|package| reference(view.read, package)),
+            (false, None) => None,
+        })
         .collect();
-    let references: Vec<String> = lock
-        .packages
-        .iter()
-        .zip(&own)
-        .map(|(package, own)| if *own { root_ref.to_owned() } else { reference(lockfile, package) })
-        .collect();
-    for ((package, own), reference) in lock.packages.iter().zip(&own).zip(&references) {
-        let needs =
-            package.dependencies.iter().filter_map(|at| references.get(*at)).filter(|needed| *needed != reference).cloned();
-        if *own {
+    let named = |at: &usize| references.get(*at).and_then(Option::as_ref);
+    for (at, package) in lock.packages.iter().enumerate() {
+        let Some(reference) = named(&at) else { continue };
+        let needs = package.dependencies.iter().filter_map(named).filter(|needed| *needed != reference).cloned();
+        if view.own.contains(&at) {
             root_needs.extend(needs);
             continue;
         }
+        let Some(scope) = view.scope(at) else { continue };
         let entry = merged.entry(reference.clone()).or_insert_with(|| Merged {
             package,
-            scope: package.scope,
+            scope,
             patched: false,
             licence: None,
             hashes: BTreeSet::new(),
             needs: BTreeSet::new(),
         });
-        entry.scope = entry.scope.min(package.scope);
+        entry.scope = entry.scope.min(scope);
         entry.patched |= package.patched;
         entry.licence = entry.licence.or(package.licence.as_deref());
         entry.hashes.extend(&package.hashes);
         entry.needs.extend(needs);
+        reaches.entry(reference.clone()).and_modify(|known| *known = reach.min(*known)).or_insert(reach);
     }
-    let members = lock.roots.iter().filter_map(|at| references.get(*at)).filter(|reference| *reference != root_ref);
-    root_needs.extend(members.cloned());
-}
-
-fn is_product(lockfile: &Read, root: &Root, package: &Package) -> bool {
-    let at_root = match (&package.origin, lockfile.lock.format) {
-        (Origin::Path { .. }, Format::CargoLock) => root.crate_name.as_deref() == Some(package.name.as_str()),
-        (Origin::Path { path }, Format::PackageLock) => path.is_none(),
-        (Origin::Path { path }, Format::PnpmLock) => path.as_deref() == Some("."),
-        _ => false,
-    };
-    at_root && lockfile.folder.is_empty()
+    // Without a selection everything that the repository makes is part of the product.
+    if view.kept.is_none() {
+        root_needs.extend(lock.roots.iter().filter_map(named).filter(|reference| *reference != root_ref).cloned());
+    }
 }
 
 /// What names a component within the document: its package URL, or the place of what has none.
-fn reference(lockfile: &Read, package: &Package) -> String {
+fn reference(lockfile: &Read, package: &avouch_read::lock::Package) -> String {
     if let Some(purl) = package.purl() {
         return purl;
     }
-    let ecosystem = match package.ecosystem {
-        Ecosystem::Cargo => "cargo",
-        Ecosystem::Npm => "npm",
+    let ecosystem = match lockfile.lock.format.ecosystem() {
+        avouch_read::lock::Ecosystem::Cargo => "cargo",
+        _ => "npm",
     };
     let path = match &package.origin {
         Origin::Path { path: Some(path) } => format!("{}{path}", lockfile.folder),
@@ -170,122 +220,4 @@ fn orphans(merged: &BTreeMap<String, Merged<'_>>, root_needs: &BTreeSet<String>)
             None => return orphans,
         }
     }
-}
-
-fn component(reference: &str, merged: &Merged<'_>, spec: Spec) -> Component {
-    let package = merged.package;
-    let hashes: Vec<Hash> =
-        merged.hashes.iter().map(|hash| Hash { alg: hash.algorithm.name(), content: hash.hex.clone() }).collect();
-    let purl = package.purl();
-    let mut external_references = Vec::new();
-    match (&package.origin, &purl) {
-        (Origin::Git { url, .. }, _) => {
-            external_references.push(ExternalReference { url: url.clone(), kind: "vcs", hashes: Vec::new() });
-        }
-        (Origin::Archive { url }, _) => {
-            external_references.push(ExternalReference { url: url.clone(), kind: "distribution", hashes: hashes.clone() });
-        }
-        // A lockfile need not name the address of an archive; the package URL is what a registry is asked for.
-        (_, Some(purl)) if !hashes.is_empty() => {
-            external_references.push(ExternalReference { url: purl.clone(), kind: "distribution", hashes: hashes.clone() });
-        }
-        _ => {}
-    }
-    let mut properties = Vec::new();
-    if merged.patched {
-        properties.push(property("avouch:patched", "true"));
-    }
-    if purl.is_none() {
-        properties.push(property("avouch:origin", "path"));
-    }
-    Component {
-        kind: "library",
-        bom_ref: Some(reference.to_owned()),
-        supplier: None,
-        name: package.name.clone(),
-        version: package.version.clone(),
-        scope: Some(match merged.scope {
-            Scope::Required => "required",
-            Scope::Optional => "optional",
-            Scope::Excluded => "excluded",
-        }),
-        hashes,
-        licenses: merged.licence.map(|text| licence::declared(text, spec)).unwrap_or_default(),
-        purl,
-        external_references,
-        properties,
-        evidence: None,
-    }
-}
-
-fn metadata(facts: &ReleaseFacts, options: &Options, found: &Found, root: &Root, root_ref: &str) -> Metadata {
-    let organisation =
-        |name: &Option<String>| name.clone().map(|name| Organisation { name: Some(name), ..Organisation::default() });
-    Metadata {
-        timestamp: facts.timestamp.to_string(),
-        lifecycles: vec![Lifecycle { phase: "pre-build" }],
-        tools: Tools {
-            components: vec![Component {
-                kind: "application",
-                name: "avouch".to_owned(),
-                version: Some(facts.tool_version.clone()),
-                ..Component::default()
-            }],
-        },
-        authors: facts.author.iter().map(|name| Contact { name: Some(name.clone()), email: None }).collect(),
-        component: Component {
-            kind: "application",
-            bom_ref: Some(root_ref.to_owned()),
-            supplier: organisation(&facts.supplier),
-            name: root.name.clone(),
-            version: root.version.clone(),
-            licenses: root.licence.as_deref().map(|text| licence::declared(text, options.spec)).unwrap_or_default(),
-            purl: Some(avouch_read::lock::generic_purl(&root.name, root.version.as_deref())),
-            ..Component::default()
-        },
-        supplier: organisation(&facts.supplier),
-        manufacturer: None,
-        properties: properties(facts, found, root),
-    }
-}
-
-/// What CycloneDX has no field for: the release, the lockfiles, and what is not known.
-fn properties(facts: &ReleaseFacts, found: &Found, root: &Root) -> Vec<Property> {
-    let mut properties = Vec::new();
-    if let Some(release) = &facts.release {
-        properties.push(property("avouch:release:version", &release.version));
-        properties.push(property("avouch:release:commit", &release.commit));
-        properties.extend(release.tag.as_deref().map(|tag| property("avouch:release:tag", tag)));
-    }
-    properties.extend(facts.committed.map(|time| property("avouch:release:committed", &time.to_string())));
-    properties.push(property("avouch:release:dirty", if facts.dirty { "true" } else { "false" }));
-    for lockfile in &found.read {
-        properties.push(property(&format!("avouch:lockfile:{}", lockfile.lock.path), &lockfile.digest.to_string()));
-    }
-    for (path, reason) in &found.left_out {
-        if !reason.starts_with(IN_OTHER) {
-            properties.push(property(&format!("avouch:left-out:{path}"), reason));
-        }
-    }
-    if found.others > 0 {
-        let text = format!("{} lockfiles of tests, examples and vendored packages", found.others);
-        properties.push(property("avouch:left-out", &text));
-    }
-    let unknown = [
-        ("authors", facts.author.is_none()),
-        ("supplier", facts.supplier.is_none()),
-        ("release", facts.release.is_none()),
-        ("version", root.version.is_none()),
-        ("component suppliers", true),
-        (
-            "component licences",
-            found.read.iter().any(|lockfile| lockfile.lock.packages.iter().any(|package| package.licence.is_none())),
-        ),
-    ];
-    properties.extend(unknown.into_iter().filter(|(_, unknown)| *unknown).map(|(what, _)| property("avouch:unknown", what)));
-    properties
-}
-
-fn property(name: &str, value: &str) -> Property {
-    Property { name: name.to_owned(), value: value.to_owned() }
 }

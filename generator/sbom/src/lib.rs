@@ -1,30 +1,53 @@
 //! A repository at a release to CycloneDX: which packages it is made of, as its lockfiles say.
 //!
-//! Architecture invariants: nothing is read but the tree that is given, nothing is run, nothing is asked over a network;
-//! the same tree and the same facts give the same bytes, wherever the tree lies. What is not known is said to be unknown.
+//! Architecture invariants: nothing is read but the tree and the caches that are given, nothing is run, nothing is asked over
+//! a network; the same tree, caches and facts give the same bytes, wherever they lie. What is not known is said to be unknown.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
-use avouch_model::{Digest, Timestamp, release::Release};
-use avouch_read::structured::Unreadable;
+use avouch_model::Digest;
+use avouch_read::{lock::Origin, structured::Unreadable};
 use avouch_repository::{Files, RepositoryError};
 
+use crate::{
+    assemble::{Library, View},
+    caches::{Depth, Shelves},
+    lockfiles::Found,
+    manifest::Root,
+};
+
 mod assemble;
+mod caches;
+mod component;
 mod components;
+mod compositions;
 mod development;
+mod facts;
 mod format;
 mod licence;
 mod lockfiles;
 mod manifest;
+mod metadata;
 mod references;
 mod serial;
+mod split;
 mod validate;
+mod validate_xml;
+mod xml_tree;
+mod xsd;
 
 #[cfg(test)]
 mod tests;
 
+pub use caches::Caches;
 pub use components::{ComponentId, components};
-pub use validate::{Fault, validate};
+pub use facts::{Options, Party, ReleaseFacts};
+pub use split::{Deployable, split};
+pub use validate::{Fault, Verdict, judge, validate};
 
 /// A version of CycloneDX that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,38 +92,6 @@ impl FromStr for Spec {
     }
 }
 
-/// What is known of the release besides its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReleaseFacts {
-    /// The product's name; without one the manifest at the root tells it.
-    pub name: Option<String>,
-    /// The release; none for a folder without git.
-    pub release: Option<Release>,
-    /// When its commit was made.
-    pub committed: Option<Timestamp>,
-    /// Whether the files have changes that are in no commit.
-    pub dirty: bool,
-    /// The BOM's own time: `SOURCE_DATE_EPOCH`, or else the time of the commit, so that the same commit gives the same
-    /// bytes.
-    pub timestamp: Timestamp,
-    /// Who answers for the BOM, an organisation or a person that agreed to be named.
-    pub author: Option<String>,
-    /// Who supplies the product.
-    pub supplier: Option<String>,
-    /// The version of avouch.
-    pub tool_version: String,
-}
-
-/// How a BOM is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The version of CycloneDX.
-    pub spec: Spec,
-    /// Read lockfiles and the manifest at the root alone. Otherwise the manifests of workspace members are read too: for
-    /// their names, and for what a `Cargo.lock` does not tell, which crates are needed for development only.
-    pub lock_only: bool,
-}
-
 /// A BOM that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sbom {
@@ -119,6 +110,8 @@ pub struct Sbom {
     pub left_out: BTreeMap<String, String>,
     /// What the lockfiles name and do not hold.
     pub unresolved: Vec<String>,
+    /// Packages whose archive in a cache is another one than the lockfile's: `name version`. Nothing was taken from there.
+    pub mismatched: Vec<String>,
     /// Whether everything is known to be in it, and nothing else.
     pub complete: bool,
 }
@@ -147,28 +140,67 @@ pub enum SbomError {
     Write(#[source] serde_json::Error),
 }
 
-/// Writes the CycloneDX BOM of a tree.
+/// Writes the CycloneDX BOM of a tree: one for everything in it. Caches tell what lockfiles do not: licences, makers, and
+/// hashes of archives that are there.
 ///
 /// # Errors
 /// When the tree or one of its lockfiles cannot be read, or there is none.
-pub fn generate(tree: &dyn Files, facts: &ReleaseFacts, options: &Options) -> Result<Sbom, SbomError> {
+pub fn generate(tree: &dyn Files, caches: &Caches, facts: &ReleaseFacts, options: &Options) -> Result<Sbom, SbomError> {
+    let found = find(tree, options)?;
+    let root = manifest::root(tree, facts)?;
+    let views: Vec<View<'_>> = found.read.iter().map(|read| View::whole(read, &root)).collect();
+    write(facts, options, &found, &views, &root, &mut library(&found, caches, options))
+}
+
+/// The lockfiles of a tree, with what manifests tell of them.
+fn find(tree: &dyn Files, options: &Options) -> Result<Found, SbomError> {
     let mut found = lockfiles::find(tree)?;
     if !options.lock_only {
         for lockfile in &mut found.read {
             development::tell(tree, &found.paths, lockfile)?;
         }
     }
-    let root = manifest::root(tree, facts)?;
-    let draft = assemble::document(facts, options, &found, &root);
+    Ok(found)
+}
+
+/// The caches, opened where lockfiles and the projects below them lie.
+fn library(found: &Found, caches: &Caches, options: &Options) -> Library {
+    if options.lock_only {
+        return Library::default();
+    }
+    let mut folders: BTreeSet<String> = BTreeSet::new();
+    for lockfile in &found.read {
+        folders.insert(lockfile.folder.clone());
+        let roots = lockfile.lock.roots.iter().filter_map(|at| lockfile.lock.packages.get(*at));
+        folders.extend(roots.filter_map(|package| match &package.origin {
+            Origin::Path { path: Some(path) } if path != "." => Some(format!("{}{path}/", lockfile.folder)),
+            _ => None,
+        }));
+    }
+    let folders: BTreeSet<&str> = folders.iter().map(String::as_str).collect();
+    let depth = if options.quick { Depth::Manifests } else { Depth::Archives };
+    Library::new(Shelves::open(caches, &folders), depth)
+}
+
+fn write(
+    facts: &ReleaseFacts,
+    options: &Options,
+    found: &Found,
+    views: &[View<'_>],
+    root: &Root,
+    library: &mut Library,
+) -> Result<Sbom, SbomError> {
+    let draft = assemble::document(facts, options, found, views, root, library);
     let bytes = serial::write(&draft.document).map_err(SbomError::Write)?;
     Ok(Sbom {
         bytes,
         spec: options.spec,
         components: draft.document.components.len() as u64,
         edges: draft.edges,
-        lockfiles: found.read.iter().map(|lockfile| (lockfile.lock.path.clone(), lockfile.digest)).collect(),
-        left_out: found.left_out,
+        lockfiles: views.iter().map(|view| (view.read.lock.path.clone(), view.read.digest)).collect(),
+        left_out: found.left_out.clone(),
         unresolved: draft.unresolved,
+        mismatched: library.shelves.mismatched.iter().cloned().collect(),
         complete: draft.complete,
     })
 }

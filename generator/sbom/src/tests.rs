@@ -5,6 +5,7 @@ use std::{
     str::FromStr,
 };
 
+use avouch_model::{Timestamp, release::Release};
 use avouch_read::lock;
 use avouch_repository::{Folder, InMemory};
 use proptest::prelude::*;
@@ -22,9 +23,10 @@ fn facts() -> ReleaseFacts {
         committed: Some(Timestamp::from_str("2026-01-02T03:04:05Z").unwrap()),
         dirty: false,
         timestamp: Timestamp::from_str("2026-01-02T03:04:05Z").unwrap(),
-        author: Some("Example GmbH".into()),
+        author: Some(Party { name: "Example GmbH".into(), url: None, email: Some("sbom@example.com".into()) }),
         supplier: None,
         tool_version: "0.1.0".into(),
+        tool_digest: Some(Digest::of(b"avouch")),
     }
 }
 
@@ -106,7 +108,7 @@ fn repository() -> InMemory {
 }
 
 fn write(tree: &InMemory, spec: Spec) -> Sbom {
-    generate(tree, &facts(), &Options { spec, lock_only: false }).unwrap()
+    generate(tree, &Caches::default(), &facts(), &Options { spec, ..Options::default() }).unwrap()
 }
 
 fn parsed(sbom: &Sbom) -> Value {
@@ -160,7 +162,7 @@ fn the_same_files_give_the_same_bytes_wherever_they_lie() {
             std::fs::write(whole, bytes).unwrap();
         }
         let folder = Folder::open(place.path()).unwrap();
-        let sbom = generate(&folder, &facts(), &Options::default()).unwrap();
+        let sbom = generate(&folder, &Caches::default(), &facts(), &Options::default()).unwrap();
         let text = String::from_utf8(sbom.bytes.clone()).unwrap();
         assert!(!text.contains(place.path().to_str().unwrap()), "a path of the machine is told");
         written.insert(sbom.bytes);
@@ -172,7 +174,7 @@ fn the_same_files_give_the_same_bytes_wherever_they_lie() {
 #[test]
 fn another_release_has_another_serial_number() {
     let other = ReleaseFacts { dirty: true, ..facts() };
-    let other = generate(&repository(), &other, &Options::default()).unwrap();
+    let other = generate(&repository(), &Caches::default(), &other, &Options::default()).unwrap();
     assert_ne!(parsed(&other)["serialNumber"], parsed(&write(&repository(), Spec::V1_6))["serialNumber"]);
 }
 
@@ -180,7 +182,7 @@ fn another_release_has_another_serial_number() {
 fn crates_for_development_only_are_excluded_when_manifests_are_read() {
     let tester = "pkg:cargo/tester@3.0.0";
     assert_eq!(scopes(&parsed(&write(&repository(), Spec::V1_6)))[tester], "excluded");
-    let sbom = generate(&repository(), &facts(), &Options { lock_only: true, ..Options::default() }).unwrap();
+    let sbom = generate(&repository(), &Caches::default(), &facts(), &Options { lock_only: true, ..Options::default() }).unwrap();
     assert_eq!(scopes(&parsed(&sbom))[tester], "required", "the lockfile alone does not tell");
 }
 
@@ -205,14 +207,18 @@ fn a_pnpm_workspace_has_the_names_of_its_manifests() {
     let reference = "path:npm:packages/ui#@shop/ui@0.2.0";
     assert_eq!(bom["dependencies"][0]["dependsOn"], json!([reference]));
     let components = components(&sbom.bytes).unwrap();
-    assert!(components.contains(&ComponentId { name: "@shop/ui".into(), version: Some("0.2.0".into()), purl: None }));
+    assert!(components.contains(&ComponentId {
+        name: "@shop/ui".into(),
+        version: Some("0.2.0".into()),
+        purl: Some("pkg:generic/%40shop%2Fui@0.2.0".into()),
+    }));
     assert!(sbom.complete);
 }
 
 #[test]
 fn without_a_lockfile_the_way_out_is_named() {
     let tree = InMemory::of([("examples/Cargo.lock", ""), ("yarn.lock", ""), ("Cargo.toml", CARGO_TOML)]);
-    let error = generate(&tree, &facts(), &Options::default()).unwrap_err().to_string();
+    let error = generate(&tree, &Caches::default(), &facts(), &Options::default()).unwrap_err().to_string();
     assert!(error.contains("examples/Cargo.lock (it lies in `examples`)"), "{error}");
     assert!(error.contains("yarn.lock (lockfiles of Yarn are not read)"), "{error}");
     assert!(error.contains("cargo generate-lockfile"), "{error}");
@@ -224,13 +230,14 @@ fn a_lockfile_that_is_not_read_makes_the_bom_incomplete() {
     let sbom = write(&tree, Spec::V1_6);
     assert!(!sbom.complete);
     assert_eq!(parsed(&sbom)["compositions"][0]["aggregate"], "incomplete");
+    assert_eq!(parsed(&sbom)["compositions"][1]["aggregate"], "complete", "what is read is read in full");
     assert_eq!(sbom.left_out["app/yarn.lock"], "lockfiles of Yarn are not read");
 }
 
 #[test]
 fn a_broken_lockfile_is_an_error_at_its_line() {
     let tree = InMemory::of([("Cargo.lock", "version = 4\n[[package]\n")]);
-    let error = generate(&tree, &facts(), &Options::default()).unwrap_err().to_string();
+    let error = generate(&tree, &Caches::default(), &facts(), &Options::default()).unwrap_err().to_string();
     assert!(error.starts_with("Cargo.lock:2:"), "{error}");
 }
 

@@ -48,20 +48,17 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
         Some(timestamp) => timestamp,
         None => current.committed.unwrap_or_else(clock::now),
     };
-    let name = product_name(&root);
-    let facts = sboms::facts(&current, timestamp, name.as_deref());
-    let options = avouch_sbom::Options { spec, lock_only: arguments.lock_only };
-    let sbom = match avouch_sbom::generate(&*current.tree, &facts, &options) {
-        Ok(sbom) => sbom,
-        Err(error @ avouch_sbom::SbomError::NoLockfile { .. }) => bail!(Usage(error.to_string())),
-        Err(error) => return Err(error).context("cannot write the SBOM"),
-    };
-    for (path, reason) in &sbom.left_out {
-        output.note(&format!("not in it: {}: {}", plain(path), plain(reason)));
+    // Hashing this program takes as long as the rest of a quick run.
+    let digest = if arguments.quick { None } else { Some(sboms::own_digest()?) };
+    let facts = sboms::facts(&current, timestamp, &known(&root), digest);
+    let options = avouch_sbom::Options { spec, lock_only: arguments.lock_only, quick: arguments.quick };
+    let caches = sboms::caches(&root);
+    if arguments.split {
+        let split = avouch_sbom::split(&*current.tree, &caches, &facts, &options).map_err(of_sbom)?;
+        return write_split(global, output, arguments, &split);
     }
-    for missing in &sbom.unresolved {
-        output.warn(&format!("a lockfile names and does not hold {}", plain(missing)));
-    }
+    let sbom = avouch_sbom::generate(&*current.tree, &caches, &facts, &options).map_err(of_sbom)?;
+    tell(output, &sbom);
     match &arguments.output {
         None => output.bytes(&sbom.bytes)?,
         Some(file) => {
@@ -73,10 +70,43 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
     Ok(Exit::Satisfied)
 }
 
-/// The product's name where the folder has a configuration that loads, so that the SBOM is the one that `run` records.
-fn product_name(root: &Utf8Path) -> Option<String> {
-    let source = read_text(&root.join("avouch.toml"), "avouch.toml").ok()?;
-    avouch_read::configuration::load(&source).ok().map(|(configuration, _)| configuration.product.name)
+/// A file for each deployable package, in the folder that was named.
+fn write_split(global: &Global, output: &Output, arguments: &Sbom, split: &[avouch_sbom::Deployable]) -> anyhow::Result<Exit> {
+    let folder = arguments.output.as_deref().map(|folder| global.directory.join(folder)).unwrap_or_default();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder `{folder}`"))?;
+    if let Some(first) = split.first() {
+        tell(output, &first.sbom);
+    }
+    for deployable in split {
+        let file = format!("{}.cdx.json", deployable.file);
+        let path = folder.join(&file);
+        files::put(&path, &deployable.sbom.bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
+        let (components, edges) = (deployable.sbom.components, deployable.sbom.edges);
+        output.note(&format!("{}: {components} components, {edges} edges in {file}", plain(&deployable.name)));
+    }
+    Ok(Exit::Satisfied)
+}
+
+/// Says what is not in a BOM, and what is wrong with what it was made from.
+fn tell(output: &Output, sbom: &avouch_sbom::Sbom) {
+    for (path, reason) in &sbom.left_out {
+        output.note(&format!("not in it: {}: {}", plain(path), plain(reason)));
+    }
+    sboms::warn_of(output, sbom);
+}
+
+fn of_sbom(error: avouch_sbom::SbomError) -> anyhow::Error {
+    match error {
+        error @ avouch_sbom::SbomError::NoLockfile { .. } => anyhow::Error::new(Usage(error.to_string())),
+        error => anyhow::Error::new(error).context("cannot write the SBOM"),
+    }
+}
+
+/// What the configuration of the folder says, where it has one that loads, so that the SBOM is the one that `run` records.
+fn known(root: &Utf8Path) -> sboms::Known {
+    let source = read_text(&root.join("avouch.toml"), "avouch.toml").ok();
+    let loaded = source.and_then(|source| avouch_read::configuration::load(&source).ok());
+    loaded.map(|(configuration, _)| sboms::Known::of(&configuration)).unwrap_or_default()
 }
 
 /// Schema and references of each BOM: 0 when all are valid, 1 when one is not, 3 when one cannot be read.

@@ -1,22 +1,28 @@
 //! The SBOM of each release that is not in the record yet.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context as _;
 use avouch_model::{
     Digest, Timestamp,
+    configuration::{Configuration, Party},
     entry::{Entry, EntryKind},
     payload::{Bom, Recorded, ReleaseRecord},
     release::Release,
 };
 use avouch_record::NewEntry;
+use camino::Utf8Path;
 
 use super::{
     record::release_record,
     releases::{self, Current},
     scoping::canonical,
 };
-use crate::{clock, output::Output, project::Project};
+use crate::{
+    clock,
+    output::{Output, plain},
+    project::Project,
+};
 
 /// The entries for every release tag that is not recorded yet; on the first run only the newest, and without any tag the
 /// commit that is checked out.
@@ -58,10 +64,13 @@ pub(crate) fn new_entries(
 fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::Result<Vec<NewEntry>> {
     let (Some(release), Some(committed)) = (&current.release, current.committed) else { return Ok(Vec::new()) };
     let timestamp = clock::source_date_epoch()?.unwrap_or(committed);
-    let facts = facts(current, timestamp, Some(&project.configuration.product.name));
-    let options = avouch_sbom::Options { spec: project.configuration.sbom.spec.parse()?, lock_only: false };
-    let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &facts, &options) {
+    let known = Known::of(&project.configuration);
+    let facts = facts(current, timestamp, &known, Some(own_digest()?));
+    let options = avouch_sbom::Options { spec: project.configuration.sbom.spec.parse()?, ..avouch_sbom::Options::default() };
+    let caches = caches(&project.root);
+    let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &caches, &facts, &options) {
         Ok(sbom) => {
+            warn_of(output, &sbom);
             let bom = Bom {
                 file: "bom.json".to_owned(),
                 spec: project.configuration.sbom.spec.clone(),
@@ -82,16 +91,83 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     Ok(entries)
 }
 
+/// What the configuration says of the product and of who answers for it.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The product's name.
+    pub(crate) name: Option<String>,
+    /// Who answers for the SBOM.
+    pub(crate) author: Option<Party>,
+    /// Who supplies the product.
+    pub(crate) supplier: Option<Party>,
+}
+
+impl Known {
+    pub(crate) fn of(configuration: &Configuration) -> Self {
+        Self {
+            name: Some(configuration.product.name.clone()),
+            author: configuration.sbom.author.clone(),
+            supplier: configuration.sbom.supplier.clone(),
+        }
+    }
+}
+
 /// What is known of a release besides its files. The files of a commit have no changes; a folder may have.
-pub(crate) fn facts(current: &Current, timestamp: Timestamp, name: Option<&str>) -> avouch_sbom::ReleaseFacts {
+pub(crate) fn facts(
+    current: &Current,
+    timestamp: Timestamp,
+    known: &Known,
+    tool_digest: Option<Digest>,
+) -> avouch_sbom::ReleaseFacts {
+    let party =
+        |party: &Party| avouch_sbom::Party { name: party.name.clone(), url: party.url.clone(), email: party.email.clone() };
     avouch_sbom::ReleaseFacts {
-        name: name.map(str::to_owned),
+        name: known.name.clone(),
         release: current.release.clone(),
         committed: current.committed,
         dirty: current.dirty && current.as_it_lies,
         timestamp,
-        author: None,
-        supplier: None,
+        author: known.author.as_ref().map(party),
+        supplier: known.supplier.as_ref().map(party),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_digest,
+    }
+}
+
+/// The digest of this program: the SBOM says which one wrote it.
+pub(crate) fn own_digest() -> anyhow::Result<Digest> {
+    let path = std::env::current_exe().context("cannot tell which file this program is")?;
+    let bytes = std::fs::read(path).context("cannot read this program's own file")?;
+    Ok(Digest::of(&bytes))
+}
+
+/// Where packages that the product is made of may lie on this machine.
+pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = folder("HOME").or_else(|| folder("USERPROFILE"));
+    let below = |path: &str| home.as_ref().map(|home| home.join(path));
+    let stores = [
+        folder("npm_config_store_dir"),
+        folder("PNPM_HOME").map(|home| home.join("store")),
+        folder("XDG_DATA_HOME").map(|data| data.join("pnpm/store")),
+        below(".local/share/pnpm/store"),
+        below("Library/pnpm/store"),
+        folder("LOCALAPPDATA").map(|data| data.join("pnpm/store")),
+    ];
+    avouch_sbom::Caches {
+        cargo_home: folder("CARGO_HOME").or_else(|| below(".cargo")),
+        checkout: Some(root.as_std_path().to_owned()),
+        pnpm_stores: stores.into_iter().flatten().collect(),
+    }
+}
+
+/// Says what is wrong with what the BOM was made from.
+pub(crate) fn warn_of(output: &Output, sbom: &avouch_sbom::Sbom) {
+    for missing in &sbom.unresolved {
+        output.warn(&format!("a lockfile names and does not hold {}", plain(missing)));
+    }
+    for package in &sbom.mismatched {
+        let package = plain(package);
+        output.warn(&format!("the cached archive of {package} is not the one in the lockfile; nothing was taken from it"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_model::{
-    configuration::{EvidenceSettings, Gate, SbomSettings, Schedule, SiteSettings},
+    configuration::{EvidenceSettings, Gate, Party, SbomSettings, Schedule, SiteSettings},
     payload::{DisclosurePromise, ProductName},
     product::Person,
 };
@@ -70,9 +70,10 @@ pub(super) fn release(root: &TableReader<'_, '_>) -> String {
 }
 
 pub(super) fn sbom(root: &TableReader<'_, '_>) -> SbomSettings {
-    let default = SbomSettings { spec: "1.6".to_owned(), formats: vec!["json".to_owned()] };
+    let default = SbomSettings { spec: "1.6".to_owned(), formats: vec!["json".to_owned()], ..SbomSettings::default() };
     let Some(table) = root.optional("sbom").table() else { return default };
-    let spec = table.optional("spec").one_of(&[("1.5", "1.5"), ("1.6", "1.6")]).map_or("1.6", toml::Spanned::into_inner);
+    let specs = [("1.5", "1.5"), ("1.6", "1.6"), ("1.7", "1.7")];
+    let spec = table.optional("spec").one_of(&specs).map_or("1.6", toml::Spanned::into_inner);
     for format in table.optional("formats").texts().unwrap_or_default() {
         if format.get_ref() != "json" {
             let message = format!("SBOMs are not written as `{}` yet", format.get_ref());
@@ -81,8 +82,40 @@ pub(super) fn sbom(root: &TableReader<'_, '_>) -> SbomSettings {
                 .report(table.walk().error("unknown-format", format.span(), message).label("named here").help("write `json`"));
         }
     }
+    let (author, supplier) = (party(&table.optional("author")), party(&table.optional("supplier")));
     table.finish();
-    SbomSettings { spec: spec.to_owned(), ..default }
+    SbomSettings { spec: spec.to_owned(), author, supplier, ..default }
+}
+
+/// Who answers for something: a name, and where to ask.
+fn party(field: &Field<'_, '_>) -> Option<Party> {
+    let table = field.table()?;
+    let name = table.required("name").words().map(toml::Spanned::into_inner);
+    let url = table.optional("url");
+    let email = table.optional("email");
+    let checked = |field: &Field<'_, '_>, fits: fn(&str) -> bool, message: &str, help: &str| {
+        let text = field.words()?;
+        if !fits(text.get_ref()) {
+            field.report("bad-contact", text.span(), message, help);
+            return None;
+        }
+        Some(text.into_inner())
+    };
+    let url = checked(&url, is_web_address, "this is no address of the web", "write an `https://` address");
+    let email = checked(&email, is_mail_address, "this is no address for mail", "write it plain: `sbom@example.com`");
+    table.finish();
+    Some(Party { name: name?, url, email })
+}
+
+fn is_web_address(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+}
+
+fn is_mail_address(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<>[\\]".contains(&byte));
+    plain && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'))
 }
 
 pub(super) fn schedule(root: &TableReader<'_, '_>) -> Schedule {

@@ -63,7 +63,7 @@ fn configuration() -> Configuration {
         product: ProductName { name: "CK API".into(), slug: "ck".into(), languages: vec!["en".into()] },
         profiles: vec!["auth-api".into()],
         release_tags: "v*".into(),
-        sbom: SbomSettings { spec: "1.6".into(), formats: vec!["json".into()] },
+        sbom: SbomSettings { spec: "1.6".into(), formats: vec!["json".into()], ..SbomSettings::default() },
         databases: BTreeMap::new(),
         retention: Vec::new(),
         targets: BTreeMap::new(),

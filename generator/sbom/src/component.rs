@@ -1,0 +1,189 @@
+//! One component: what the lockfile has, and what the package states of itself where it lies on this machine.
+
+use std::collections::BTreeSet;
+
+use avouch_read::lock::{Hash as LockHash, HashAlgorithm, Origin, Package, Scope, generic_purl};
+
+use crate::{
+    Spec,
+    caches::Told,
+    facts::Party,
+    format::{Component, ExternalReference, Hash, Organisation, Property},
+    licence::{Known, UNKNOWN},
+};
+
+/// A package of one or more lockfiles.
+pub(crate) struct Merged<'a> {
+    pub(crate) package: &'a Package,
+    pub(crate) scope: Scope,
+    pub(crate) patched: bool,
+    pub(crate) licence: Option<&'a str>,
+    pub(crate) hashes: BTreeSet<&'a LockHash>,
+    pub(crate) needs: BTreeSet<String>,
+}
+
+/// What a component lacks of what minimum elements ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacking {
+    pub(crate) licence: bool,
+    pub(crate) supplier: bool,
+    pub(crate) hash: bool,
+    pub(crate) sha512: bool,
+    pub(crate) version: bool,
+}
+
+/// What names a component whose package has no package URL of its ecosystem: a generic one, which nobody takes for a
+/// package of a registry.
+pub(crate) fn identifier(package: &Package) -> String {
+    package.purl().unwrap_or_else(|| generic_purl(&package.name, package.version.as_deref()))
+}
+
+pub(crate) fn component(
+    reference: &str,
+    merged: &Merged<'_>,
+    told: Option<&Told>,
+    supplier: Option<&Party>,
+    spec: Spec,
+) -> (Component, Lacking) {
+    let package = merged.package;
+    let own = matches!(package.origin, Origin::Path { .. });
+    let hashes = hashes(merged, told);
+    let licence = licence(merged, told);
+    let (licenses, evidence) = licence.written(spec);
+    let supplier = supplied(told, supplier.filter(|_| own));
+    let lacking = Lacking {
+        licence: licence.declared.is_none() && licence.concluded.is_none(),
+        supplier: supplier.name.as_deref() == Some(UNKNOWN),
+        hash: hashes.is_empty(),
+        sha512: !hashes.is_empty() && !hashes.iter().any(|hash| hash.alg == HashAlgorithm::Sha512.name()),
+        version: package.version.is_none(),
+    };
+    let component = Component {
+        kind: "library",
+        bom_ref: Some(reference.to_owned()),
+        supplier: Some(supplier),
+        name: package.name.clone(),
+        version: package.version.clone(),
+        scope: Some(match merged.scope {
+            Scope::Required => "required",
+            Scope::Optional => "optional",
+            Scope::Excluded => "excluded",
+        }),
+        external_references: external_references(package, told, &hashes, spec),
+        hashes,
+        licenses,
+        purl: Some(identifier(package)),
+        properties: properties(merged, &licence),
+        evidence,
+    };
+    (component, lacking)
+}
+
+fn hashes(merged: &Merged<'_>, told: Option<&Told>) -> Vec<Hash> {
+    let of_lock = merged.hashes.iter().map(|hash| Hash { alg: hash.algorithm.name(), content: hash.hex.clone() });
+    let mut hashes: Vec<Hash> = of_lock.collect();
+    let sha512 = HashAlgorithm::Sha512.name();
+    if let Some(content) = told.and_then(|told| told.sha512.clone())
+        && !hashes.iter().any(|hash| hash.alg == sha512)
+    {
+        hashes.push(Hash { alg: sha512, content });
+    }
+    hashes
+}
+
+/// What the lockfile or the repository's own manifest declares counts; otherwise what the package states of itself.
+fn licence(merged: &Merged<'_>, told: Option<&Told>) -> Known {
+    let declared = merged.licence.or_else(|| told?.licence.as_deref());
+    told.map_or_else(|| Known::of(declared, &BTreeSet::new()), |told| Known::of(declared, &told.texts))
+}
+
+/// Who makes a package: the authors that its manifest names, at the address that it names; what is of this product, its
+/// supplier. A maker with an address and no name has no name here; one that is not known is said not to be.
+fn supplied(told: Option<&Told>, product: Option<&Party>) -> Organisation {
+    if let Some(product) = product {
+        return product.organisation();
+    }
+    let name = told.filter(|told| !told.authors.is_empty()).map(|told| told.authors.join(", "));
+    let page = told.and_then(|told| told.page.clone());
+    let unknown = (name.is_none() && page.is_none()).then(|| UNKNOWN.to_owned());
+    Organisation { name: name.or(unknown), url: page.into_iter().collect(), contact: Vec::new() }
+}
+
+fn external_references(package: &Package, told: Option<&Told>, hashes: &[Hash], spec: Spec) -> Vec<ExternalReference> {
+    let reference = |kind, url: String| ExternalReference { url, kind, hashes: Vec::new() };
+    let mut references = Vec::new();
+    match (&package.origin, package.purl()) {
+        (Origin::Git { url, .. }, _) => references.push(reference("vcs", url.clone())),
+        (Origin::Archive { url }, _) => {
+            references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", url.clone()) });
+        }
+        // A lockfile need not name the address of an archive; the package URL is what a registry is asked for.
+        (_, Some(purl)) if !hashes.is_empty() => {
+            references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", purl) });
+        }
+        _ => {}
+    }
+    let source = match &package.origin {
+        Origin::Git { url, .. } => Some(url.clone()),
+        _ => told.and_then(|told| told.source.clone()),
+    };
+    // 1.5 has no word for where sources are distributed; its `vcs` says the same of a repository.
+    match (source, spec) {
+        (Some(source), Spec::V1_6 | Spec::V1_7) => references.push(reference("source-distribution", source)),
+        (Some(source), Spec::V1_5) if references.iter().all(|one| one.kind != "vcs") => {
+            references.push(reference("vcs", source));
+        }
+        _ => {}
+    }
+    references
+}
+
+/// What CycloneDX has no field for. The names with `bsi:` are of the property taxonomy to BSI TR-03183-2.
+fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
+    let package = merged.package;
+    let mut properties = Vec::new();
+    if merged.patched {
+        properties.push(property("avouch:patched", "true"));
+    }
+    if matches!(package.origin, Origin::Path { .. }) {
+        properties.push(property("avouch:origin", "path"));
+    }
+    // A package is an archive that can be unpacked and is not run as it is. What comes from git or a path is no file.
+    if let Some(file) = file_name(package) {
+        properties.push(property("bsi:component:filename", &file));
+        properties.push(property("bsi:component:executable", "non-executable"));
+        properties.push(property("bsi:component:archive", "archive"));
+        properties.push(property("bsi:component:structured", "structured"));
+    }
+    if let Some(effective) = licence.effective() {
+        properties.push(property("bsi:component:effectiveLicense", effective));
+    }
+    properties
+}
+
+/// The name of the file that a package is distributed as, where its registry has a rule for it.
+fn file_name(package: &Package) -> Option<String> {
+    let version = package.version.as_deref()?;
+    match &package.origin {
+        Origin::Registry | Origin::OtherRegistry { .. } => {}
+        Origin::Archive { url } => return last_part(url),
+        Origin::Git { .. } | Origin::Path { .. } => return None,
+    }
+    let purl = package.purl()?;
+    if purl.starts_with("pkg:cargo/") {
+        Some(format!("{}-{version}.crate", package.name))
+    } else if purl.starts_with("pkg:npm/") {
+        Some(format!("{}-{version}.tgz", package.name.rsplit('/').next()?))
+    } else {
+        None
+    }
+}
+
+fn last_part(url: &str) -> Option<String> {
+    let path = url.split(['?', '#']).next()?;
+    path.rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+pub(crate) fn property(name: &str, value: &str) -> Property {
+    Property { name: name.to_owned(), value: value.to_owned() }
+}
