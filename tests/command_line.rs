@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "command_line/advisories.rs"]
+mod advisories;
 #[path = "command_line/record.rs"]
 mod record;
 #[path = "command_line/retention.rs"]
@@ -27,6 +29,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run"],
     &["sbom"],
     &["sbom", "validate"],
+    &["audit"],
     &["retention"],
     &["retention", "plan"],
     &["retention", "run"],

@@ -86,6 +86,14 @@ pub(crate) fn fails(finding: &Finding, fail_on: Rating) -> bool {
 }
 
 impl Report {
+    /// Adds a reason why it cannot be told; what passed passes no more.
+    pub fn doubt(&mut self, doubt: String) {
+        self.doubts.push(doubt);
+        if self.verdict == Verdict::Satisfied {
+            self.verdict = Verdict::CouldNotTell;
+        }
+    }
+
     /// The findings that fail at this rating.
     pub fn failing(&self, fail_on: Rating) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| fails(finding, fail_on))

@@ -44,6 +44,10 @@ pub enum EntryKind {
     Withdrawal,
     /// A sealed payload made public.
     Unsealing,
+    /// What we say of a vulnerability in releases of ours.
+    Vex,
+    /// A release was put into an environment.
+    Deployment,
 }
 
 impl EntryKind {
@@ -63,6 +67,8 @@ impl EntryKind {
             Self::Key => "key",
             Self::Withdrawal => "withdrawal",
             Self::Unsealing => "unsealing",
+            Self::Vex => "vex",
+            Self::Deployment => "deployment",
         }
     }
 }

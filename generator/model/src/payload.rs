@@ -242,6 +242,102 @@ pub struct Unsealing {
     pub released: Digest,
 }
 
+/// How releases of ours stand to a vulnerability (the four labels of VEX).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VexStatus {
+    /// They do not have it, or it cannot be used against them.
+    NotAffected,
+    /// They have it.
+    Affected,
+    /// They had it, and do not have it any more.
+    Fixed,
+    /// It is not known yet.
+    UnderInvestigation,
+}
+
+impl VexStatus {
+    /// The label, `not_affected`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAffected => "not_affected",
+            Self::Affected => "affected",
+            Self::Fixed => "fixed",
+            Self::UnderInvestigation => "under_investigation",
+        }
+    }
+}
+
+/// Why a release is not affected (the five labels of VEX).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VexJustification {
+    /// The component is not in it.
+    ComponentNotPresent,
+    /// The component is in it without the code that is vulnerable.
+    VulnerableCodeNotPresent,
+    /// The code is in it and never runs.
+    VulnerableCodeNotInExecutePath,
+    /// Nobody from outside can steer the code.
+    VulnerableCodeCannotBeControlledByAdversary,
+    /// Something in the product prevents it.
+    InlineMitigationsAlreadyExist,
+}
+
+impl VexJustification {
+    /// The label, `component_not_present`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ComponentNotPresent => "component_not_present",
+            Self::VulnerableCodeNotPresent => "vulnerable_code_not_present",
+            Self::VulnerableCodeNotInExecutePath => "vulnerable_code_not_in_execute_path",
+            Self::VulnerableCodeCannotBeControlledByAdversary => "vulnerable_code_cannot_be_controlled_by_adversary",
+            Self::InlineMitigationsAlreadyExist => "inline_mitigations_already_exist",
+        }
+    }
+}
+
+/// What we say of a vulnerability. A later statement about the same vulnerability and component takes the place of an earlier
+/// one in the releases that both name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VexStatement {
+    /// Format version, 1.
+    pub v: u32,
+    /// The vulnerability, by the id that it was named with: `CVE-…`, `GHSA-…`, `RUSTSEC-…`.
+    pub vulnerability: String,
+    /// The releases, by a glob over their versions: `1.4.*`.
+    pub releases: String,
+    /// How they stand.
+    pub status: VexStatus,
+    /// Why they are not affected; with `not_affected` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<VexJustification>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
+    /// What to do about it; with `affected` only, and then always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The component that it is about, a package URL; none: every component that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+}
+
+/// A release was put into an environment: it runs there until another one is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// Format version, 1.
+    pub v: u32,
+    /// The environment, a slug: `production`.
+    pub environment: String,
+    /// The release's version.
+    pub release: String,
+    /// Since when it runs there.
+    pub at: Timestamp,
+}
+
 /// A payload that was read by the kind of its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -271,6 +367,10 @@ pub enum Payload {
     Withdrawal(Withdrawal),
     /// See [`Unsealing`].
     Unsealing(Unsealing),
+    /// See [`VexStatement`].
+    Vex(VexStatement),
+    /// See [`Deployment`].
+    Deployment(Deployment),
     /// The payload is sealed or was withdrawn: only its entry is known.
     Absent,
 }
@@ -295,6 +395,8 @@ impl Payload {
             EntryKind::Key => Self::Key(canonical::from_bytes(bytes)?),
             EntryKind::Withdrawal => Self::Withdrawal(canonical::from_bytes(bytes)?),
             EntryKind::Unsealing => Self::Unsealing(canonical::from_bytes(bytes)?),
+            EntryKind::Vex => Self::Vex(canonical::from_bytes(bytes)?),
+            EntryKind::Deployment => Self::Deployment(canonical::from_bytes(bytes)?),
         })
     }
 }

@@ -387,6 +387,8 @@ words! {
     entry_key: "Signing key", "Clé de signature";
     entry_withdrawal: "Withdrawal", "Retrait";
     entry_unsealing: "Unsealing", "Descellement";
+    entry_vex: "Vulnerability statement", "Déclaration de vulnérabilité";
+    entry_deployment: "Deployment", "Déploiement";
     sealed: "(sealed)", "(scellé)";
     feed_title: "open now, and the log", "en cours, et le journal";
     feed_entry: "{kind}: {subject} (entry {index})", "{kind}\u{a0}: {subject} (entrée {index})";
@@ -468,6 +470,21 @@ words! {
     key_revoked: "A key is revoked: what it signed after this entry is void.", "Une clé est révoquée\u{a0}: ce qu’elle a signé après cette entrée est nul.";
     withdrawal_lede: "The payload {link} was withdrawn: {reason}. Its entry and digest stay.", "Le contenu {link} a été retiré\u{a0}: {reason}. Son entrée et son empreinte restent.";
     unsealing_lede: "The sealed payload {sealed} is public from here on as {released}.", "Le contenu scellé {sealed} est désormais public sous {released}.";
+    vex_lede: "What we say of {vulnerability} in the releases {releases}: {status}.", "Ce que nous disons de {vulnerability} dans les versions {releases}\u{a0}: {status}.";
+    vex_not_affected: "not affected", "non affectées";
+    vex_affected: "affected", "affectées";
+    vex_fixed: "fixed", "corrigées";
+    vex_under_investigation: "under investigation", "en cours d’examen";
+    vex_vulnerability: "Vulnerability", "Vulnérabilité";
+    vex_releases: "Releases", "Versions";
+    vex_status: "Status", "Statut";
+    vex_justification: "Justification", "Justification";
+    vex_impact: "Why", "Pourquoi";
+    vex_action: "What to do", "Que faire";
+    vex_component: "Component", "Composant";
+    deployment_lede: "The release {release} runs in {environment} since {time}, until another one is put there.", "La version {release} tourne dans {environment} depuis {time}, jusqu’à ce qu’une autre y soit déployée.";
+    deployment_environment: "Environment", "Environnement";
+    deployment_since: "Since", "Depuis";
     salt: "Salt", "Sel";
 }
 

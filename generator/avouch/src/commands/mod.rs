@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod check;
 mod doctor;
 mod due;
@@ -32,6 +33,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Doctor => doctor::doctor(global, output),
         Command::Run(arguments) => run::run(global, output, arguments),
         Command::Sbom(arguments) => sbom::sbom(global, output, arguments),
+        Command::Audit(arguments) => audit::audit(global, output, arguments),
         Command::Retention { command } => retention::retention(global, output, command),
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id),

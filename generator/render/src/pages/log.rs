@@ -106,5 +106,7 @@ pub(crate) const fn kind_name(pen: &Pen<'_>, kind: EntryKind) -> &'static str {
         EntryKind::Key => pen.w.entry_key,
         EntryKind::Withdrawal => pen.w.entry_withdrawal,
         EntryKind::Unsealing => pen.w.entry_unsealing,
+        EntryKind::Vex => pen.w.entry_vex,
+        EntryKind::Deployment => pen.w.entry_deployment,
     }
 }

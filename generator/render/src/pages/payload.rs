@@ -5,7 +5,8 @@ use avouch_model::{
     decision::Decision,
     observation::{Observation, PositiveControl},
     payload::{
-        Details, Genesis, KeyAction, KeyEvent, Missed, Payload, Recorded, ReleaseRecord, Run, Scope, Unsealing, Withdrawal,
+        Deployment, Details, Genesis, KeyAction, KeyEvent, Missed, Payload, Recorded, ReleaseRecord, Run, Scope, Unsealing,
+        VexStatement, VexStatus, Withdrawal,
     },
     receipt::Receipt,
     release::{Binding, Release},
@@ -41,6 +42,8 @@ pub(crate) fn body(pen: &Pen<'_>, page: &mut Page, recorded: &Recorded) {
         Payload::Key(event) => key(pen, page, event),
         Payload::Withdrawal(withdrawal) => self::withdrawal(pen, page, withdrawal),
         Payload::Unsealing(unsealing) => self::unsealing(pen, page, unsealing),
+        Payload::Vex(statement) => vex(pen, page, statement),
+        Payload::Deployment(deployment) => self::deployment(pen, page, deployment),
         // Neither has a page of its own.
         Payload::Site(_) | Payload::Absent => {}
     }
@@ -323,4 +326,43 @@ fn unsealing(pen: &Pen<'_>, page: &mut Page, unsealing: &Unsealing) {
         &[("sealed", &pen.evidence(&unsealing.sealed, "")), ("released", &pen.evidence(&unsealing.released, ""))],
     ));
     page.blocks.push(Block::Rows(vec![(w.salt.to_owned(), code(&unsealing.salt))]));
+}
+
+fn vex(pen: &Pen<'_>, page: &mut Page, statement: &VexStatement) {
+    let w = pen.w;
+    let status = match statement.status {
+        VexStatus::NotAffected => w.vex_not_affected,
+        VexStatus::Affected => w.vex_affected,
+        VexStatus::Fixed => w.vex_fixed,
+        VexStatus::UnderInvestigation => w.vex_under_investigation,
+    };
+    page.lede.push(Html::fill(
+        w.vex_lede,
+        &[("vulnerability", &code(&statement.vulnerability)), ("releases", &code(&statement.releases)), ("status", &status)],
+    ));
+    let words = |text: &Option<String>| text.as_deref().map(|text| pen.english(text));
+    let mut rows = vec![
+        (w.vex_vulnerability.to_owned(), code(&statement.vulnerability)),
+        (w.vex_releases.to_owned(), code(&statement.releases)),
+        (w.vex_status.to_owned(), code(statement.status.name())),
+    ];
+    rows.extend(statement.justification.map(|justification| (w.vex_justification.to_owned(), code(justification.name()))));
+    rows.extend(words(&statement.impact).map(|impact| (w.vex_impact.to_owned(), impact)));
+    rows.extend(words(&statement.action).map(|action| (w.vex_action.to_owned(), action)));
+    rows.extend(statement.component.as_deref().map(|component| (w.vex_component.to_owned(), code(component))));
+    page.blocks.push(Block::Rows(rows));
+}
+
+fn deployment(pen: &Pen<'_>, page: &mut Page, deployment: &Deployment) {
+    let w = pen.w;
+    let (release, since) = (pen.release(&deployment.release), pen.instant(deployment.at));
+    page.lede.push(Html::fill(
+        w.deployment_lede,
+        &[("release", &release), ("environment", &code(&deployment.environment)), ("time", &since)],
+    ));
+    page.blocks.push(Block::Rows(vec![
+        (w.release.to_owned(), pen.release(&deployment.release)),
+        (w.deployment_environment.to_owned(), code(&deployment.environment)),
+        (w.deployment_since.to_owned(), pen.instant_short(deployment.at)),
+    ]));
 }

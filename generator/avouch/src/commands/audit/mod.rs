@@ -1,0 +1,125 @@
+//! `avouch audit`: known vulnerabilities of a folder or a BOM, offline. Needs no `avouch.toml`, no key and no ledger.
+
+mod format;
+
+use std::{fs, io::ErrorKind};
+
+use anyhow::{Context as _, bail};
+use avouch_advise::{Asked, Bom, Database, Ignore};
+use avouch_collect::advisories::AdvisoriesError;
+use avouch_model::Timestamp;
+use avouch_repository::Repository;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{
+    cli::{Audit, AuditFormat, Global},
+    clock,
+    exit::{Exit, Usage},
+    output::{Output, plain},
+    pipeline::{releases, sboms},
+    project::read_text,
+};
+
+/// The largest BOM that is audited.
+const BOM_BYTES_MAX: u64 = 512 << 20;
+/// The ignores of a folder, where `--ignores` names no other file.
+const IGNORES: &str = "advisories.toml";
+
+/// What is audited.
+struct Subject {
+    bom: Bom,
+    /// Where a finding is shown: the BOM, or the first lockfile of the folder.
+    place: String,
+    /// What is not in the BOM, and could have something.
+    doubts: Vec<String>,
+}
+
+/// Audits a folder or a BOM.
+pub(crate) fn audit(global: &Global, output: &Output, arguments: &Audit) -> anyhow::Result<Exit> {
+    let target = global.directory.join(&arguments.target);
+    let now = clock::now();
+    let ignores = ignores(global, arguments, &target, now)?;
+    let database = advisories(&global.directory.join(&arguments.advisories))?;
+    let subject = subject(&target, &arguments.target, now)?;
+    let asked = Asked { fail_on: arguments.fail_on, max_age: arguments.max_age, now };
+    let mut report = avouch_advise::audit(&database, &subject.bom.components, &ignores, &asked);
+    for doubt in subject.doubts {
+        report.doubt(doubt);
+    }
+    for warning in &report.warnings {
+        output.warn(&plain(warning));
+    }
+    let text = match arguments.format {
+        AuditFormat::Text => format::text(output, &report, &subject.bom, &asked),
+        AuditFormat::Json => format::json(&report, &subject.bom, &asked)?,
+        AuditFormat::Sarif => format::sarif(&report, &subject.bom, &subject.place, &asked)?,
+        AuditFormat::Markdown => format::markdown(&report, &asked),
+    };
+    output.result(&text)?;
+    Ok(report.verdict.into())
+}
+
+/// The database at a path.
+///
+/// # Errors
+/// [`Usage`] when there is none.
+pub(crate) fn advisories(path: &Utf8Path) -> anyhow::Result<Database> {
+    match avouch_collect::advisories::load(path.as_std_path()) {
+        Ok(database) => Ok(database),
+        Err(AdvisoriesError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            bail!(Usage(format!("there are no advisories at `{path}`")))
+        }
+        Err(error @ (AdvisoriesError::NotAdvisories { .. } | AdvisoriesError::TooLarge { .. })) => {
+            bail!(Usage(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn ignores(global: &Global, arguments: &Audit, target: &Utf8Path, now: Timestamp) -> anyhow::Result<Vec<Ignore>> {
+    let (path, shown): (Utf8PathBuf, &str) = match &arguments.ignores {
+        Some(file) => (global.directory.join(file), file.as_str()),
+        None => {
+            let beside = target.join(IGNORES);
+            if !beside.is_file() {
+                return Ok(Vec::new());
+            }
+            (beside, IGNORES)
+        }
+    };
+    let source = read_text(&path, shown)?;
+    Ok(avouch_advise::read_ignores(shown, &source.text, now.day()).map_err(|error| Usage(error.to_string()))?)
+}
+
+fn subject(target: &Utf8Path, shown: &Utf8Path, now: Timestamp) -> anyhow::Result<Subject> {
+    if target.is_dir() {
+        return folder(target, now);
+    }
+    let size = fs::metadata(target).map_err(|error| Usage(format!("cannot read `{shown}`: {error}")))?.len();
+    if size > BOM_BYTES_MAX {
+        bail!(Usage(format!("`{shown}` has {size} bytes; a BOM that is audited has at most {BOM_BYTES_MAX}")));
+    }
+    let bytes = fs::read(target).with_context(|| format!("cannot read `{shown}`"))?;
+    let bom = Bom::read(&bytes).map_err(|error| Usage(format!("`{shown}`: {}", crate::output::causes(&error))))?;
+    Ok(Subject { bom, place: shown.to_string(), doubts: Vec::new() })
+}
+
+/// What the lockfiles of a folder hold, as the folder lies.
+fn folder(root: &Utf8Path, now: Timestamp) -> anyhow::Result<Subject> {
+    let repository = Repository::discover(root).with_context(|| format!("cannot read the git repository of `{root}`"))?;
+    let current = releases::folder_as_it_lies(root.as_str(), repository.as_ref())?;
+    let facts = sboms::facts(&current, now, &sboms::Known::default(), None);
+    let options = avouch_sbom::Options::default();
+    let sbom = match avouch_sbom::generate(&*current.tree, &avouch_sbom::Caches::default(), &facts, &options) {
+        Ok(sbom) => sbom,
+        Err(error @ avouch_sbom::SbomError::NoLockfile { .. }) => bail!(Usage(error.to_string())),
+        Err(error) => return Err(error).context("cannot tell what the folder is made of"),
+    };
+    let bom = Bom::read(&sbom.bytes).context("cannot read the SBOM of the folder")?;
+    let unread =
+        sbom.left_out.iter().filter(|(path, reason)| avouch_read::lock::unread(path).is_some_and(|tool| reason.contains(tool)));
+    let mut doubts: Vec<String> = unread.map(|(path, reason)| format!("{path} was not looked at: {reason}")).collect();
+    doubts.extend(sbom.unresolved.iter().map(|missing| format!("a lockfile names and does not hold {missing}")));
+    let place = sbom.lockfiles.keys().next().cloned().unwrap_or_else(|| ".".to_owned());
+    Ok(Subject { bom, place, doubts })
+}
