@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_read::{
-    lock::{Format, Origin},
+    lock::{Format, Manifest, Origin},
     structured::{Node, parse_toml},
 };
 use avouch_repository::Files;
@@ -20,8 +20,33 @@ pub(crate) fn tell(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> R
     match lockfile.lock.format {
         Format::CargoLock => crates(tree, paths, lockfile),
         Format::PnpmLock => importers(tree, lockfile),
-        Format::PackageLock => Ok(()),
+        Format::PackageLock | Format::YarnLock | Format::PoetryLock => manifests(tree, paths, lockfile),
+        Format::BunLock | Format::UvLock | Format::Requirements | Format::GoMod => Ok(()),
     }
+}
+
+/// The manifests of a lockfile that does not write down what its projects ask for, or what for.
+fn manifests(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
+    if lockfile.lock.format == Format::PackageLock && lockfile.lock.format_version != "1" {
+        return Ok(());
+    }
+    let name = if lockfile.lock.format == Format::PoetryLock { "pyproject.toml" } else { "package.json" };
+    let read = |folder: &str| -> Result<Option<Manifest>, SbomError> {
+        let path = format!("{}{folder}{}{name}", lockfile.folder, if folder.is_empty() { "" } else { "/" });
+        Ok(tree.read(&path, BYTES_MAX)?.map(|bytes| Manifest::parse(&path, &bytes)).transpose()?)
+    };
+    let Some(root) = read("")? else { return Ok(()) };
+    // What is not among the files of the tree is not asked for, whatever folders a lockfile names.
+    let below = paths.iter().filter_map(|path| path.strip_prefix(&lockfile.folder)?.strip_suffix("/package.json"));
+    let known: BTreeSet<&str> = lockfile.lock.importers.iter().map(|importer| importer.folder.as_str()).collect();
+    let is_ours = |folder: &&str| known.contains(folder) || (!folder.contains("node_modules") && root.has_member(folder));
+    let folders: Vec<String> = below.filter(is_ours).map(str::to_owned).collect();
+    let mut told = vec![(String::new(), root)];
+    for folder in folders {
+        told.extend(read(&folder)?.map(|manifest| (folder, manifest)));
+    }
+    lockfile.lock.tell_manifests(&told);
+    Ok(())
 }
 
 fn importers(tree: &dyn Files, lockfile: &mut Read) -> Result<(), SbomError> {

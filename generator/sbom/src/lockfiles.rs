@@ -65,7 +65,7 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
     let paths: Vec<String> = tree.list()?.into_iter().map(|entry| entry.path).collect();
     let mut found = Found { read: Vec::new(), left_out: BTreeMap::new(), others: 0, unread: false, paths };
     let mut candidates: Vec<&String> = found.paths.iter().filter(|path| Format::of(path).is_some()).collect();
-    candidates.sort_by_key(|path| (path.matches('/').count(), *path));
+    candidates.sort_by_key(|path| (path.matches('/').count(), Format::of(path), *path));
     let mut taken: Vec<(String, Format)> = Vec::new();
     for path in candidates {
         let Some(format) = Format::of(path) else { continue };
@@ -104,7 +104,13 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
 fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
     // It was listed a moment ago; one that is gone now reads as empty, and says so at its place.
     let bytes = tree.read(path, lock::BYTES_MAX)?.unwrap_or_default();
-    Ok(Read { lock: lock::parse(path, &bytes)?, digest: Digest::of(&bytes), folder: folder(path) })
+    let mut lock = lock::parse(path, &bytes)?;
+    if let Some(sums) = lock::sums_of(path)
+        && let Some(bytes) = tree.read(&sums, lock::BYTES_MAX)?
+    {
+        lock.tell_sums(&sums, &bytes)?;
+    }
+    Ok(Read { lock, digest: Digest::of(&bytes), folder: folder(path) })
 }
 
 /// The folder of a path, with a `/` at the end; empty at the root.

@@ -4,16 +4,21 @@
 //! no places for errors, resolves a dependency without a source to the first package of that name and version (two
 //! sources of one version are then one), and compares every dependency with every package.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use cargo_lock::{SourceId, package::SourceKind};
 
 use super::{
-    Ecosystem, Format, Hash, HashAlgorithm, Lockfile, Origin, Package, Scope,
-    graph::{Graph, Need},
+    Asked, Ecosystem, Format, Hash, HashAlgorithm, Lockfile, Need, Origin, Package, Surplus,
+    graph::Graph,
     origin::{git, hex_hash, relative_path, without_credentials},
+    sound,
 };
-use crate::structured::{Document, Node, Unreadable, parse_toml};
+use crate::structured::{Document, Node, Unreadable, parse_toml_bounded, shown};
+
+/// How often packages of one name are compared with a dependency before the file is refused: what Cargo writes needs a
+/// few a dependency.
+const COMPARISONS_MAX: usize = 4_000_000;
 
 struct Entry<'a> {
     node: &'a Node,
@@ -22,8 +27,16 @@ struct Entry<'a> {
     source: Option<(&'a str, SourceId)>,
 }
 
+/// The packages by what dependencies name them by.
+struct Names<'a> {
+    entries: &'a [Entry<'a>],
+    by_name: HashMap<&'a str, Vec<usize>>,
+    by_version: HashMap<(&'a str, &'a str), Vec<usize>>,
+    compared: Cell<usize>,
+}
+
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml(path, bytes, super::BYTES_MAX)?;
+    let document = parse_toml_bounded(path, bytes, super::BYTES_MAX, super::VALUES_MAX)?;
     let format_version = version(&document)?;
     let listed = document.root.get("package").and_then(Node::as_list).unwrap_or_default();
     // Before version 2 a package that nothing depends on stood apart, as `[root]`.
@@ -32,11 +45,13 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     if entries.is_empty() {
         return Err(refuse(&document, &document.root, "the lockfile holds no package".to_owned()));
     }
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut names = Names { entries: &entries, by_name: HashMap::new(), by_version: HashMap::new(), compared: Cell::new(0) };
     for (at, entry) in entries.iter().enumerate() {
-        by_name.entry(entry.name).or_default().push(at);
+        names.by_name.entry(entry.name).or_default().push(at);
+        names.by_version.entry((entry.name, entry.version)).or_default().push(at);
     }
-    let mut graph = Graph::default();
+    // What any feature, any platform and the tests may need is listed.
+    let mut graph = Graph::with_surplus(&[Surplus::Platforms, Surplus::Features, Surplus::Development]);
     for entry in &entries {
         let at = graph.place(package(&document, entry)?);
         if entry.source.is_none() {
@@ -45,8 +60,16 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     }
     for (at, entry) in entries.iter().enumerate() {
         let needed = entry.node.get("dependencies").and_then(Node::as_list).unwrap_or_default();
+        let mut asked = Vec::new();
         for node in needed.iter().chain(entry.node.get("replace")) {
-            graph.edge(at, find(&document, node, &entries, &by_name)?, Need::Always);
+            let to = find(&document, node, &names)?;
+            graph.edge(at, to, Need::Required);
+            if let Some(needed) = entries.get(to).filter(|_| entry.source.is_none()) {
+                asked.push((Asked::new(needed.name, None, Need::Required), Some(to)));
+            }
+        }
+        if entry.source.is_none() {
+            graph.importer(at, entry.name, asked);
         }
     }
     Ok(graph.lockfile(path, Format::CargoLock, format_version))
@@ -75,7 +98,7 @@ fn entry<'a>(document: &Document, node: &'a Node) -> Result<Entry<'a>, Unreadabl
         Some(source) => {
             let text = source.as_text().unwrap_or_default();
             let id = SourceId::from_url(text)
-                .map_err(|error| refuse(document, source, format!("`{text}` is not a source of crates: {error}")))?;
+                .map_err(|error| refuse(document, source, format!("`{}` is not a source of crates: {error}", shown(text))))?;
             // A source that is a path is no source that anybody else could read from.
             (!id.is_path()).then_some((text, id))
         }
@@ -84,17 +107,9 @@ fn entry<'a>(document: &Document, node: &'a Node) -> Result<Entry<'a>, Unreadabl
 }
 
 fn package(document: &Document, entry: &Entry<'_>) -> Result<Package, Unreadable> {
-    Ok(Package {
-        name: entry.name.to_owned(),
-        version: Some(entry.version.to_owned()),
-        origin: origin(document, entry)?,
-        hashes: checksum(document, entry)?.into_iter().collect(),
-        licence: None,
-        scope: Scope::Excluded,
-        patched: false,
-        ecosystem: Ecosystem::Cargo,
-        dependencies: Vec::new(),
-    })
+    sound(&document.source, &entry.node.span, entry.name, Some(entry.version))?;
+    let package = Package::new(Ecosystem::Cargo, entry.name, Some(entry.version), origin(document, entry)?);
+    Ok(Package { hashes: checksum(document, entry)?.into_iter().collect(), ..package })
 }
 
 fn origin(document: &Document, entry: &Entry<'_>) -> Result<Origin, Unreadable> {
@@ -103,8 +118,9 @@ fn origin(document: &Document, entry: &Entry<'_>) -> Result<Origin, Unreadable> 
     };
     Ok(match id.kind() {
         _ if id.is_default_registry() => Origin::Registry,
-        SourceKind::Git(_) => git(text)
-            .ok_or_else(|| refuse(document, entry.node, format!("`{}` comes from git without a full commit id", entry.name)))?,
+        SourceKind::Git(_) => git(text).ok_or_else(|| {
+            refuse(document, entry.node, format!("`{}` comes from git without a full commit id", shown(entry.name)))
+        })?,
         SourceKind::Registry => Origin::OtherRegistry { url: without_credentials(id.url().as_str()) },
         SourceKind::SparseRegistry => Origin::OtherRegistry { url: format!("sparse+{}", without_credentials(id.url().as_str())) },
         _ => Origin::Path { path: relative_path(id.url().path()) },
@@ -124,41 +140,46 @@ fn checksum(document: &Document, entry: &Entry<'_>) -> Result<Option<Hash>, Unre
 }
 
 /// The package that a dependency (`name`, `name version` or `name version (source)`) stands for.
-fn find(
-    document: &Document,
-    node: &Node,
-    entries: &[Entry<'_>],
-    by_name: &HashMap<&str, Vec<usize>>,
-) -> Result<usize, Unreadable> {
+fn find(document: &Document, node: &Node, names: &Names<'_>) -> Result<usize, Unreadable> {
+    let entries = names.entries;
     let text = node.as_text().unwrap_or_default();
     let mut parts = text.splitn(3, ' ');
     let (name, version, source) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let source = source.map(|source| source.trim_start_matches('(').trim_end_matches(')'));
-    let id = source.and_then(|source| SourceId::from_url(source).ok());
-    let fits = |at: &usize| {
-        let Some(entry) = entries.get(*at) else { return false };
-        let same_source = match (source, &entry.source) {
-            (None, _) => true,
-            // Without the commit, which a dependency leaves out; `cargo-lock` knows the spellings that differ.
-            (Some(source), Some((text, entry_id))) => {
-                text.split('#').next() == source.split('#').next() || id.as_ref() == Some(entry_id)
-            }
-            (Some(_), None) => id.as_ref().is_some_and(SourceId::is_path),
-        };
-        same_source && version.is_none_or(|version| version == entry.version)
+    let candidates = match version {
+        Some(version) => names.by_version.get(&(name, version)),
+        None => names.by_name.get(name),
     };
-    let found: Vec<usize> = by_name.get(name).into_iter().flatten().copied().filter(|at| fits(at)).collect();
+    let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
+    names.compared.set(names.compared.get() + candidates.len());
+    if names.compared.get() > COMPARISONS_MAX {
+        return Err(refuse(document, node, format!("too many packages are named `{}` for this to be a lockfile", shown(name))));
+    }
     // Of several that fit, the one with the very spelling is meant; without a source it is the package of a path, since
     // Cargo leaves the source out where there is none, or nothing to confuse it with.
-    let exact = |at: &&usize| {
-        let spelled = entries.get(**at).and_then(|entry| entry.source.as_ref()).and_then(|(text, _)| text.split('#').next());
-        spelled == source.and_then(|source| source.split('#').next())
+    let spelled = |at: &&usize| {
+        let own = entries.get(**at).and_then(|entry| entry.source.as_ref()).and_then(|(text, _)| text.split('#').next());
+        own == source.and_then(|source| source.split('#').next())
     };
-    match (found.as_slice(), found.iter().filter(exact).collect::<Vec<_>>().as_slice()) {
-        ([one], _) => Ok(*one),
-        (_, [one]) => Ok(**one),
-        ([], _) => Err(refuse(document, node, format!("the lockfile holds no package `{text}`"))),
-        _ => Err(refuse(document, node, format!("`{text}` could be {} packages of the lockfile", found.len()))),
+    if let ([one], true) = (candidates, source.is_none()) {
+        return Ok(*one);
+    }
+    let mut exact = candidates.iter().filter(spelled);
+    if let (Some(one), None) = (exact.next(), exact.next()) {
+        return Ok(*one);
+    }
+    // `cargo-lock` knows the spellings of one source that differ.
+    let id = source.and_then(|source| SourceId::from_url(source).ok());
+    let fits = |at: &&usize| match (source, entries.get(**at).and_then(|entry| entry.source.as_ref())) {
+        (None, _) => true,
+        (Some(_), Some((_, own))) => id.as_ref() == Some(own),
+        (Some(_), None) => id.as_ref().is_some_and(SourceId::is_path),
+    };
+    let found: Vec<&usize> = candidates.iter().filter(fits).collect();
+    match found.as_slice() {
+        [one] => Ok(**one),
+        [] => Err(refuse(document, node, format!("the lockfile holds no package `{}`", shown(text)))),
+        _ => Err(refuse(document, node, format!("`{}` could be {} packages of the lockfile", shown(text), found.len()))),
     }
 }
 

@@ -1,117 +1,354 @@
-//! From the places of a lockfile (a peer variant, a folder in `node_modules`) to its packages, with their scopes.
+//! From the places of a lockfile (a peer variant, a folder in `node_modules`, an extra) to its packages, with their scopes.
 //!
 //! One package can have several places with different needs. Scopes are computed over the places, where they are exact,
 //! and then folded: a package is needed as its most needed place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Format, Lockfile, Package, Scope};
+use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus};
+
+/// What a root asks for, with the places that were found.
+pub(super) type Found = Vec<(Asked, Option<usize>)>;
 
 /// The graph of the places while it is being read.
 #[derive(Default)]
 pub(super) struct Graph {
-    places: Vec<PlaceNode>,
-    roots: Vec<usize>,
+    packages: Vec<Package>,
+    edges: Vec<(u32, u32, Need)>,
+    roots: Vec<u32>,
+    /// Scopes that the lockfile states; used until manifests tell more.
+    stated: Vec<Option<Scope>>,
+    /// Places that a root leads to without asking for them.
+    indirect: BTreeSet<usize>,
+    /// What a root asks for: the place of the root, the folder, and the asked with the place that was found.
+    importers: Vec<(usize, String, Found)>,
+    /// What a manifest's dependency leads to, where manifests tell what roots ask for.
+    pub(super) descriptors: Vec<(String, usize)>,
     pub(super) unresolved: BTreeSet<String>,
-}
-
-struct PlaceNode {
-    package: Package,
-    edges: Vec<(usize, Need)>,
-}
-
-/// How much a dependency is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    Always,
-    Optionally,
-    Development,
-}
-
-impl Need {
-    /// What is reached at least by edges of this kind.
-    const fn scope(self) -> Scope {
-        match self {
-            Self::Always => Scope::Required,
-            Self::Optionally => Scope::Optional,
-            Self::Development => Scope::Excluded,
-        }
-    }
+    pub(super) surplus: BTreeSet<Surplus>,
 }
 
 impl Graph {
+    /// A graph of a format whose lockfiles may list more than one installation gets.
+    pub(super) fn with_surplus(surplus: &[Surplus]) -> Self {
+        Self { surplus: surplus.iter().copied().collect(), ..Self::default() }
+    }
+
     pub(super) fn place(&mut self, package: Package) -> usize {
-        self.places.push(PlaceNode { package, edges: Vec::new() });
-        self.places.len() - 1
+        self.packages.push(package);
+        self.stated.push(None);
+        self.packages.len() - 1
+    }
+
+    /// What a place is called in a message.
+    pub(super) fn called(&self, place: usize) -> String {
+        self.packages.get(place).map(Package::called).unwrap_or_default()
     }
 
     pub(super) fn root(&mut self, place: usize) {
-        self.roots.push(place);
+        self.roots.push(index(place));
     }
 
     pub(super) fn edge(&mut self, from: usize, to: usize, need: Need) {
-        if let Some(place) = self.places.get_mut(from) {
-            place.edges.push((to, need));
+        self.edges.push((index(from), index(to), need));
+    }
+
+    pub(super) fn state(&mut self, place: usize, scope: Scope) {
+        if let Some(stated) = self.stated.get_mut(place) {
+            *stated = Some(scope);
         }
     }
 
-    pub(super) fn lockfile(self, path: &str, format: Format, format_version: String) -> Lockfile {
-        let edges = |at: usize| self.places.get(at).map(|place| place.edges.clone()).unwrap_or_default();
-        let scopes = scopes(self.places.len(), &self.roots, edges);
-        // Packages are equal when all but scope and dependencies is.
-        let mut indices: BTreeMap<Package, usize> = BTreeMap::new();
-        for place in &self.places {
-            indices.insert(place.package.clone(), 0);
-        }
-        for (index, value) in indices.values_mut().enumerate() {
-            *value = index;
-        }
-        let of_place: Vec<usize> =
-            self.places.iter().map(|place| indices.get(&place.package).copied().unwrap_or_default()).collect();
-        let mut packages: Vec<Package> = indices.into_keys().collect();
-        let mut edges: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); packages.len()];
-        for (at, place) in self.places.iter().enumerate() {
-            let Some(&from) = of_place.get(at) else { continue };
-            if let (Some(package), Some(scope)) = (packages.get_mut(from), scopes.get(at)) {
-                package.scope = package.scope.min(*scope);
-            }
-            let needed = place.edges.iter().filter_map(|(to, _)| of_place.get(*to).copied()).filter(|to| *to != from);
-            if let Some(edges) = edges.get_mut(from) {
-                edges.extend(needed);
+    pub(super) fn indirect(&mut self, place: usize) {
+        self.indirect.insert(place);
+    }
+
+    pub(super) fn importer(&mut self, root: usize, folder: &str, asked: Found) {
+        self.importers.push((root, folder.to_owned(), asked));
+    }
+
+    /// Leads from the root to every place that no other needs: such a package is in the lockfile because the root asks
+    /// for it. For formats that do not write down what the root asks for.
+    pub(super) fn lead_to_unneeded(&mut self, root: usize) {
+        let mut needed = vec![false; self.packages.len()];
+        for (from, to, _) in &self.edges {
+            if let Some(needed) = needed.get_mut(*to as usize).filter(|_| from != to) {
+                *needed = true;
             }
         }
-        for (package, edges) in packages.iter_mut().zip(edges) {
-            package.dependencies = edges.into_iter().collect();
+        for (place, needed) in needed.into_iter().enumerate() {
+            if needed || place == root {
+                continue;
+            }
+            let need = match self.stated.get(place).copied().flatten() {
+                Some(Scope::Excluded) => Need::Development,
+                Some(Scope::Optional) => Need::Optional,
+                _ => Need::Required,
+            };
+            self.edge(root, place, need);
         }
-        let roots: BTreeSet<usize> = self.roots.iter().filter_map(|root| of_place.get(*root).copied()).collect();
-        Lockfile {
+    }
+
+    pub(super) fn lockfile(mut self, path: &str, format: Format, format_version: String) -> Lockfile {
+        self.roots.sort_unstable();
+        self.roots.dedup();
+        let (mut packages, package_of) = fold(std::mem::take(&mut self.packages));
+        let of = |place: usize| package_of.get(place).map(|package| *package as usize);
+        for (from, to, _) in &self.edges {
+            let asked = self.roots.binary_search(from).is_ok() && !self.indirect.contains(&(*to as usize));
+            if let Some(package) = of(*to as usize).filter(|_| asked).and_then(|at| packages.get_mut(at)) {
+                package.direct = true;
+            }
+        }
+        let roots: BTreeSet<usize> = self.roots.iter().filter_map(|root| of(*root as usize)).collect();
+        let importers = self
+            .importers
+            .into_iter()
+            .filter_map(|(root, folder, asked)| {
+                let asked = asked.into_iter().map(|(asked, place)| Asked { found: place.and_then(of), ..asked }).collect();
+                Some(Importer { root: of(root)?, folder, asked })
+            })
+            .collect();
+        let stated = if self.stated.iter().any(Option::is_some) { self.stated } else { Vec::new() };
+        let mut descriptors = self.descriptors;
+        descriptors.sort();
+        let reach = Reach::new(package_of, self.edges, self.roots, stated, descriptors);
+        if packages.iter().any(|package| package.conditional) {
+            self.surplus.insert(Surplus::Platforms);
+        }
+        let mut lockfile = Lockfile {
             path: path.to_owned(),
             format,
             format_version,
             packages,
             roots: roots.into_iter().collect(),
+            importers,
             unresolved: self.unresolved,
-        }
+            surplus: self.surplus,
+            reach,
+        };
+        lockfile.fold_scopes();
+        lockfile.fold_edges();
+        lockfile
     }
 }
 
-/// The strongest scope by which each place is reached: three walks, each over edges that the one before left out.
-pub(super) fn scopes(places: usize, roots: &[usize], edges: impl Fn(usize) -> Vec<(usize, Need)>) -> Vec<Scope> {
-    let mut reached: Vec<Option<Scope>> = vec![None; places];
-    for weakest in [Scope::Required, Scope::Optional, Scope::Excluded] {
-        let known = reached.iter().enumerate().filter(|(_, scope)| scope.is_some()).map(|(at, _)| at);
-        let mut waiting: Vec<usize> = known.chain(roots.iter().copied()).collect();
-        let mut seen = vec![false; places];
-        while let Some(at) = waiting.pop() {
-            let (Some(seen), Some(scope)) = (seen.get_mut(at), reached.get_mut(at)) else {
-                continue;
-            };
-            if std::mem::replace(seen, true) {
-                continue;
-            }
-            scope.get_or_insert(weakest);
-            waiting.extend(edges(at).iter().filter(|(_, need)| need.scope() <= weakest).map(|(to, _)| *to));
+fn index(place: usize) -> u32 {
+    // A lockfile has fewer values than a `u32` counts (`VALUES_MAX`).
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// The packages, sorted and each once, and which of them each place is.
+fn fold(places: Vec<Package>) -> (Vec<Package>, Vec<u32>) {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by(|left, right| places.get(*left).map(Package::key).cmp(&places.get(*right).map(Package::key)));
+    let mut places: Vec<Option<Package>> = places.into_iter().map(Some).collect();
+    let mut package_of = vec![0; places.len()];
+    let mut packages: Vec<Package> = Vec::new();
+    for place in order {
+        let Some(package) = places.get_mut(place).and_then(Option::take) else { continue };
+        match packages.last_mut() {
+            Some(last) if last.key() == package.key() => last.join(package),
+            _ => packages.push(package),
+        }
+        if let Some(at) = package_of.get_mut(place) {
+            *at = index(packages.len() - 1);
         }
     }
-    reached.into_iter().map(|scope| scope.unwrap_or(Scope::Excluded)).collect()
+    packages.shrink_to_fit();
+    (packages, package_of)
+}
+
+/// The places with their edges, for walking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Which package each place is.
+    package_of: Vec<u32>,
+    /// Where the edges of each place begin in `targets`; one more than there are places.
+    starts: Vec<u32>,
+    targets: Vec<(u32, Need)>,
+    /// Places of roots, ascending.
+    pub(super) roots: Vec<u32>,
+    /// Scopes that the lockfile states; empty when it states none, or manifests told more.
+    pub(super) stated: Vec<Option<Scope>>,
+    /// Sorted descriptors and the places they lead to.
+    descriptors: Vec<(String, usize)>,
+}
+
+impl Reach {
+    fn new(
+        package_of: Vec<u32>,
+        edges: Vec<(u32, u32, Need)>,
+        roots: Vec<u32>,
+        stated: Vec<Option<Scope>>,
+        descriptors: Vec<(String, usize)>,
+    ) -> Self {
+        let mut reach = Self { package_of, starts: Vec::new(), targets: Vec::new(), roots, stated, descriptors };
+        reach.link(edges);
+        reach
+    }
+
+    fn link(&mut self, mut edges: Vec<(u32, u32, Need)>) {
+        edges.sort_unstable();
+        // Of two edges between the same places the stronger one counts; it stands first.
+        edges.dedup_by_key(|(from, to, _)| (*from, *to));
+        self.starts = vec![0; self.package_of.len() + 1];
+        for (from, ..) in &edges {
+            if let Some(start) = self.starts.get_mut(*from as usize + 1) {
+                *start += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut self.starts {
+            sum += *start;
+            *start = sum;
+        }
+        self.targets = edges.into_iter().map(|(_, to, need)| (to, need)).collect();
+    }
+
+    pub(super) fn edges_of(&self, place: usize) -> &[(u32, Need)] {
+        let range = self.starts.get(place).zip(self.starts.get(place + 1));
+        range.and_then(|(start, end)| self.targets.get(*start as usize..*end as usize)).unwrap_or_default()
+    }
+
+    /// Every edge: from, to, need.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (u32, u32, Need)> + '_ {
+        (0..self.package_of.len()).flat_map(|from| self.edges_of(from).iter().map(move |(to, need)| (index(from), *to, *need)))
+    }
+
+    /// The package that a place is.
+    pub(super) fn package(&self, place: u32) -> Option<usize> {
+        self.package_of.get(place as usize).map(|package| *package as usize)
+    }
+
+    /// Another place, a root, which needs nothing yet.
+    pub(super) fn add_root(&mut self, package: usize) {
+        self.roots.push(index(self.package_of.len()));
+        self.package_of.push(index(package));
+        self.starts.push(index(self.targets.len()));
+        if !self.stated.is_empty() {
+            self.stated.push(None);
+        }
+    }
+
+    /// Another number for every package.
+    pub(super) fn move_packages(&mut self, to: impl Fn(usize) -> usize) {
+        for package in &mut self.package_of {
+            *package = index(to(*package as usize));
+        }
+    }
+
+    /// Other edges from these places.
+    pub(super) fn set_edges(&mut self, needs: &HashMap<u32, Vec<(u32, Need)>>) {
+        let mut edges: Vec<(u32, u32, Need)> = self.edges().filter(|(from, ..)| !needs.contains_key(from)).collect();
+        edges.extend(needs.iter().flat_map(|(place, needs)| needs.iter().map(|(to, need)| (*place, *to, *need))));
+        self.link(edges);
+    }
+
+    /// Another need for each edge, by the packages it is between.
+    pub(super) fn change_needs(&mut self, need: impl Fn(usize, usize, Need) -> Need) {
+        for from in 0..self.package_of.len() {
+            let Some(&package) = self.package_of.get(from) else { continue };
+            let range = self.starts.get(from).zip(self.starts.get(from + 1));
+            let range = range.map(|(start, end)| *start as usize..*end as usize).unwrap_or_default();
+            for (to, old) in self.targets.get_mut(range).unwrap_or_default() {
+                let needed = self.package_of.get(*to as usize).copied().unwrap_or_default();
+                *old = need(package as usize, needed as usize, *old);
+            }
+        }
+    }
+
+    /// The places that a descriptor leads to.
+    pub(super) fn described<'a>(&'a self, descriptor: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let start = self.descriptors.partition_point(|(other, _)| other.as_str() < descriptor);
+        let rest = self.descriptors.get(start..).unwrap_or_default();
+        rest.iter().take_while(move |(other, _)| other == descriptor).map(|(_, place)| *place)
+    }
+
+    /// The scope of every place by walking from these places of roots; none for what is not reached. Three walks, each over
+    /// edges that the one before left out.
+    pub(super) fn scopes(&self, roots: &[u32]) -> Vec<Option<Scope>> {
+        let count = self.package_of.len();
+        let mut reached: Vec<Option<Scope>> = vec![None; count];
+        let mut is_root = vec![false; count];
+        let mut known: Vec<u32> = Vec::new();
+        for root in roots {
+            if let Some(is_root) = is_root.get_mut(*root as usize)
+                && !std::mem::replace(is_root, true)
+            {
+                known.push(*root);
+            }
+        }
+        for root in &known {
+            if let Some(scope) = reached.get_mut(*root as usize) {
+                *scope = Some(Scope::Required);
+            }
+        }
+        for weakest in [Scope::Required, Scope::Optional, Scope::Excluded] {
+            // `known` grows while it is walked: what this walk reaches is walked by it, and by the weaker ones after it.
+            let mut next = 0;
+            while let Some(&at) = known.get(next) {
+                next += 1;
+                let own = is_root.get(at as usize).copied().unwrap_or_default();
+                for (to, need) in self.edges_of(at as usize) {
+                    let counts = need.scope() <= weakest && (own || *need != Need::Development);
+                    if let Some(scope) = reached.get_mut(*to as usize).filter(|scope| counts && scope.is_none()) {
+                        *scope = Some(weakest);
+                        known.push(*to);
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    /// The same, folded to packages, from the packages that are roots.
+    pub(super) fn scopes_of_packages(&self, roots: &[usize], packages: usize) -> Vec<Option<Scope>> {
+        let roots: BTreeSet<usize> = roots.iter().copied().collect();
+        let is_asked = |place: &&u32| self.package_of.get(**place as usize).is_some_and(|at| roots.contains(&(*at as usize)));
+        let places: Vec<u32> = self.roots.iter().filter(is_asked).copied().collect();
+        self.folded(&self.scopes(&places), packages)
+    }
+
+    fn folded(&self, scopes: &[Option<Scope>], packages: usize) -> Vec<Option<Scope>> {
+        let mut folded: Vec<Option<Scope>> = vec![None; packages];
+        for (package, scope) in self.package_of.iter().zip(scopes) {
+            if let (Some(folded), Some(scope)) = (folded.get_mut(*package as usize), scope) {
+                *folded = Some(folded.map_or(*scope, |other| other.min(*scope)));
+            }
+        }
+        folded
+    }
+}
+
+impl Lockfile {
+    /// Computes the scope of every package anew.
+    pub(super) fn fold_scopes(&mut self) {
+        let mut scopes = self.reach.scopes(&self.reach.roots);
+        for (scope, stated) in scopes.iter_mut().zip(&self.reach.stated) {
+            *scope = stated.or(*scope);
+        }
+        let folded = self.reach.folded(&scopes, self.packages.len());
+        for (package, scope) in self.packages.iter_mut().zip(folded) {
+            package.scope = scope.unwrap_or(Scope::Excluded);
+        }
+    }
+
+    /// Writes the edges of the packages anew from those of the places.
+    pub(super) fn fold_edges(&mut self) {
+        let of = |place: u32| self.reach.package_of.get(place as usize).copied().unwrap_or_default();
+        let edges = self.reach.edges().map(|(from, to, need)| (of(from), of(to), need));
+        let mut edges: Vec<(u32, u32, Need)> = edges.filter(|(from, to, _)| from != to).collect();
+        edges.sort_unstable();
+        edges.dedup_by_key(|(from, to, _)| (*from, *to));
+        let mut edges = edges.into_iter().peekable();
+        for (at, package) in self.packages.iter_mut().enumerate() {
+            package.dependencies.clear();
+            package.needs.clear();
+            while let Some((_, to, need)) = edges.next_if(|(from, ..)| *from as usize == at) {
+                package.dependencies.push(to as usize);
+                package.needs.push(need);
+            }
+        }
+    }
 }

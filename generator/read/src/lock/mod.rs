@@ -1,46 +1,42 @@
 //! Lockfiles: which packages a release is made of, where each comes from, and what needs what.
 //!
-//! What is read is the lockfile alone: no manifest, no cache, no registry. What a lockfile does not say is not guessed.
+//! What is read is the lockfile alone: no manifest, no cache, no registry. What a lockfile does not say is not guessed; a
+//! manifest that somebody else has read can be told to it ([`Lockfile::tell_manifest`]).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use crate::structured::Unreadable;
+use avouch_model::diagnostic::Source;
 
+use crate::structured::{Unreadable, shown};
+
+mod bun;
 mod cargo;
+mod format;
+mod go;
 mod graph;
+mod manifest;
 mod origin;
+mod package;
 mod package_lock;
 mod pnpm;
 mod purl;
+mod python;
+mod tell;
+mod yarn;
 
 #[cfg(test)]
 mod tests;
 
-pub use origin::{Hash, HashAlgorithm, Origin};
-pub use purl::{cargo_purl, generic_purl, npm_purl};
+pub use format::{Ecosystem, Format, unread};
+pub use manifest::{Asked, Difference, Importer, Manifest};
+pub use origin::{Archive, Hash, HashAlgorithm, Origin, Seal};
+pub use package::{Need, Package, Scope};
+pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_purl};
 
 /// The largest lockfile that is read, in bytes.
-pub const BYTES_MAX: u64 = 64 << 20;
-
-/// Which packages there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Ecosystem {
-    /// Rust crates.
-    Cargo,
-    /// JavaScript packages.
-    Npm,
-}
-
-/// A format of lockfiles that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Format {
-    /// `Cargo.lock`, versions 1 to 4.
-    CargoLock,
-    /// `package-lock.json` and `npm-shrinkwrap.json`, versions 2 and 3.
-    PackageLock,
-    /// `pnpm-lock.yaml`, versions 6 and 9.
-    PnpmLock,
-}
+pub const BYTES_MAX: u64 = 32 << 20;
+/// How many values a lockfile may hold: with the text itself this bounds the memory that reading one takes.
+const VALUES_MAX: usize = 1_000_000;
 
 /// What a lockfile says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,103 +45,32 @@ pub struct Lockfile {
     pub path: String,
     /// Its format.
     pub format: Format,
-    /// The version of the format, as it is written there.
+    /// The version of the format, as it is written there; `1` for a `yarn.lock` of Yarn 1, empty where a format has none.
     pub format_version: String,
     /// The packages, sorted by name, version and origin; two with the same name and version from two origins are two.
     pub packages: Vec<Package>,
     /// The places in `packages`, ascending, of what the repository itself makes: workspace members and packages beside them.
     pub roots: Vec<usize>,
-    /// Dependencies that the lockfile names and does not hold (peers nobody installed, for example), as `a 1.0 → b`.
+    /// What the roots ask for, as the lockfile has written it down, by folder.
+    pub importers: Vec<Importer>,
+    /// Dependencies that the lockfile names and does not hold (peers nobody installed, for example), as `a 1.0 → b`, and
+    /// whatever else it leaves open.
     pub unresolved: BTreeSet<String>,
+    /// In what it may list more than one installation gets.
+    pub surplus: BTreeSet<Surplus>,
+    /// The graph that scopes are computed over.
+    reach: graph::Reach,
 }
 
-/// A package in a lockfile.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Package {
-    /// Its real name, an alias resolved.
-    pub name: String,
-    /// Its version; none where a workspace member states none.
-    pub version: Option<String>,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The hashes of its archive.
-    pub hashes: Vec<Hash>,
-    /// The licence that the lockfile states, as written.
-    pub licence: Option<String>,
-    /// What it is needed for.
-    pub scope: Scope,
-    /// Whether the lockfile says that it is patched locally.
-    pub patched: bool,
-    /// Its ecosystem.
-    pub ecosystem: Ecosystem,
-    /// The places in [`Lockfile::packages`] of what it needs, sorted, without itself.
-    pub dependencies: Vec<usize>,
-}
-
-/// What a package is needed for: the strongest way by which it can be reached from the roots.
+/// In what a lockfile may list more than one installation gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// It is part of what runs (or, where the lockfile does not tell, may be).
-    Required,
-    /// It runs where its optional dependency was installed.
-    Optional,
-    /// It is needed for development only, or by nothing at all.
-    Excluded,
-}
-
-impl Format {
-    /// The format of a file with this path; none when it is no lockfile that is read.
-    pub fn of(path: &str) -> Option<Self> {
-        match path.rsplit('/').next()? {
-            "Cargo.lock" => Some(Self::CargoLock),
-            "package-lock.json" | "npm-shrinkwrap.json" => Some(Self::PackageLock),
-            "pnpm-lock.yaml" => Some(Self::PnpmLock),
-            _ => None,
-        }
-    }
-
-    /// Its packages' ecosystem.
-    pub const fn ecosystem(self) -> Ecosystem {
-        match self {
-            Self::CargoLock => Ecosystem::Cargo,
-            Self::PackageLock | Self::PnpmLock => Ecosystem::Npm,
-        }
-    }
-
-    /// Whether the lockfile tells what is needed for development only. A `Cargo.lock` does not: it lists what any
-    /// feature, any platform and the tests may need.
-    pub const fn tells_scopes(self) -> bool {
-        !matches!(self, Self::CargoLock)
-    }
-
-    /// The command that writes the lockfile anew.
-    const fn remake(self) -> &'static str {
-        match self {
-            Self::CargoLock => "cargo generate-lockfile",
-            Self::PackageLock => "npm install --package-lock-only",
-            Self::PnpmLock => "pnpm install --lockfile-only",
-        }
-    }
-}
-
-/// The tool that writes this lockfile, if it is one that is known and not read.
-pub fn unread(path: &str) -> Option<&'static str> {
-    match path.rsplit('/').next()? {
-        "yarn.lock" => Some("Yarn"),
-        "bun.lock" | "bun.lockb" => Some("Bun"),
-        "deno.lock" => Some("Deno"),
-        "go.sum" => Some("Go"),
-        "poetry.lock" => Some("Poetry"),
-        "uv.lock" => Some("uv"),
-        "Pipfile.lock" => Some("Pipenv"),
-        "Gemfile.lock" => Some("Bundler"),
-        "composer.lock" => Some("Composer"),
-        "mix.lock" => Some("Mix"),
-        "Package.resolved" => Some("Swift"),
-        "packages.lock.json" => Some("NuGet"),
-        "gradle.lockfile" => Some("Gradle"),
-        _ => None,
-    }
+pub enum Surplus {
+    /// What other platforms, interpreters or versions of them need.
+    Platforms,
+    /// What features or extras need that may be off.
+    Features,
+    /// What only development needs, where the lockfile does not tell it apart.
+    Development,
 }
 
 /// Reads a lockfile; its path says which format it has.
@@ -155,23 +80,42 @@ pub fn unread(path: &str) -> Option<&'static str> {
 /// error stands at its line and names the command that helps.
 pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     let Some(format) = Format::of(path) else {
-        let source = crate::structured::empty_source(path);
-        return Err(Unreadable::at(&source, "not-a-lockfile", 0..0, "this is no lockfile that is read")
-            .help("these are: Cargo.lock, package-lock.json, npm-shrinkwrap.json and pnpm-lock.yaml"));
+        return Err(format::not_read(path));
     };
+    if let Some(damage) = damage(path, bytes) {
+        return Err(damage.help(format!("take one side of the merge, then run `{}`", format.remake())));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let source = crate::structured::lossy_source(path, bytes.get(..at).unwrap_or_default());
+        let end = source.text.len();
+        let nul = Unreadable::at(&source, "nul-byte", end..end, "a NUL byte stands here, which no lockfile holds");
+        return Err(nul.help(restore(format)));
+    }
     let read = match format {
         Format::CargoLock => cargo::parse,
         Format::PackageLock => package_lock::parse,
         Format::PnpmLock => pnpm::parse,
+        Format::YarnLock => yarn::parse,
+        Format::BunLock => bun::parse,
+        Format::UvLock => python::uv::parse,
+        Format::PoetryLock => python::poetry::parse,
+        Format::Requirements => python::requirements::parse,
+        Format::GoMod => go::parse,
     };
-    if let Some(conflict) = conflict(path, bytes) {
-        return Err(conflict.help(format!("take one side of the merge, then run `{}`", format.remake())));
-    }
     read(path, bytes).map_err(|error| match error.0.help {
         Some(_) => error,
-        None => error
-            .help(format!("the file is damaged or cut off; restore it from git, or write it anew with `{}`", format.remake())),
+        None => error.help(restore(format)),
     })
+}
+
+/// Where the file lies that holds more about the packages of a lockfile: the `go.sum` of a `go.mod`. For
+/// [`Lockfile::tell_sums`].
+pub fn sums_of(path: &str) -> Option<String> {
+    (Format::of(path)? == Format::GoMod).then(|| format!("{}go.sum", path.strip_suffix("go.mod").unwrap_or_default()))
+}
+
+fn restore(format: Format) -> String {
+    format!("the file is damaged or cut off; restore it from git, or write it anew with `{}`", format.remake())
 }
 
 impl Lockfile {
@@ -180,34 +124,23 @@ impl Lockfile {
         self.packages.iter().enumerate().filter(|(at, _)| self.roots.binary_search(at).is_err()).map(|(_, package)| package)
     }
 
-    /// Adds what manifests tell: which dependencies of a root are for development only. Scopes are computed anew.
-    pub fn tell_development(&mut self, is_development: impl Fn(&Package, &Package) -> bool) {
-        let roots: BTreeSet<usize> = self.roots.iter().copied().collect();
-        let edges = |at: usize| {
-            let Some(from) = self.packages.get(at) else { return Vec::new() };
-            let need = |to: &usize| {
-                let told = roots.contains(&at) && self.packages.get(*to).is_some_and(|to| is_development(from, to));
-                (*to, if told { graph::Need::Development } else { graph::Need::Always })
-            };
-            from.dependencies.iter().map(need).collect()
-        };
-        let scopes = graph::scopes(self.packages.len(), &self.roots, edges);
-        for (package, scope) in self.packages.iter_mut().zip(scopes) {
-            package.scope = scope;
-        }
-    }
-
     /// How many edges there are.
     pub fn edges(&self) -> usize {
         self.packages.iter().map(|package| package.dependencies.len()).sum()
     }
+
+    /// The scope of every package as seen from some of the roots alone, for a bill of one deployable package; none for what
+    /// cannot be reached from them. What other roots need for their own development does not count.
+    pub fn scopes_from(&self, roots: &[usize]) -> Vec<Option<Scope>> {
+        self.reach.scopes_of_packages(roots, self.packages.len())
+    }
 }
 
 /// The first line of an unresolved merge.
-fn conflict(path: &str, bytes: &[u8]) -> Option<Unreadable> {
+fn damage(path: &str, bytes: &[u8]) -> Option<Unreadable> {
     let mut at = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        if line.starts_with(b"<<<<<<< ") {
+        if line.starts_with(b"<<<<<<< ") || line.starts_with(b">>>>>>> ") || line.starts_with(b"||||||| ") {
             let source = crate::structured::lossy_source(path, bytes.get(..at + line.len())?);
             let message = "an unresolved merge begins here";
             return Some(Unreadable::at(&source, "merge-conflict", at..at + 7, message));
@@ -215,4 +148,28 @@ fn conflict(path: &str, bytes: &[u8]) -> Option<Unreadable> {
         at += line.len();
     }
     None
+}
+
+/// Refuses a name or version that no package has, and that would do harm where it is put into a path or shown: one that
+/// is empty, holds control characters or a backslash, leads elsewhere (`..`), or is absolute.
+fn sound(source: &Arc<Source>, span: &Range<usize>, name: &str, version: Option<&str>) -> Result<(), Unreadable> {
+    let control = |text: &str| text.chars().any(|character| character.is_control() || is_format(character));
+    let leads = |text: &str| text.contains('\\') || text.split('/').any(|part| matches!(part, "" | "." | ".."));
+    let wrong = if control(name) || leads(name) {
+        Some(("name", name))
+    } else {
+        version.filter(|version| control(version) || leads(version) || version.contains('/')).map(|version| ("version", version))
+    };
+    match wrong {
+        None => Ok(()),
+        Some((what, text)) => {
+            let message = format!("`{}` is not the {what} of a package", shown(text));
+            Err(Unreadable::at(source, "package-name", span.clone(), message))
+        }
+    }
+}
+
+/// Characters that change how the text around them is shown (Unicode, bidirectional controls and invisible ones).
+const fn is_format(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

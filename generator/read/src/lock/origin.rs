@@ -16,7 +16,7 @@ pub enum Origin {
     Git {
         /// The repository's URL, without `git+`, reference and credentials.
         url: String,
-        /// The full commit id.
+        /// The full commit id. A `bun.lock` states only the first digits of a commit at GitHub; they stay as they are.
         commit: String,
     },
     /// An archive at a URL.
@@ -41,6 +41,36 @@ pub struct Hash {
     pub hex: String,
 }
 
+/// A file that a package is distributed as.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Archive {
+    /// Its URL, without credentials; none where the lockfile leaves it to the registry.
+    pub url: Option<String>,
+    /// Its name; none where the lockfile does not tell it.
+    pub file: Option<String>,
+    /// Its hashes.
+    pub hashes: Vec<Hash>,
+}
+
+/// What a lockfile recognises a package by that is no hash of the archive which its registry serves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seal {
+    /// SHA-512 of the zip that Yarn (2 and later) packs from the archive, which depends on the version of its cache.
+    YarnZip {
+        /// The cache key, `10c0`: the version of the cache and how it compresses.
+        cache_key: String,
+        /// Lower-case hexadecimal digits.
+        hex: String,
+    },
+    /// Go's `h1:` (golang.org/x/mod/sumdb/dirhash, Hash1): SHA-256 of the sorted list of the SHA-256 of every file.
+    GoDirectory {
+        /// The files of the module; otherwise its `go.mod` alone.
+        whole: bool,
+        /// Lower-case hexadecimal digits.
+        hex: String,
+    },
+}
+
 /// How a hash is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HashAlgorithm {
@@ -52,6 +82,10 @@ pub enum HashAlgorithm {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// MD5: broken, and what some Python indexes still state.
+    Md5,
+    /// BLAKE2b of 256 bits.
+    Blake2b256,
 }
 
 impl HashAlgorithm {
@@ -62,6 +96,8 @@ impl HashAlgorithm {
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",
             Self::Sha512 => "SHA-512",
+            Self::Md5 => "MD5",
+            Self::Blake2b256 => "BLAKE2b-256",
         }
     }
 
@@ -71,8 +107,25 @@ impl HashAlgorithm {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            Self::Md5 => 16,
+            Self::Blake2b256 => 32,
         }
     }
+}
+
+/// A hash as Python writes it: `sha256:0123…`. None when it is not one that is known.
+pub(crate) fn named_hash(text: &str) -> Option<Hash> {
+    let (name, digits) = text.split_once([':', '='])?;
+    let algorithm = match name {
+        "sha1" => HashAlgorithm::Sha1,
+        "sha256" => HashAlgorithm::Sha256,
+        "sha384" => HashAlgorithm::Sha384,
+        "sha512" => HashAlgorithm::Sha512,
+        "md5" => HashAlgorithm::Md5,
+        "blake2b" => HashAlgorithm::Blake2b256,
+        _ => return None,
+    };
+    hex_hash(algorithm, digits)
 }
 
 /// A hash of these hexadecimal digits; none when they are not such a hash.
@@ -126,13 +179,73 @@ pub(crate) fn relative_path(path: &str) -> Option<String> {
     (!absolute && !path.is_empty()).then(|| path.to_owned())
 }
 
-/// A git URL with its commit: `git+https://host/a.git?branch=b#0123…`. None when it names no full commit.
+/// The folder that a relative path leads to; none when it leads out of the workspace. The workspace's own is `.`.
+pub(crate) fn joined(folder: &str, target: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
+/// Whether this is the full id of a commit (SHA-1 or SHA-256).
+pub(crate) fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A git URL with its commit: `git+https://host/a.git?branch=b#0123…`, also `…#commit=0123…` and `git@host:a.git#0123…`.
+/// None when it names no full commit.
 pub(crate) fn git(url: &str) -> Option<Origin> {
-    let (place, commit) = url.rsplit_once('#')?;
-    let full = matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (place, fragment) = url.rsplit_once('#')?;
+    let commit = fragment.split('&').find_map(|part| {
+        let commit = part.strip_prefix("commit=").unwrap_or(part);
+        is_commit(commit).then_some(commit)
+    })?;
+    Some(Origin::Git { url: git_url(place), commit: commit.to_ascii_lowercase() })
+}
+
+/// The URL of a git repository without what is not part of its address; `git@host:path` and `host:path` of the shorthand
+/// of `scp` become `ssh://` URLs, and `github:owner/name` one of GitHub.
+pub(crate) fn git_url(place: &str) -> String {
     let place = place.strip_prefix("git+").unwrap_or(place);
-    let place = place.split('?').next().unwrap_or(place);
-    full.then(|| Origin::Git { url: without_credentials(place), commit: commit.to_ascii_lowercase() })
+    let place = place.split(['?', '#']).next().unwrap_or(place);
+    for (prefix, host) in [("github:", "github.com"), ("gitlab:", "gitlab.com"), ("bitbucket:", "bitbucket.org")] {
+        if let Some(path) = place.strip_prefix(prefix) {
+            return format!("https://{host}/{path}");
+        }
+    }
+    if !place.contains("://")
+        && let Some((user, rest)) = place.split_once('@')
+        && let Some((host, path)) = rest.split_once(':')
+    {
+        return without_credentials(&format!("ssh://{user}@{host}/{path}"));
+    }
+    // `git+ssh://git@host:owner/name` is written by npm, and is no URL.
+    if let Some(rest) = place.strip_prefix("ssh://")
+        && let Some((authority, path)) = rest.split_once(':')
+        && !authority.contains('/')
+        && !path.starts_with(|first: char| first.is_ascii_digit())
+    {
+        return without_credentials(&format!("ssh://{authority}/{path}"));
+    }
+    without_credentials(place)
+}
+
+/// An archive at a URL. A forge that packs a commit names it in the path.
+pub(crate) fn archive(url: &str) -> Origin {
+    let packed = url.strip_prefix("https://codeload.github.com/").and_then(|rest| rest.split_once("/tar.gz/"));
+    match packed {
+        Some((repository, commit)) if is_commit(commit) => {
+            Origin::Git { url: format!("https://github.com/{repository}"), commit: commit.to_ascii_lowercase() }
+        }
+        _ => Origin::Archive { url: without_credentials(url) },
+    }
 }
 
 #[cfg(test)]

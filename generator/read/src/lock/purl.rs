@@ -12,6 +12,8 @@ impl Package {
         match self.ecosystem {
             Ecosystem::Cargo => cargo_purl(&self.name, version, &self.origin),
             Ecosystem::Npm => npm_purl(&self.name, version, &self.origin),
+            Ecosystem::PyPi => pypi_purl(&self.name, version, &self.origin),
+            Ecosystem::Go => golang_purl(&self.name, version, &self.origin),
         }
     }
 }
@@ -25,6 +27,25 @@ pub fn cargo_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<
 pub fn npm_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<String> {
     let name: Vec<String> = name.split('/').map(encoded).collect();
     purl(format!("pkg:npm/{}", name.join("/")), version, origin)
+}
+
+/// The package URL of a Python distribution, its name normalised; none for a path.
+pub fn pypi_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<String> {
+    purl(format!("pkg:pypi/{}", encoded(&pypi_name(name))), version, origin)
+}
+
+/// The name of a Python distribution as indexes compare it (PEP 503): lower case, and one `-` for every run of `-`, `_`
+/// and `.`.
+pub fn pypi_name(name: &str) -> String {
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
+/// The package URL of a Go module, all but its last part the namespace, in lower case as the type's definition demands;
+/// none for a path.
+pub fn golang_purl(name: &str, version: Option<&str>, origin: &Origin) -> Option<String> {
+    let parts: Vec<String> = name.split('/').map(|part| encoded(&part.to_lowercase())).collect();
+    purl(format!("pkg:golang/{}", parts.join("/")), version, origin)
 }
 
 /// The package URL of something that no ecosystem knows: a product.
@@ -77,6 +98,9 @@ mod tests {
         let registry = &Origin::Registry;
         assert_eq!(npm_purl("@a/b", Some("1.0.0+x"), registry).unwrap(), "pkg:npm/%40a/b@1.0.0%2Bx");
         assert_eq!(cargo_purl("é", None, registry).unwrap(), "pkg:cargo/%C3%A9");
+        assert_eq!(pypi_purl("Zope.Interface__x", Some("1!2.0"), registry).unwrap(), "pkg:pypi/zope-interface-x@1%212.0");
+        let module = golang_purl("github.com/Masterminds/semver/v3", Some("v3.2.0+incompatible"), registry);
+        assert_eq!(module.unwrap(), "pkg:golang/github.com/masterminds/semver/v3@v3.2.0%2Bincompatible");
     }
 
     #[test]

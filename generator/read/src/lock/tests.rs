@@ -215,14 +215,14 @@ fn what_is_wrong_is_told_with_its_line_and_the_way_out() {
         ("Cargo.lock", "[[package]]\nname=\"a\"\nversion=\"1.0.0\"\ndependencies = [\"gone\"]\n", "Cargo.lock:4:17:", "cut off"),
         ("Cargo.lock", "[[package]]\nname=\"a\"\nversion=\"1", "Cargo.lock:3:", "cut off"),
         ("Cargo.lock", "[[package]]\n<<<<<<< HEAD\nname=\"a\"\n", "Cargo.lock:2:1:", "take one side of the merge"),
-        ("package-lock.json", "{\"lockfileVersion\": 1, \"dependencies\": {}}", "package-lock.json:1:21:", "npm 7"),
+        ("package-lock.json", "{\"lockfileVersion\": 4, \"dependencies\": {}}", "package-lock.json:1:21:", "npm 7"),
         (
             "package-lock.json",
             "{\"lockfileVersion\": 3, \"packages\": {\"\": {}",
             "package-lock.json:1:",
             "npm install --package-lock-only",
         ),
-        ("x/pnpm-lock.yaml", "lockfileVersion: 5.4\n", "x/pnpm-lock.yaml:1:18:", "pnpm 9"),
+        ("x/pnpm-lock.yaml", "lockfileVersion: 4\n", "x/pnpm-lock.yaml:1:18:", "pnpm 9"),
         (
             "pnpm-lock.yaml",
             "lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {}\nsnapshots:\n  b@1.0.0: {}\n",
@@ -230,7 +230,7 @@ fn what_is_wrong_is_told_with_its_line_and_the_way_out() {
             "cut off",
         ),
         ("pnpm-lock.yaml", "", "pnpm-lock.yaml:1:1:", "pnpm install --lockfile-only"),
-        ("yarn.lock", "", "yarn.lock:1:1:", "Cargo.lock"),
+        ("Gemfile.lock", "", "Gemfile.lock:1:1:", "Cargo.lock"),
     ] {
         let error = refused(path, text);
         assert!(error.starts_with(place) && error.contains(way), "{path} {text:?}: {error}");

@@ -18,9 +18,11 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use json::{parse_json, parse_jsonc};
-pub use toml::parse_toml;
-pub use yaml::{DEPTH_MAX as YAML_DEPTH_MAX, NODES_MAX as YAML_NODES_MAX, parse_yaml};
+pub(crate) use json::parse_bounded as parse_json_bounded;
+pub use json::{DEPTH_MAX as JSON_DEPTH_MAX, NODES_MAX as JSON_NODES_MAX, parse_json, parse_jsonc};
+pub(crate) use toml::parse_bounded as parse_toml_bounded;
+pub use toml::{VALUES_MAX as TOML_VALUES_MAX, parse_toml};
+pub use yaml::{DEPTH_MAX as YAML_DEPTH_MAX, NODES_MAX as YAML_NODES_MAX, parse_yaml, parse_yaml_documents};
 
 /// A text that was read, and the tree of its values.
 #[derive(Clone, Debug)]
@@ -61,8 +63,8 @@ pub enum Value {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     entries: Vec<Entry>,
-    /// The places of the entries, by key.
-    sorted: Vec<usize>,
+    /// The places of the entries, by key; empty where they stand in that order already, as in most lockfiles.
+    sorted: Box<[u32]>,
 }
 
 /// A key with its value.
@@ -214,12 +216,20 @@ impl Table {
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let found = self.sorted.binary_search_by(|at| self.key(*at).cmp(key)).ok()?;
-        Some(&self.entries.get(*self.sorted.get(found)?)?.value)
+        Some(&self.find(key)?.value)
     }
 
-    fn key(&self, at: usize) -> &str {
-        self.entries.get(at).map_or("", |entry| &entry.key)
+    fn find(&self, key: &str) -> Option<&Entry> {
+        if self.sorted.is_empty() {
+            let found = self.entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).ok()?;
+            return self.entries.get(found);
+        }
+        let found = self.sorted.binary_search_by(|at| self.key(*at).cmp(key)).ok()?;
+        self.entries.get(*self.sorted.get(found)? as usize)
+    }
+
+    fn key(&self, at: u32) -> &str {
+        self.entries.get(at as usize).map_or("", |entry| &entry.key)
     }
 
     /// A table of these entries.
@@ -227,17 +237,22 @@ impl Table {
     /// # Errors
     /// When a key appears twice; the place of the first is in the message, that of the second is the error's own.
     fn of(source: &Arc<Source>, entries: Vec<Entry>) -> Result<Self, Unreadable> {
-        let mut table = Self { sorted: (0..entries.len()).collect(), entries };
+        let ascending = entries.windows(2).all(|pair| matches!(pair, [left, right] if left.key < right.key));
+        if ascending {
+            return Ok(Self { entries, sorted: Box::default() });
+        }
+        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let mut table = Self { sorted: (0..count).collect(), entries };
         let mut sorted = std::mem::take(&mut table.sorted);
         sorted.sort_by(|left, right| table.key(*left).cmp(table.key(*right)));
         // The sort is stable: of two equal keys the earlier one is on the left.
         for pair in sorted.windows(2) {
             if let [left, right] = pair
-                && let (Some(first), Some(second)) = (table.entries.get(*left), table.entries.get(*right))
+                && let (Some(first), Some(second)) = (table.entries.get(*left as usize), table.entries.get(*right as usize))
                 && first.key == second.key
             {
                 let (line, column) = source.position(first.key_span.start);
-                let message = format!("the key `{}` appears twice; the first is at {line}:{column}", first.key);
+                let message = format!("the key `{}` appears twice; the first is at {line}:{column}", shown(&first.key));
                 return Err(Unreadable::at(source, "duplicate-key", second.key_span.clone(), message)
                     .help("remove one of the two: readers differ about which one counts"));
             }
@@ -245,6 +260,19 @@ impl Table {
         table.sorted = sorted;
         Ok(table)
     }
+}
+
+/// A text as a message may hold it: control characters as escapes, and no longer than a line.
+pub(crate) fn shown(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 120;
+    let mut shown = String::new();
+    for character in text.chars().take(CHARACTERS_MAX) {
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    if text.chars().nth(CHARACTERS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// A source without text, for a mistake that is about the path.
@@ -256,6 +284,11 @@ pub(crate) fn empty_source(path: &str) -> Arc<Source> {
 pub(crate) fn lossy_source(path: &str, bytes: &[u8]) -> Arc<Source> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     Arc::new(Source { path: path.to_owned(), text })
+}
+
+/// The bytes as a text, for formats that have their own reader.
+pub(crate) fn text_source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
+    source(path, bytes, bytes_max)
 }
 
 /// The bytes as a text, if they are within the bound and UTF-8. A byte order mark is left out.

@@ -10,12 +10,30 @@ use toml::{
 
 use super::{Document, Entry, Node, Table, Unreadable, Value, source};
 
+/// How many values a text may hold unless its reader says otherwise.
+pub const VALUES_MAX: usize = 16_000_000;
+
 /// Reads TOML.
 ///
 /// # Errors
-/// When the bytes are too many or not UTF-8, or the text is no TOML (which refuses a key that appears twice).
+/// When the bytes are too many or not UTF-8, the text may hold more than [`VALUES_MAX`] values, or is no TOML (which
+/// refuses a key that appears twice).
 pub fn parse_toml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, Unreadable> {
+    parse_bounded(path, bytes, bytes_max, VALUES_MAX)
+}
+
+/// As [`parse_toml`], with at most so many values.
+///
+/// They are bounded before the text is read, by what begins one: a value follows `=`, or `,`, `[` or `{` of what holds it.
+pub(crate) fn parse_bounded(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
     let source = source(path, bytes, bytes_max)?;
+    if source.text.len() > values_max {
+        let marks = source.text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b',' | b'[' | b'{'));
+        if let Some((at, _)) = { marks }.nth(values_max) {
+            let message = format!("with this the text may hold more than {values_max} values");
+            return Err(Unreadable::at(&source, "too-many-values", at..at, message));
+        }
+    }
     let root = {
         let parsed = DeTable::parse(&source.text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);

@@ -23,14 +23,35 @@ pub const NODES_MAX: usize = 1_000_000;
 /// [`DEPTH_MAX`] deep or holds more than [`NODES_MAX`] values; or when a key appears twice, is no scalar, or is the merge
 /// key `<<`, which YAML 1.2 does not have.
 pub fn parse_yaml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, Unreadable> {
+    let mut documents = read(path, bytes, bytes_max, 1)?;
+    // There is always one: that of an empty text is null.
+    documents.pop().ok_or_else(|| Unreadable::at(&super::empty_source(path), "yaml-syntax", 0..0, "there is no document"))
+}
+
+/// Reads a stream of up to `documents_max` YAML documents; an empty text is one, which is null. All of them together are
+/// bounded as one is.
+///
+/// # Errors
+/// As [`parse_yaml`], and when there are more documents.
+pub fn parse_yaml_documents(path: &str, bytes: &[u8], bytes_max: u64, documents_max: usize) -> Result<Vec<Document>, Unreadable> {
+    read(path, bytes, bytes_max, documents_max)
+}
+
+fn read(path: &str, bytes: &[u8], bytes_max: u64, documents_max: usize) -> Result<Vec<Document>, Unreadable> {
     let source = source(path, bytes, bytes_max)?;
+    // The scanner takes a NUL for the end of the text, and would keep silent about what follows.
+    if let Some(at) = source.text.find('\0') {
+        return Err(Unreadable::at(&source, "yaml-syntax", at..at, "this is not YAML: a NUL byte stands here"));
+    }
     let mut build = Build {
         source: &source,
         place: Place { text: &source.text, chars: 0, bytes: 0 },
         open: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
-        root: None,
+        begun: 0,
+        documents_max,
+        roots: Vec::new(),
     };
     for event in Parser::new_from_str(&source.text) {
         let (event, span) = event.map_err(|error| {
@@ -39,8 +60,11 @@ pub fn parse_yaml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, 
         })?;
         build.take(event, span)?;
     }
-    let root = build.root.unwrap_or(Node { value: Value::Null, span: 0..0 });
-    Ok(Document { source, root })
+    let mut roots = build.roots;
+    if roots.is_empty() {
+        roots.push(Node { value: Value::Null, span: 0..0 });
+    }
+    Ok(roots.into_iter().map(|root| Document { source: Arc::clone(&source), root }).collect())
 }
 
 struct Build<'a> {
@@ -49,7 +73,10 @@ struct Build<'a> {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
-    root: Option<Node>,
+    /// How many documents have begun.
+    begun: usize,
+    documents_max: usize,
+    roots: Vec<Node>,
 }
 
 /// A collection that is not closed yet.
@@ -71,10 +98,17 @@ impl Build<'_> {
         let span = self.place.byte(span.start.index())..self.place.byte(span.end.index());
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
-            Event::DocumentStart(_) if self.root.is_some() => Err(self
-                .refuse("yaml-documents", span, "a second document begins here; only one is read".to_owned())
-                .help("put each document into a file of its own")),
-            Event::DocumentStart(_) => Ok(()),
+            Event::DocumentStart(_) => {
+                self.begun += 1;
+                if self.begun <= self.documents_max {
+                    return Ok(());
+                }
+                let message = match self.documents_max {
+                    1 => "a second document begins here; only one is read".to_owned(),
+                    most => format!("another document begins here; at most {most} are read"),
+                };
+                Err(self.refuse("yaml-documents", span, message).help("put each document into a file of its own"))
+            }
             Event::Scalar(text, style, anchor, _) => {
                 self.count(1, &span)?;
                 let null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null");
@@ -128,7 +162,7 @@ impl Build<'_> {
             self.anchors.insert(anchor, (node.clone(), nodes));
         }
         let Some(open) = self.open.last_mut() else {
-            self.root = Some(node);
+            self.roots.push(node);
             return Ok(());
         };
         match &mut open.kind {
