@@ -39,7 +39,12 @@ mod retention_not_early;
 mod retention_receipt;
 mod sbom_release;
 mod tls_minimum_version;
+mod workflow_credentials;
+mod workflow_injection;
+mod workflow_permissions;
+mod workflow_pinned;
 mod workflow_steps;
+mod workflow_triggers;
 
 /// Every kind, by id in order.
 pub const ALL: &[Kind] = &[
@@ -76,7 +81,12 @@ pub const ALL: &[Kind] = &[
     Kind::of::<retention_receipt::RetentionReceipt>(),
     Kind::of::<sbom_release::SbomRelease>(),
     Kind::of::<tls_minimum_version::MinimumVersion>(),
+    Kind::of::<workflow_credentials::WorkflowCredentials>(),
+    Kind::of::<workflow_injection::WorkflowInjection>(),
+    Kind::of::<workflow_permissions::WorkflowPermissions>(),
+    Kind::of::<workflow_pinned::WorkflowPinned>(),
     Kind::of::<workflow_steps::WorkflowSteps>(),
+    Kind::of::<workflow_triggers::WorkflowTriggers>(),
 ];
 
 /// The kind of this id.

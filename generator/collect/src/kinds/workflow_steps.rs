@@ -2,24 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use avouch_model::{
-    observation::{Population, PositiveControl},
-    state::Outcome,
-};
+use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::{
     source_text::{Strip, strip},
-    workflow::{self, Job, Step, Workflow, is_swallowed},
+    workflow::{
+        Format, Step, Workflow,
+        shell::{Script, Shell},
+    },
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, Pattern},
-    sources::{Place, bytes, matching, place},
+    pipelines::{Pipelines, after, decide},
+    sources::{Place, place},
 };
-
-/// How many places are kept of what is not pinned.
-const UNPINNED_MAX: usize = 500;
 
 /// How many steps may be like one that is wanted: with more, the pattern says too little.
 const CANDIDATES_MAX: usize = 200;
@@ -32,12 +30,13 @@ pub(super) struct WorkflowSteps;
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     files: Option<Globs>,
+    /// One of them triggers the workflow.
     #[serde(default)]
     events: Vec<String>,
+    /// All of them trigger the workflow.
     #[serde(default)]
+    every_event: Vec<String>,
     steps: Vec<Wanted>,
-    #[serde(default)]
-    pinned: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,26 +45,26 @@ struct Wanted {
     name: String,
     run: Option<Pattern>,
     uses: Option<Pattern>,
+    /// What its command or its inputs must not say.
+    forbid: Option<Pattern>,
     before: Option<String>,
     #[serde(default)]
     optional: bool,
 }
 
-/// The workflows, and what they use that is not pinned.
+/// The workflows.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
     workflows: Vec<WorkflowSeen>,
-    /// How many actions and reusable workflows are used.
-    uses: u64,
-    unpinned: Vec<Place>,
+    unreadable: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WorkflowSeen {
     file: String,
-    /// Whether one of the events triggers it.
+    /// Whether the events trigger it.
     triggered: bool,
     /// For each job, all jobs that must succeed before it.
     after: BTreeMap<String, BTreeSet<String>>,
@@ -94,6 +93,8 @@ enum Lame {
     MayFail,
     /// Its own script hides its failure.
     Swallowed,
+    /// It says what it must not say.
+    Forbidden,
 }
 
 impl Question for WorkflowSteps {
@@ -107,32 +108,29 @@ impl Question for WorkflowSteps {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         check(asked)?;
-        let usual = Globs::new(vec![".github/workflows/*.{yml,yaml}".to_owned()]).map_err(Unasked)?;
-        let mut seen = Seen { workflows: vec![], uses: 0, unpinned: vec![] };
-        for path in matching(world.tree, asked.files.as_ref().unwrap_or(&usual), &Globs::default())? {
-            let bytes = bytes(world.tree, &path)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
-            let workflow = workflow::parse(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
-            for uses in
-                workflow.jobs.iter().flat_map(|job| job.uses.iter().chain(job.steps.iter().filter_map(|step| step.uses.as_ref())))
-            {
-                seen.uses += 1;
-                if !uses.is_pinned() && seen.unpinned.len() < UNPINNED_MAX {
-                    seen.unpinned.push(place(&workflow.source, uses.span.start));
-                }
+        let pipelines = Pipelines::of(world, asked.files.as_ref())?;
+        let triggers = pipelines.triggers();
+        let mut workflows = Vec::new();
+        for workflow in pipelines.workflows() {
+            let mut events = workflow.events();
+            for trigger in triggers.get(workflow.source.path.as_str()).into_iter().flatten() {
+                events.insert(trigger.event.clone());
+                events.extend(trigger.filters.keys().map(|filter| format!("{}:{filter}", trigger.event)));
             }
-            seen.workflows.push(WorkflowSeen {
-                file: path,
-                triggered: asked.events.is_empty() || asked.events.iter().any(|event| workflow.events.contains(event)),
+            workflows.push(WorkflowSeen {
+                file: workflow.source.path.clone(),
+                triggered: (asked.events.is_empty() || asked.events.iter().any(|event| events.contains(event)))
+                    && asked.every_event.iter().all(|event| events.contains(event)),
                 after: after(&workflow.jobs),
-                steps: asked.steps.iter().map(|wanted| candidates(wanted, &workflow)).collect::<Result<_, _>>()?,
+                steps: asked.steps.iter().map(|wanted| candidates(wanted, &pipelines, workflow)).collect::<Result<_, _>>()?,
             });
         }
-        Ok(seen)
+        Ok(Seen { workflows, unreadable: pipelines.unreadable })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let mut findings = Vec::new();
-        if !asked.steps.is_empty() && !seen.workflows.is_empty() {
+        if !seen.workflows.is_empty() {
             // The workflow that comes nearest is the one that was meant.
             let nearest = seen
                 .workflows
@@ -140,97 +138,60 @@ impl Question for WorkflowSteps {
                 .filter(|workflow| workflow.triggered)
                 .map(|workflow| missing(workflow, &asked.steps))
                 .min_by_key(Vec::len);
-            findings = nearest.unwrap_or_else(|| vec![format!("no workflow is triggered by {}", asked.events.join(" or "))]);
+            let events = [asked.events.join(" or "), asked.every_event.join(" and ")];
+            let events: Vec<_> = events.iter().map(String::as_str).filter(|events| !events.is_empty()).collect();
+            findings = nearest.unwrap_or_else(|| vec![format!("no workflow is triggered by {}", events.join(" and "))]);
         }
-        if asked.pinned && !seen.unpinned.is_empty() {
-            let places: Vec<_> = seen.unpinned.iter().take(10).map(ToString::to_string).collect();
-            findings.push(format!(
-                "{}{} of {} actions are not named by a full commit id: {}",
-                if seen.unpinned.len() < UNPINNED_MAX { "" } else { "at least " },
-                seen.unpinned.len(),
-                seen.uses,
-                places.join(", ")
-            ));
-        }
-        let examined = if asked.steps.is_empty() { seen.uses } else { seen.workflows.len() as u64 };
-        Judgement::decide(Population { examined, required: 1 }, PositiveControl::NotNeeded, findings, sentence(seen, asked))
+        let examined = seen.workflows.len() as u64;
+        let names: Vec<_> = asked.steps.iter().map(|step| format!("`{}`", step.name)).collect();
+        let sentence = format!("The pipeline has {}, where they run and can fail.", names.join(", "));
+        decide(Population { examined, required: 1 }, &seen.unreadable, findings, sentence)
     }
-}
-
-fn sentence(seen: &Seen, asked: &Asked) -> String {
-    let steps = match asked.steps.len() {
-        0 => String::new(),
-        many => format!("All {many} steps are in one pipeline, run there, and stop it when they fail. "),
-    };
-    let pinned = if asked.pinned { format!("All {} actions are named by their full commit.", seen.uses) } else { String::new() };
-    format!("{steps}{pinned}").trim_end().to_owned()
 }
 
 fn check(asked: &Asked) -> Result<(), Unasked> {
-    if asked.steps.is_empty() && !asked.pinned {
-        return Err(Unasked("nothing is asked: give `steps` or `pinned = true`".to_owned()));
+    if asked.steps.is_empty() {
+        return Err(Unasked("the check names no `steps`".to_owned()));
     }
-    for wanted in &asked.steps {
-        if wanted.run.is_some() == wanted.uses.is_some() {
-            return Err(Unasked(format!("the step `{}` needs either `run` or `uses`", wanted.name)));
+    for step in &asked.steps {
+        if step.run.is_none() == step.uses.is_none() {
+            return Err(Unasked(format!("the step `{}` needs `run` or `uses`, one of the two", step.name)));
         }
-        if let Some(before) = &wanted.before
+        if let Some(before) = &step.before
             && !asked.steps.iter().any(|other| other.name == *before)
         {
-            return Err(Unasked(format!(
-                "the step `{}` is to stand before `{before}`, which is not among the steps",
-                wanted.name
-            )));
+            return Err(Unasked(format!("the step `{}` stands before `{before}`, and there is no such step", step.name)));
         }
     }
     Ok(())
 }
 
-/// For each job, the jobs that it waits for, and those that they wait for.
-fn after(jobs: &[Job]) -> BTreeMap<String, BTreeSet<String>> {
-    let needs: BTreeMap<&str, &[String]> = jobs.iter().map(|job| (job.id.as_str(), job.needs.as_slice())).collect();
-    jobs.iter()
-        .map(|job| {
-            let mut all = BTreeSet::new();
-            let mut next: Vec<&String> = job.needs.iter().collect();
-            while let Some(one) = next.pop() {
-                if all.insert(one.clone()) {
-                    next.extend(needs.get(one.as_str()).copied().unwrap_or_default());
-                }
-            }
-            (job.id.clone(), all)
-        })
-        .collect()
-}
-
-fn candidates(wanted: &Wanted, workflow: &Workflow) -> Result<Vec<Candidate>, Unasked> {
+/// Where something like a wanted step stands in a workflow.
+fn candidates(wanted: &Wanted, pipelines: &Pipelines, workflow: &Workflow) -> Result<Vec<Candidate>, Unasked> {
     let mut candidates = Vec::new();
     for job in &workflow.jobs {
-        if candidates.len() > CANDIDATES_MAX {
-            return Err(Unasked(format!(
-                "more than {CANDIDATES_MAX} steps of `{}` are like the step `{}`; narrow its pattern",
-                workflow.source.path, wanted.name
-            )));
-        }
-        for (order, step) in job.steps.iter().enumerate() {
-            if candidates.len() <= CANDIDATES_MAX
-                && let Some(swallowed) = like(wanted, step)
-            {
-                candidates.push(Candidate {
-                    place: place(&workflow.source, step.span.start),
-                    job: job.id.clone(),
-                    order: order as u64,
-                    lame: if job.off || step.off {
-                        Some(Lame::Off)
-                    } else if job.may_fail || step.may_fail {
-                        Some(Lame::MayFail)
-                    } else if swallowed {
-                        Some(Lame::Swallowed)
-                    } else {
-                        None
-                    },
-                });
+        let shell = |step: &Step| match workflow.format {
+            Format::Gitlab => Shell::GITLAB,
+            _ => Shell::of_step(step.shell.as_deref()),
+        };
+        for (order, within) in pipelines.steps(workflow, job).into_iter().enumerate() {
+            let Some(own) = like(wanted, within.step, shell(within.step)) else { continue };
+            if candidates.len() >= CANDIDATES_MAX {
+                return Err(Unasked(format!("more than {CANDIDATES_MAX} steps are like `{}`; narrow its pattern", wanted.name)));
             }
+            let lame = if job.off || within.off {
+                Some(Lame::Off)
+            } else if job.may_fail || within.may_fail {
+                Some(Lame::MayFail)
+            } else {
+                own
+            };
+            candidates.push(Candidate {
+                place: place(&within.workflow.source, within.step.span.start),
+                job: job.id.clone(),
+                order: order as u64,
+                lame,
+            });
         }
         if let (Some(pattern), Some(uses)) = (&wanted.uses, &job.uses)
             && pattern.is_match(&uses.what)
@@ -246,16 +207,33 @@ fn candidates(wanted: &Wanted, workflow: &Workflow) -> Result<Vec<Candidate>, Un
     Ok(candidates)
 }
 
-/// Whether a step is like the one that is wanted, and then whether all that is like it hides its failure.
-fn like(wanted: &Wanted, step: &Step) -> Option<bool> {
+/// Whether a step is like the one that is wanted, and then what its own words take away from it.
+fn like(wanted: &Wanted, step: &Step, shell: Shell) -> Option<Option<Lame>> {
+    let forbids = |text: &str| wanted.forbid.as_ref().is_some_and(|pattern| pattern.is_match(text));
     if let (Some(pattern), Some(uses)) = (&wanted.uses, &step.uses) {
-        return pattern.is_match(&uses.what).then_some(false);
+        let forbidden = step.with.iter().any(|(name, value)| forbids(&format!("{name}: {}", value.text)));
+        return pattern.is_match(&uses.what).then_some(forbidden.then_some(Lame::Forbidden));
     }
-    let (pattern, script) = (wanted.run.as_ref()?, step.run.as_ref()?);
-    let script = strip("step.sh", script, Strip::Comments);
-    let mut swallowed = pattern.find_iter(&script).map(|found| is_swallowed(&script, found.start())).peekable();
-    swallowed.peek()?;
-    Some(swallowed.all(|swallowed| swallowed))
+    let (pattern, run) = (wanted.run.as_ref()?, step.run.as_ref()?);
+    let text = strip("step.sh", &run.text, Strip::Comments);
+    let script = Script::parse(&run.text);
+    // One command that counts is enough; otherwise what is wrong with the first is told.
+    let mut first = None;
+    for found in pattern.find_iter(&text) {
+        let place = script.commands.iter().rposition(|command| command.span.contains(&found.start()));
+        let command = place.and_then(|place| script.commands.get(place));
+        let lame = match (place, command) {
+            (Some(place), Some(command)) if script.unheard(place, shell).is_none() => {
+                forbids(run.text.get(command.span.clone()).unwrap_or_default()).then_some(Lame::Forbidden)
+            }
+            _ => Some(Lame::Swallowed),
+        };
+        if lame.is_none() {
+            return Some(None);
+        }
+        first = first.or(Some(lame));
+    }
+    first
 }
 
 /// What one workflow lacks of the steps that are wanted.
@@ -297,60 +275,60 @@ impl Lame {
             Self::Off => "is switched off",
             Self::MayFail => "may fail without stopping the pipeline",
             Self::Swallowed => "hides its own failure",
+            Self::Forbidden => "says what takes the edge off it",
         }
     }
 }
 
 const ASKED: &str = r#"{"events":["push:tags","release"],"steps":[{"name":"sbom","run":"avouch sbom|cyclonedx","before":"upload"},{"name":"upload","uses":"^softprops/action-gh-release@"}]}"#;
-const PINNED: &str = r#"{"pinned":true}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {
         name: "the bill of materials is made before it is published",
         asked: ASKED,
-        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":9,"column":9},"job":"release","order":1}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"uses":2,"unpinned":[]}"#,
+        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":9,"column":9},"job":"release","order":1}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"unreadable":[]}"#,
         outcome: Outcome::Pass,
     },
     Example {
         name: "the step is gone",
         asked: ASKED,
-        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"uses":2,"unpinned":[]}"#,
+        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"unreadable":[]}"#,
         outcome: Outcome::Fail,
     },
     Example {
         name: "the step may fail without stopping the pipeline",
         asked: ASKED,
-        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":9,"column":9},"job":"release","order":1,"lame":"may_fail"}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"uses":2,"unpinned":[]}"#,
+        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":9,"column":9},"job":"release","order":1,"lame":"may_fail"}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"unreadable":[]}"#,
         outcome: Outcome::Fail,
     },
     Example {
         name: "the step comes after what it must precede",
         asked: ASKED,
-        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":15,"column":9},"job":"release","order":3}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"uses":2,"unpinned":[]}"#,
+        seen: r#"{"workflows":[{"file":"release.yml","triggered":true,"after":{"release":[]},"steps":[[{"place":{"file":"release.yml","line":15,"column":9},"job":"release","order":3}],[{"place":{"file":"release.yml","line":12,"column":9},"job":"release","order":2}]]}],"unreadable":[]}"#,
         outcome: Outcome::Fail,
     },
     Example {
         name: "the pipeline is not the one that releases",
         asked: ASKED,
-        seen: r#"{"workflows":[{"file":"ci.yml","triggered":false,"after":{"build":[]},"steps":[[{"place":{"file":"ci.yml","line":9,"column":9},"job":"build","order":1}],[]]}],"uses":2,"unpinned":[]}"#,
+        seen: r#"{"workflows":[{"file":"ci.yml","triggered":false,"after":{"build":[]},"steps":[[{"place":{"file":"ci.yml","line":9,"column":9},"job":"build","order":1}],[]]}],"unreadable":[]}"#,
         outcome: Outcome::Fail,
     },
     Example {
-        name: "an action is named by a tag",
-        asked: PINNED,
-        seen: r#"{"workflows":[{"file":"ci.yml","triggered":true,"after":{},"steps":[]}],"uses":3,"unpinned":[{"file":"ci.yml","line":8,"column":15}]}"#,
+        name: "the step has an option that takes the edge off it",
+        asked: r#"{"steps":[{"name":"scan","run":"gitleaks","forbid":"--exit-code[= ]0"}]}"#,
+        seen: r#"{"workflows":[{"file":"ci.yml","triggered":true,"after":{"build":[]},"steps":[[{"place":{"file":"ci.yml","line":9,"column":9},"job":"build","order":1,"lame":"forbidden"}]]}],"unreadable":[]}"#,
         outcome: Outcome::Fail,
     },
     Example {
-        name: "every action is named by its commit",
-        asked: PINNED,
-        seen: r#"{"workflows":[{"file":"ci.yml","triggered":true,"after":{},"steps":[]}],"uses":3,"unpinned":[]}"#,
-        outcome: Outcome::Pass,
+        name: "a pipeline cannot be read",
+        asked: ASKED,
+        seen: r#"{"workflows":[],"unreadable":["ci.yml:3:1: this is not YAML"]}"#,
+        outcome: Outcome::Error,
     },
     Example {
         name: "there is no workflow",
         asked: ASKED,
-        seen: r#"{"workflows":[],"uses":0,"unpinned":[]}"#,
+        seen: r#"{"workflows":[],"unreadable":[]}"#,
         outcome: Outcome::NotExercised,
     },
 ];
@@ -390,16 +368,40 @@ mod tests {
     }
 
     #[test]
-    fn actions_by_tag_are_named_with_their_place() {
-        let judgement = judge(GOOD, PINNED);
-        assert!(judgement.findings[0].ends_with(".github/workflows/release.yml:13:15"), "{:?}", judgement.findings);
-        let pinned = GOOD.replace("@v2", &format!("@{}", "a".repeat(40)));
-        assert_eq!(judge(&pinned, PINNED).outcome, Outcome::Pass);
+    fn an_option_that_is_forbidden_takes_the_step_away() {
+        let asked = r#"{"steps":[{"name":"scan","run":"gitleaks (git|dir)","forbid":"--exit-code[= ]0"}]}"#;
+        let text = "on: push\njobs:\n  a:\n    steps:\n      - run: gitleaks git .\n";
+        assert_eq!(judge(text, asked).outcome, Outcome::Pass);
+        assert_eq!(judge(&text.replace("git .", "git . --exit-code 0"), asked).outcome, Outcome::Fail);
+        assert_eq!(judge(&text.replace("gitleaks git .", "echo gitleaks git ."), asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn every_event_that_is_asked_for_must_trigger_it() {
+        let asked = r#"{"every_event":["push","pull_request"],"steps":[{"name":"t","run":"make test"}]}"#;
+        let text = "on: [push, pull_request]\njobs:\n  a:\n    steps:\n      - run: make test\n";
+        assert_eq!(judge(text, asked).outcome, Outcome::Pass);
+        assert_eq!(judge(&text.replace(", pull_request", ""), asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_step_in_gitlab_and_in_a_composite_action_counts_as_well() {
+        let asked: Asked = serde_json::from_str(r#"{"steps":[{"name":"t","run":"make test"}]}"#).unwrap();
+        let outcome = |files: &[(&str, &str)]| {
+            let scene = Scene::of(files.iter().copied());
+            WorkflowSteps::judge(&scene.with(|world| WorkflowSteps::gather(world, &asked)).unwrap(), &asked).outcome
+        };
+        assert_eq!(outcome(&[(".gitlab-ci.yml", "t:\n  script: make test\n")]), Outcome::Pass);
+        assert_eq!(outcome(&[(".gitlab-ci.yml", "t:\n  script: make test\n  allow_failure: true\n")]), Outcome::Fail);
+        let action = ("t/action.yml", "runs:\n  using: composite\n  steps:\n    - run: make test\n      shell: bash\n");
+        let workflow = "on: push\njobs:\n  a:\n    steps:\n      - uses: ./t\n";
+        assert_eq!(outcome(&[action, (".github/workflows/a.yml", workflow)]), Outcome::Pass);
+        assert_eq!(outcome(&[action]), Outcome::NotExercised, "an action that nobody uses runs nowhere");
     }
 
     #[test]
     fn a_question_that_asks_nothing_is_not_put() {
-        for asked in ["{}", r#"{"steps":[{"name":"a"}]}"#, r#"{"steps":[{"name":"a","run":"x","before":"b"}]}"#] {
+        for asked in [r#"{"steps":[]}"#, r#"{"steps":[{"name":"a"}]}"#, r#"{"steps":[{"name":"a","run":"x","before":"b"}]}"#] {
             let asked: Asked = serde_json::from_str(asked).unwrap();
             assert!(Scene::default().with(|world| WorkflowSteps::gather(world, &asked)).is_err());
         }

@@ -1,0 +1,341 @@
+//! GitLab CI: jobs with scripts, brought into the nouns of workflows.
+//!
+//! `extends`, `default`, merge keys and `!reference` are followed within the file, as GitLab does before it runs anything.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use avouch_model::diagnostic::Source;
+
+use super::{
+    BYTES_MAX, Format, Job, Permissions, Step, Text, Trigger, Uses, Variables, Workflow,
+    actions::{text, texts},
+};
+use crate::structured::{Entry, Node, Unreadable, parse_yaml};
+
+/// How far `extends` is followed ("`extends`": at most eleven levels).
+const EXTENDS_MAX: usize = 11;
+
+/// How many tables a job may be joined of.
+const LAYERS_MAX: usize = 100;
+
+/// What stands for a merge key `<<`, which our YAML does not have: as many bytes, so every place stays where it is.
+const MERGE: &str = "«";
+
+/// Keys of the outermost level that are no jobs.
+const NO_JOBS: &[&str] = &[
+    "default",
+    "include",
+    "stages",
+    "variables",
+    "workflow",
+    "image",
+    "services",
+    "before_script",
+    "after_script",
+    "cache",
+    "spec",
+    "types",
+];
+
+pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Workflow, Unreadable> {
+    let replaced = std::str::from_utf8(bytes).map_or(Cow::Borrowed(bytes), |text| Cow::Owned(merges(text).into_bytes()));
+    let document = parse_yaml(path, &replaced, BYTES_MAX)?;
+    let root = &document.root;
+    let Some(table) = root.as_table() else {
+        let message = "a pipeline is a table of jobs, and this is none";
+        return Err(Unreadable::at(&document.source, "no-pipeline", root.span.clone(), message));
+    };
+    let mut jobs = Vec::new();
+    for entry in table.entries() {
+        if entry.key.starts_with('.') || NO_JOBS.contains(&entry.key.as_str()) {
+            continue;
+        }
+        let mut layers = Vec::new();
+        layer(&entry.value, root, 0, &mut layers);
+        let fields = Fields(layers);
+        if ["script", "trigger", "run"].iter().any(|key| fields.get(key).is_some()) {
+            jobs.push(job(entry, &fields, root));
+        }
+    }
+    let mut triggers: Vec<Trigger> = Vec::new();
+    for trigger in jobs.iter().filter(|job| !job.off).flat_map(|job| job.triggers.iter().flatten()) {
+        if !triggers.iter().any(|known| known.event == trigger.event && known.filters == trigger.filters) {
+            triggers.push(trigger.clone());
+        }
+    }
+    let text = document.source.text.replace(MERGE, "<<");
+    Ok(Workflow {
+        format: Format::Gitlab,
+        triggers,
+        permissions: Permissions::default(),
+        variables: Variables { entries: variables(root.get("variables")), computed: false },
+        inputs: BTreeMap::new(),
+        start: root.span.start,
+        jobs,
+        includes: root.get("include").map(includes).unwrap_or_default(),
+        source: Arc::new(Source { path: document.source.path.clone(), text }),
+    })
+}
+
+/// The text with its merge keys written so that they can be read.
+fn merges(text: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let found = line.find("<<").filter(|at| {
+            let (before, after) = line.split_at(*at);
+            before.trim_start_matches([' ', '\t', '-', '{', ',']).is_empty()
+                && after.get(2..).is_some_and(|after| after.trim_start().starts_with(':'))
+        });
+        match found {
+            Some(at) => {
+                replaced.push_str(line.get(..at).unwrap_or_default());
+                replaced.push_str(MERGE);
+                replaced.push_str(line.get(at + 2..).unwrap_or_default());
+            }
+            None => replaced.push_str(line),
+        }
+    }
+    replaced
+}
+
+/// A job with what it extends and merges: tables of fields, of which the later one rules.
+struct Fields<'a>(Vec<&'a Node>);
+
+impl<'a> Fields<'a> {
+    fn get(&self, key: &str) -> Option<&'a Node> {
+        self.0.iter().rev().find_map(|layer| layer.get(key))
+    }
+
+    fn all(&self, key: &str) -> impl Iterator<Item = &'a Node> {
+        self.0.iter().filter_map(move |layer| layer.get(key))
+    }
+}
+
+/// What a table is joined of, the ruling one last.
+fn layer<'a>(node: &'a Node, root: &'a Node, depth: usize, layers: &mut Vec<&'a Node>) {
+    if depth > EXTENDS_MAX || layers.len() >= LAYERS_MAX {
+        return;
+    }
+    for parent in node.get("extends").map(texts).unwrap_or_default() {
+        if let Some(parent) = root.get(&parent) {
+            layer(parent, root, depth + 1, layers);
+        }
+    }
+    if let Some(merged) = node.get(MERGE) {
+        match merged.as_list() {
+            // Of several merged tables the first one rules (YAML 1.1, "Merge Key Language-Independent Type").
+            Some(items) => items.iter().rev().for_each(|item| layer(item, root, depth + 1, layers)),
+            None => layer(merged, root, depth + 1, layers),
+        }
+    }
+    layers.push(node);
+}
+
+fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
+    let mut lines = Vec::new();
+    let before =
+        node.get("before_script").or_else(|| root.pointer("/default/before_script")).or_else(|| root.get("before_script"));
+    for part in [before, node.get("script")].into_iter().flatten() {
+        script(part, root, 0, &mut lines);
+    }
+    let rules = node.get("rules").map(|rules| flat(rules, root, 0));
+    let when = node.get("when").and_then(Node::as_text).unwrap_or("on_success");
+    let may = |node: Option<&Node>| node.is_some_and(|value| value.as_written() != Some("false"));
+    let never = |rule: &&&Node| rule.get("when").and_then(Node::as_text) == Some("never");
+    let running: Vec<&Node> = rules.iter().flatten().filter(|rule| !never(rule)).copied().collect();
+    let by_hand = |rule: &&Node| rule.get("when").and_then(Node::as_text).unwrap_or(when) == "manual";
+    let manual = if rules.is_some() { !running.is_empty() && running.iter().all(by_hand) } else { when == "manual" };
+    // A manual job outside of rules blocks nothing unless it says so ("`allow_failure`": defaults).
+    let unsaid_manual = rules.is_none() && manual && node.get("allow_failure").is_none();
+    let triggers = triggers(node, root, rules.is_some(), &running, entry);
+    let uses = node.get("trigger").and_then(|trigger| {
+        let what = trigger.as_text().or_else(|| trigger.get("project").and_then(Node::as_text))?;
+        Some(Uses { what: what.to_owned(), span: trigger.span.clone() })
+    });
+    Job {
+        id: entry.key.clone(),
+        span: entry.key_span.clone(),
+        needs: needs(node),
+        off: triggers.is_empty() || (rules.is_some() && running.is_empty()) || (rules.is_none() && when == "never"),
+        may_fail: may(node.get("allow_failure")) || running.iter().any(|rule| may(rule.get("allow_failure"))) || unsaid_manual,
+        manual,
+        environment: node.get("environment").and_then(|environment| text(environment.get("name").unwrap_or(environment))),
+        variables: Variables {
+            entries: node.all("variables").flat_map(|variables_of| variables(Some(variables_of))).collect(),
+            computed: false,
+        },
+        secrets: node.all("secrets").flat_map(secrets).collect(),
+        uses,
+        triggers: Some(triggers),
+        steps: lines.into_iter().map(|run| Step { span: run.span.clone(), run: Some(run), ..Step::default() }).collect(),
+        ..Job::default()
+    }
+}
+
+/// The rules, lists within lists and references joined.
+fn flat<'a>(node: &'a Node, root: &'a Node, depth: usize) -> Vec<&'a Node> {
+    if depth > EXTENDS_MAX {
+        return vec![];
+    }
+    match node.as_list() {
+        Some(items) => match referred(items, root, depth) {
+            Some(found) => flat(found, root, depth + 1),
+            None => items.iter().flat_map(|item| flat(item, root, depth + 1)).collect(),
+        },
+        None => vec![node],
+    }
+}
+
+/// What `!reference [job, key]` stands for.
+fn referred<'a>(items: &[Node], root: &'a Node, depth: usize) -> Option<&'a Node> {
+    let [first, rest @ ..] = items else { return None };
+    if depth == 0 || rest.is_empty() {
+        return None;
+    }
+    let job = root.get(first.as_text()?)?;
+    rest.iter().try_fold(job, |node, key| node.get(key.as_text()?))
+}
+
+/// The lines of a script; lists within lists are joined, and `!reference [job, key]` is what stands there.
+fn script(node: &Node, root: &Node, depth: usize, lines: &mut Vec<Text>) {
+    if depth > EXTENDS_MAX {
+        return;
+    }
+    match node.as_list() {
+        Some(items) => match referred(items, root, depth) {
+            Some(found) => script(found, root, depth + 1, lines),
+            None => items.iter().for_each(|item| script(item, root, depth + 1, lines)),
+        },
+        None => lines.extend(text(node)),
+    }
+}
+
+fn needs(node: &Fields<'_>) -> Vec<String> {
+    let Some(items) = node.get("needs").and_then(Node::as_list) else {
+        return node.get("dependencies").map(texts).unwrap_or_default();
+    };
+    items
+        .iter()
+        .filter_map(|item| item.as_text().or_else(|| item.get("job").and_then(Node::as_text)))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn variables(node: Option<&Node>) -> Vec<(String, Text)> {
+    let Some(node) = node else { return vec![] };
+    let mut layers = Vec::new();
+    layer(node, node, 0, &mut layers);
+    let entries = layers.into_iter().filter_map(Node::as_table).flat_map(|table| table.entries());
+    let value = |entry: &Entry| text(entry.value.get("value").unwrap_or(&entry.value));
+    entries.filter_map(|entry| Some((entry.key.clone(), value(entry)?))).collect()
+}
+
+/// `secrets:` of a job names what it reads from a store of secrets.
+fn secrets(node: &Node) -> Vec<Text> {
+    let entries = node.get("secrets").and_then(Node::as_table).map_or(&[][..], |table| table.entries());
+    entries.iter().map(|entry| Text { text: entry.key.clone(), span: entry.key_span.clone() }).collect()
+}
+
+/// What a job is triggered by: its rules (or those of the whole pipeline), or `only`.
+fn triggers(node: &Fields<'_>, root: &Node, ruled: bool, running: &[&Node], entry: &Entry) -> Vec<Trigger> {
+    let of = |event: &str| Trigger { event: event.to_owned(), span: entry.key_span.clone(), filters: BTreeMap::new() };
+    let pipeline: Option<BTreeSet<String>> =
+        root.pointer("/workflow/rules").and_then(Node::as_list).map(|rules| rules.iter().flat_map(rule_events).collect());
+    let usual = || pipeline.clone().unwrap_or_else(|| ["push".to_owned(), "schedule".to_owned()].into());
+    let mut found: Vec<Trigger> = Vec::new();
+    if ruled {
+        for rule in running {
+            let mut filters = BTreeMap::new();
+            if let Some(changes) = rule.get("changes") {
+                filters.insert("paths".to_owned(), texts(changes.get("paths").unwrap_or(changes)));
+            }
+            let events = rule_events(rule);
+            let events =
+                if rule.get("if").is_some() { events } else { usual().into_iter().chain(["pull_request".to_owned()]).collect() };
+            found.extend(events.iter().map(|event| Trigger { filters: filters.clone(), ..of(event) }));
+        }
+    } else if let Some(only) = node.get("only") {
+        for name in texts(only.get("refs").unwrap_or(only)) {
+            found.push(of(match name.as_str() {
+                "merge_requests" | "external_pull_requests" => "pull_request",
+                "schedules" => "schedule",
+                "web" | "api" | "triggers" => "workflow_dispatch",
+                "tags" => "push:tags",
+                _ => "push",
+            }));
+        }
+    } else {
+        found.extend(usual().iter().map(|event| of(event)));
+    }
+    if let Some(pipeline) = &pipeline {
+        found.retain(|trigger| pipeline.contains(&trigger.event) || trigger.event == "push:tags" && pipeline.contains("push"));
+    }
+    // `push:tags` is a push with a filter, as in a workflow.
+    for trigger in &mut found {
+        if trigger.event == "push:tags" {
+            trigger.event = "push".to_owned();
+            trigger.filters.insert("tags".to_owned(), vec!["*".to_owned()]);
+        }
+    }
+    found
+}
+
+/// The events that a rule's condition lets through; all of them if it names none.
+fn rule_events(rule: &Node) -> BTreeSet<String> {
+    let all = || ["push", "pull_request", "schedule", "workflow_dispatch"].map(str::to_owned);
+    if rule.get("when").and_then(Node::as_text) == Some("never") {
+        return BTreeSet::new();
+    }
+    let Some(condition) = rule.get("if").and_then(Node::as_text) else { return all().into() };
+    let named = [
+        ("merge_request", "pull_request"),
+        ("MERGE_REQUEST", "pull_request"),
+        ("\"schedule\"", "schedule"),
+        ("'schedule'", "schedule"),
+        ("\"web\"", "workflow_dispatch"),
+        ("\"api\"", "workflow_dispatch"),
+        ("CI_COMMIT_TAG", "push:tags"),
+        ("CI_COMMIT_BRANCH", "push"),
+        ("CI_COMMIT_REF_NAME", "push"),
+        ("CI_DEFAULT_BRANCH", "push"),
+        ("\"push\"", "push"),
+        ("'push'", "push"),
+    ];
+    let events: BTreeSet<String> =
+        named.iter().filter(|(word, _)| condition.contains(word)).map(|(_, event)| (*event).to_owned()).collect();
+    if events.is_empty() { all().into() } else { events }
+}
+
+/// What is included from elsewhere, as `what@reference`. A file of this repository is local.
+fn includes(node: &Node) -> Vec<Uses> {
+    let one = |node: &Node| {
+        let get = |key: &str| node.get(key).and_then(Node::as_text);
+        let what = if let Some(text) = node.as_text() {
+            if text.contains("://") { text.to_owned() } else { format!("./{}", text.trim_start_matches('/')) }
+        } else if let Some(local) = get("local") {
+            format!("./{}", local.trim_start_matches('/'))
+        } else if let Some(project) = get("project") {
+            get("ref").map_or_else(|| project.to_owned(), |reference| format!("{project}@{reference}"))
+        } else if let Some(component) = get("component") {
+            component.to_owned()
+        } else if let Some(remote) = get("remote") {
+            // `integrity` binds a remote file to its SHA-256, in base 64.
+            match get("integrity").and_then(|integrity| integrity.strip_prefix("sha256-")) {
+                Some(_) => format!("./{remote}"),
+                None => remote.to_owned(),
+            }
+        } else {
+            // `template` comes with the GitLab that runs it.
+            return None;
+        };
+        Some(Uses { what, span: node.span.clone() })
+    };
+    match node.as_list() {
+        Some(items) => items.iter().filter_map(one).collect(),
+        None => one(node).into_iter().collect(),
+    }
+}
