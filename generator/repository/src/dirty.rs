@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs, io,
+    fs::{self, Metadata},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,7 @@ use crate::{
     RepositoryError,
     commit::{tree_lines, tree_listing},
     git::Git,
+    index,
     object::Objects,
 };
 
@@ -26,16 +28,76 @@ struct Staged {
     id: String,
 }
 
-/// Compares the commit with the index, and the index with the folder.
-pub(crate) fn is_dirty(git: &Git, objects: &Objects, head: Option<&str>) -> Result<bool, RepositoryError> {
+/// Compares the commit with the index, and the index with the folder. `head` is the commit's id and that of its tree.
+pub(crate) fn is_dirty(git: &Git, objects: &Objects, head: Option<(&str, &str)>) -> Result<bool, RepositoryError> {
+    match head.and_then(|(id, tree)| Some((own_index(git, id)?, tree))) {
+        Some(((index, metadata), tree)) => is_dirty_by_index(git, objects, &index, &metadata, tree),
+        None => is_dirty_by_git(git, objects, head.map(|(id, _)| id)),
+    }
+}
+
+/// The index as a file, where it is one that can be read without git: that of a repository with a folder of its own.
+fn own_index(git: &Git, head: &str) -> Option<(index::Index, Metadata)> {
+    let path = git.git_dir().join("index");
+    let metadata = fs::symlink_metadata(&path).ok()?;
+    if !metadata.is_file() || metadata.len() > index::BYTES_MAX {
+        return None;
+    }
+    let bytes = fs::read(&path).ok()?;
+    // Somebody may have written it since it was looked at.
+    let after = fs::symlink_metadata(&path).ok()?;
+    let same = after.len() == metadata.len() && after.modified().ok() == metadata.modified().ok();
+    same.then(|| Some((index::read(&bytes, head.len() / 2)?, metadata))).flatten()
+}
+
+fn is_dirty_by_index(
+    git: &Git,
+    objects: &Objects,
+    index: &index::Index,
+    metadata: &Metadata,
+    tree: &str,
+) -> Result<bool, RepositoryError> {
+    if index.unmerged || index.tree().as_deref() != Some(tree) {
+        return Ok(true);
+    }
+    let mut looked_at = Vec::new();
+    for entry in index.entries.iter().filter(|entry| !entry.left_out) {
+        let place = in_folder(git.work_tree(), &entry.path);
+        match fs::symlink_metadata(&place) {
+            _ if entry.mode == 0o160_000 => {}
+            Ok(found) if found.is_symlink() == (entry.mode == 0o120_000) && entry.looks_the_same(&found, metadata) => {}
+            _ => looked_at.push((entry, place)),
+        }
+    }
+    let staged: Vec<(&[u8], Staged)> = looked_at
+        .iter()
+        .map(|(entry, _)| (entry.path.as_slice(), Staged { mode: format!("{:o}", entry.mode), id: entry.hex() }))
+        .collect();
+    differ(git, objects, staged.iter().map(|(path, staged)| (*path, staged)))
+}
+
+fn is_dirty_by_git(git: &Git, objects: &Objects, head: Option<&str>) -> Result<bool, RepositoryError> {
     let Some(Index { staged, left_out }) = index(git)? else {
         return Ok(true);
     };
     if staged != committed(git, head)? {
         return Ok(true);
     }
+    differ(
+        git,
+        objects,
+        staged.iter().filter(|(path, _)| !left_out.contains(*path)).map(|(path, staged)| (path.as_slice(), staged)),
+    )
+}
+
+/// Whether what lies in the folder differs from what is staged.
+fn differ<'a>(
+    git: &Git,
+    objects: &Objects,
+    staged: impl Iterator<Item = (&'a [u8], &'a Staged)>,
+) -> Result<bool, RepositoryError> {
     let mut files = Vec::new();
-    for (path, entry) in staged.iter().filter(|(path, _)| !left_out.contains(*path)) {
+    for (path, entry) in staged {
         let place = in_folder(git.work_tree(), path);
         match (entry.mode.as_str(), fs::symlink_metadata(&place)) {
             ("160000", _) => {}
@@ -96,7 +158,7 @@ fn committed(git: &Git, head: Option<&str>) -> Result<BTreeMap<Vec<u8>, Staged>,
 }
 
 /// The ids that the files' bytes would have as objects; git neither stores them nor filters them.
-fn hashes(git: &Git, files: &[(&Vec<u8>, &Staged, PathBuf)]) -> Result<Vec<String>, RepositoryError> {
+fn hashes(git: &Git, files: &[(&[u8], &Staged, PathBuf)]) -> Result<Vec<String>, RepositoryError> {
     // `hash-object` reads a path a line, and unquotes those that begin with a quote: such paths are compared byte by byte.
     let plain = |path: &[u8]| !path.contains(&b'\n') && !path.starts_with(b"\"");
     let mut input = Vec::new();
@@ -110,8 +172,7 @@ fn hashes(git: &Git, files: &[(&Vec<u8>, &Staged, PathBuf)]) -> Result<Vec<Strin
     let answer = git.ask_with(&["hash-object", "--no-filters", "--stdin-paths"], input)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let mut ids = answer.lines();
-    let id =
-        |(path, ..): &(&Vec<u8>, &Staged, PathBuf)| if plain(path) { ids.next() } else { None }.unwrap_or_default().to_owned();
+    let id = |(path, ..): &(&[u8], &Staged, PathBuf)| if plain(path) { ids.next() } else { None }.unwrap_or_default().to_owned();
     Ok(files.iter().map(id).collect())
 }
 

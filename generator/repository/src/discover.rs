@@ -21,7 +21,8 @@ const COMMIT_BYTES_MAX: u64 = 4 << 20;
 /// A git repository with a working folder.
 ///
 /// Everything is asked of `git`'s read-only plumbing: `rev-parse`, `for-each-ref`, `ls-tree`, `ls-files`, `cat-file`,
-/// `hash-object --no-filters`, `rev-list`, `diff-tree` in its raw form, and never `diff`, `status` or `show`, which run filters that a repository names. Hooks,
+/// `hash-object --no-filters`, `rev-list`, `diff-tree` in its raw form, and never `diff`, `status` or `show`, which run filters
+/// that a repository names. The index is read as a file where that is enough, which saves a `git` or two. Hooks,
 /// the file monitor and every protocol are off, neither the user's nor the system's configuration is read, and the
 /// environment is emptied.
 ///
@@ -38,7 +39,7 @@ impl Repository {
     /// repository has no working folder and is not found.
     ///
     /// # Errors
-    /// When the path does not exist, or `git` is missing or refuses the repository.
+    /// When the path does not exist. Whether `git` is there and reads the repository shows at the first question.
     pub fn discover(path: impl AsRef<Path>) -> Result<Option<Self>, RepositoryError> {
         let path = path.as_ref();
         let start = fs::canonicalize(path).map_err(|cause| RepositoryError::OpenFolder { path: path.to_owned(), cause })?;
@@ -46,7 +47,6 @@ impl Repository {
             return Ok(None);
         };
         let git = Git::new(git_dir, root.to_owned());
-        git.ask(&["rev-parse", "--git-dir"])?;
         let objects = Arc::new(Objects::new(git.clone()));
         Ok(Some(Self { git, objects }))
     }
@@ -125,7 +125,11 @@ impl Repository {
     /// # Errors
     /// When `git` fails or a file cannot be read.
     pub fn is_dirty(&self) -> Result<bool, RepositoryError> {
-        dirty::is_dirty(&self.git, &self.objects, self.head()?.as_deref())
+        let head = self.objects.read("HEAD^{commit}", "HEAD", COMMIT_BYTES_MAX)?;
+        let tree = head.as_ref().map(|head| tree(&head.bytes).ok_or_else(|| unexpected("HEAD is a commit without a tree")));
+        let tree = tree.transpose()?;
+        let head = head.as_ref().zip(tree.as_deref()).map(|(head, tree)| (head.id.as_str(), tree));
+        dirty::is_dirty(&self.git, &self.objects, head)
     }
 
     /// Whether older commits and their tags may be missing, as in a pipeline's checkout.
@@ -162,6 +166,12 @@ fn git_dir(folder: &Path) -> Option<PathBuf> {
     let metadata = fs::metadata(&place).ok()?;
     let fits = metadata.is_file() || (metadata.is_dir() && place.join("HEAD").exists() && place.join("objects").exists());
     fits.then_some(place)
+}
+
+/// The id of the tree in a commit object: its first line.
+fn tree(commit: &[u8]) -> Option<String> {
+    let line = commit.split(|byte| *byte == b'\n').next()?.strip_prefix(b"tree ")?;
+    String::from_utf8(line.to_vec()).ok()
 }
 
 /// The committer's time in a commit object: `committer NAME <MAIL> SECONDS ZONE`.

@@ -38,6 +38,10 @@ impl Git {
         self
     }
 
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
     pub(crate) fn work_tree(&self) -> &Path {
         &self.work_tree
     }

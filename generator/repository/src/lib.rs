@@ -12,6 +12,7 @@ mod discover;
 mod folder;
 mod git;
 mod history;
+mod index;
 mod memory;
 mod object;
 mod path;

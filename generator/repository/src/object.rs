@@ -49,11 +49,16 @@ impl Objects {
             None => CatFile::start(&self.git)?,
         };
         let answer = cat.ask(name, path, bytes_max);
-        if answer.is_ok() {
-            // Only a git that stands at the end of an answer can be asked again.
-            *running = Some(cat);
+        match answer {
+            Ok(_) => {
+                // Only a git that stands at the end of an answer can be asked again.
+                *running = Some(cat);
+                answer
+            }
+            Err(error @ RepositoryError::TooLarge { .. }) => Err(error),
+            // A git that refuses the repository ends without an answer; this one says why.
+            Err(error) => self.git.ask(&["rev-parse", "--git-dir"]).and(Err(error)),
         }
-        answer
     }
 }
 

@@ -202,6 +202,71 @@ fn every_change_of_a_tracked_file_makes_the_folder_dirty() {
 }
 
 #[test]
+fn the_index_is_read_as_git_reads_it_in_every_version() {
+    let place = Place::new();
+    for path in ["a", "a-b", "a.b", "a/b", "a/c/d", "a0", "z/\"q\"\nx", "z/é"] {
+        if path != "a" {
+            place.write(path, path);
+        }
+    }
+    let commit = place.commit("2026-01-01T00:00:00Z");
+    let tree = place.git(&["rev-parse", &format!("{commit}^{{tree}}")]);
+    for version in ["2", "3", "4"] {
+        place.git(&["update-index", "--index-version", version, "--force-write-index"]);
+        let index = crate::index::read(&fs::read(place.path(".git/index")).unwrap(), 20).unwrap();
+        assert_eq!(index.tree().as_deref(), Some(tree.as_str()), "version {version}");
+        let listed = place.git(&["ls-files", "-s", "-z"]);
+        let listed: std::collections::BTreeMap<Vec<u8>, (u32, String)> = listed
+            .split_terminator('\0')
+            .map(|line| {
+                let (head, path) = line.split_once('\t').unwrap();
+                let parts: Vec<&str> = head.split(' ').collect();
+                (path.as_bytes().to_vec(), (u32::from_str_radix(parts[0], 8).unwrap(), parts[1].to_owned()))
+            })
+            .collect();
+        assert_eq!(crate::index::by_path(&index), listed);
+        assert!(!place.repository().is_dirty().unwrap());
+    }
+    place.git(&["update-index", "--split-index"]);
+    assert_eq!(crate::index::read(&fs::read(place.path(".git/index")).unwrap(), 20), None, "this one only git can read");
+    assert!(!place.repository().is_dirty().unwrap());
+    place.write("a0", "another");
+    assert!(place.repository().is_dirty().unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unchanged_folder_is_told_without_reading_its_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("a", "1");
+    place.commit("2026-01-01T00:00:00Z");
+    // The index is younger than the file, so that what the file looks like proves something.
+    let past = std::time::SystemTime::now() - std::time::Duration::from_secs(90);
+    fs::File::options().append(true).open(place.path("a")).unwrap().set_modified(past).unwrap();
+    place.git(&["update-index", "-q", "--refresh"]);
+    let bytes = fs::read(place.path(".git/index")).unwrap();
+    let index = crate::index::read(&bytes, 20).unwrap();
+    let (found, whole) = (fs::metadata(place.path("a")).unwrap(), fs::metadata(place.path(".git/index")).unwrap());
+    assert!(index.entries[0].looks_the_same(&found, &whole));
+    assert!(!index.entries[0].looks_the_same(&found, &found), "a file as young as the index may have changed since");
+    fs::set_permissions(place.path("a"), fs::Permissions::from_mode(0o600)).unwrap();
+    let found = fs::metadata(place.path("a")).unwrap();
+    assert!(!index.entries[0].looks_the_same(&found, &whole), "somebody touched it");
+    assert!(!place.repository().is_dirty().unwrap(), "and changed nothing that counts");
+}
+
+#[test]
+fn a_repository_that_git_refuses_says_why() {
+    let place = Place::new();
+    place.write("a", "1");
+    place.commit("2026-01-01T00:00:00Z");
+    fs::write(place.path(".git/config"), "[core]\n\trepositoryformatversion = 99\n").unwrap();
+    let error = place.repository().head().unwrap_err().to_string();
+    assert!(error.contains("99"), "{error}");
+}
+
+#[test]
 fn line_ends_and_what_a_pointer_names_are_no_change() {
     let place = Place::new();
     place.write("text", "a\nb\n");

@@ -102,11 +102,17 @@ fn find<'a>(tags: &'a [Tag], asked: &str) -> anyhow::Result<&'a Tag> {
     bail!(Usage(format!("no release is named `{asked}`; {known}")))
 }
 
-/// The folder as it lies, with the commit that is checked out beside it.
+/// The folder as it lies, with the commit that is checked out beside it. The commit's own files are not looked at.
 pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> anyhow::Result<Current> {
     let folder = Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"))?.listed_by_git_rules();
-    let mut current = of_folder(root, repository, &[], None)?;
-    current.tree = Box::new(folder);
-    current.as_it_lies = true;
+    let mut current = Current { release: None, committed: None, dirty: true, as_it_lies: true, tree: Box::new(folder) };
+    let Some(repository) = repository else { return Ok(current) };
+    current.dirty = repository.is_dirty().context("cannot tell whether the folder has changes that are in no commit")?;
+    let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {
+        current.dirty = true;
+        return Ok(current);
+    };
+    current.committed = Some(repository.commit_time(&head).context("cannot tell when the commit was made")?);
+    current.release = Some(Release { version: Release::UNRELEASED.to_owned(), commit: head, tag: None });
     Ok(current)
 }
