@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Sbom(Sbom),
     /// Look for known vulnerabilities of a folder or a BOM, offline; needs no avouch.toml
     Audit(Audit),
+    /// Look for secrets in a folder and in its history; never shows one, needs no avouch.toml and no key
+    Scan(Scan),
     /// Show what would be deleted, delete it, or prove that nothing is overdue
     Retention {
         /// What to do with the rules
@@ -252,6 +254,52 @@ pub(crate) enum AuditFormat {
     Sarif,
     /// A Markdown table
     Markdown,
+}
+
+/// `avouch scan`
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// The folder
+    #[arg(default_value = ".")]
+    pub(crate) directory: Utf8PathBuf,
+    /// Also search everything that was ever committed
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// Rules in the format of gitleaks instead of the built-in ones; `[extend] useDefault = true` in it adds to them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<Utf8PathBuf>,
+    /// Secrets that are known, each with a reason and a day on which it ends
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<Utf8PathBuf>,
+    /// Write what is found now into a new baseline
+    #[arg(long, value_name = "FILE", requires = "reason", requires = "until")]
+    pub(crate) write_baseline: Option<Utf8PathBuf>,
+    /// Why the secrets of a new baseline may stay
+    #[arg(long, value_name = "TEXT", requires = "write_baseline")]
+    pub(crate) reason: Option<String>,
+    /// The last day that a new baseline counts
+    #[arg(long, value_name = "DAY", requires = "write_baseline")]
+    pub(crate) until: Option<String>,
+    /// Let `gitleaks:allow` on a line count; what it allows is counted
+    #[arg(long)]
+    pub(crate) inline_allow: bool,
+    /// Search everything again, whatever was searched before
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
+    pub(crate) format: ScanFormat,
+}
+
+/// How a scan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Text,
+    /// JSON
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
 }
 
 /// `avouch retention`

@@ -12,6 +12,7 @@ mod publish;
 mod retention;
 mod run;
 mod sbom;
+mod scan;
 mod selftest;
 mod serve;
 mod verify;
@@ -34,6 +35,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Run(arguments) => run::run(global, output, arguments),
         Command::Sbom(arguments) => sbom::sbom(global, output, arguments),
         Command::Audit(arguments) => audit::audit(global, output, arguments),
+        Command::Scan(arguments) => scan::scan(global, output, arguments),
         Command::Retention { command } => retention::retention(global, output, command),
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id),
