@@ -10,7 +10,10 @@ use std::{
 };
 
 use avouch_model::Digest;
-use avouch_read::{lock::Origin, structured::Unreadable};
+use avouch_read::{
+    lock::{self, Origin},
+    structured::Unreadable,
+};
 use avouch_repository::{Files, RepositoryError};
 
 use crate::{
@@ -25,29 +28,42 @@ mod caches;
 mod component;
 mod components;
 mod compositions;
+mod contents;
 mod development;
+mod diff;
 mod facts;
 mod format;
+mod formats;
 mod licence;
 mod lockfiles;
 mod manifest;
 mod metadata;
 mod references;
 mod serial;
+mod spdx;
 mod split;
 mod validate;
 mod validate_xml;
+mod xml;
 mod xml_tree;
 mod xsd;
 
+#[cfg(test)]
+mod diff_tests;
+#[cfg(test)]
+mod formats_tests;
 #[cfg(test)]
 mod tests;
 
 pub use caches::Caches;
 pub use components::{ComponentId, components};
+pub use contents::{Contents, Identity, Item, UnreadBom, read};
+pub use diff::{Difference, diff};
 pub use facts::{Options, Party, ReleaseFacts};
+pub use formats::{Format, NotAFormat, convert};
 pub use split::{Deployable, split};
 pub use validate::{Fault, Verdict, judge, validate};
+pub use xml::ConvertError;
 
 /// A version of CycloneDX that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,8 +143,9 @@ pub enum SbomError {
     Unreadable(#[from] Unreadable),
     /// There is no lockfile.
     #[error(
-        "no lockfile was found that is read (Cargo.lock, package-lock.json, npm-shrinkwrap.json, pnpm-lock.yaml){}; \
-         write one (`cargo generate-lockfile`, `npm install --package-lock-only`, `pnpm install --lockfile-only`) and commit it",
+        "no lockfile was found that is read ({}){}; write one (`cargo generate-lockfile`, `npm install --package-lock-only`, \
+         `pnpm install --lockfile-only`, `uv lock`) and commit it",
+        lock::Format::all_names(),
         if left_out.is_empty() { String::new() } else { format!("; these do not count: {}", left_out.join(", ")) }
     )]
     NoLockfile {

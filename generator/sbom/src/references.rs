@@ -63,35 +63,50 @@ fn name(value: &Value, place: String, depth: usize, named: &mut BTreeMap<String,
     }
 }
 
+/// Where the specification lets something refer to a `bom-ref`: `*` stands for every item of a list. What formulas refer to
+/// is not followed, nor what attestations and evidence refer to: the specification's own examples leave that open.
+const PLACES: [&str; 17] = [
+    "dependencies/*/ref",
+    "dependencies/*/dependsOn/*",
+    "dependencies/*/provides/*",
+    "compositions/*/assemblies/*",
+    "compositions/*/dependencies/*",
+    "compositions/*/vulnerabilities/*",
+    "annotations/*/subjects/*",
+    "vulnerabilities/*/affects/*/ref",
+    "citations/*/attributedTo",
+    "citations/*/process",
+    "declarations/claims/*/target",
+    "declarations/claims/*/mitigationStrategies/*",
+    "declarations/claims/*/evidence/*",
+    "declarations/claims/*/counterEvidence/*",
+    "definitions/standards/*/requirements/*/parent",
+    "definitions/standards/*/levels/*/requirements/*",
+    "components/*/modelCard/modelParameters/datasets/*/ref",
+];
+
 /// Every reference to a `bom-ref` of the same document, with its place.
 fn references(bom: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut texts = |place: String, value: Option<&Value>| match value {
-        Some(Value::String(text)) => found.push((place, text.clone())),
-        Some(Value::Array(items)) => {
-            let items = items
-                .iter()
-                .enumerate()
-                .filter_map(|(index, item)| Some((format!("{place}/{index}"), item.as_str()?.to_owned())));
-            found.extend(items);
-        }
-        _ => {}
-    };
-    for (list, keys) in [
-        ("dependencies", ["ref", "dependsOn", "provides"].as_slice()),
-        ("compositions", ["assemblies", "dependencies", "vulnerabilities"].as_slice()),
-        ("annotations", ["subjects"].as_slice()),
-    ] {
-        for (index, item) in bom.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
-            for key in keys {
-                texts(format!("/{list}/{index}/{key}"), item.get(key));
-            }
-        }
-    }
-    for (index, item) in bom.get("vulnerabilities").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        for (at, affected) in item.get("affects").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            texts(format!("/vulnerabilities/{index}/affects/{at}/ref"), affected.get("ref"));
-        }
+    for place in PLACES {
+        let steps: Vec<&str> = place.split('/').collect();
+        follow(bom, &steps, String::new(), &mut found);
     }
     found
+}
+
+fn follow(value: &Value, steps: &[&str], place: String, found: &mut Vec<(String, String)>) {
+    let Some((step, rest)) = steps.split_first() else {
+        if let Value::String(text) = value {
+            found.push((place, text.clone()));
+        }
+        return;
+    };
+    if *step == "*" {
+        for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+            follow(item, rest, format!("{place}/{index}"), found);
+        }
+    } else if let Some(member) = value.get(step) {
+        follow(member, rest, format!("{place}/{step}"), found);
+    }
 }

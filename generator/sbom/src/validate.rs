@@ -11,7 +11,7 @@ use crate::references;
 /// The largest BOM that is read, in bytes.
 pub(crate) const BYTES_MAX: u64 = 256 << 20;
 /// The most faults that are told of one document.
-const FAULTS_MAX: usize = 100;
+pub(crate) const FAULTS_MAX: usize = 100;
 
 pub(crate) const SPDX_SCHEMA: &str = include_str!("../schemas/spdx.schema.json");
 const JSF_SCHEMA: &str = include_str!("../schemas/jsf-0.82.schema.json");
@@ -36,37 +36,96 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Holds a document against the official schema of the version it names (1.5, 1.6 or 1.7), and checks its references:
-/// every `bom-ref` is given once, and nothing refers to one that is not there. No faults means valid; at most a hundred are
-/// told.
+/// What can be told of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is what it says it is: `CycloneDX 1.6 JSON`.
+    Valid(String),
+    /// It is not.
+    Invalid(Vec<Fault>),
+    /// It is of a sort that is not checked, and why: nothing is told of it.
+    Unknown(String),
+}
+
+/// Holds a document against the official schema of the version of CycloneDX that it names (1.5, 1.6 or 1.7, JSON or XML), and
+/// checks its references: every `bom-ref` is given once, and nothing refers to one that is not there. At most a hundred
+/// faults are told.
+pub fn judge(bytes: &[u8]) -> Verdict {
+    if bytes.len() as u64 > BYTES_MAX {
+        return Verdict::Unknown(format!("it has more than {} MiB", BYTES_MAX >> 20));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Verdict::Unknown("it is in UTF-16; UTF-8 is read".to_owned());
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'<') => crate::validate_xml::judge(bytes),
+        _ if bytes.starts_with(b"SPDXVersion:") => {
+            Verdict::Unknown("it is an SPDX document (tag-value), not CycloneDX".to_owned())
+        }
+        _ => judge_json(bytes),
+    }
+}
+
+/// As [`judge`]; a document that nothing can be told of has a fault that says so.
 pub fn validate(bytes: &[u8]) -> Vec<Fault> {
+    match judge(bytes) {
+        Verdict::Valid(_) => Vec::new(),
+        Verdict::Invalid(faults) => faults,
+        Verdict::Unknown(why) => vec![Fault { place: String::new(), message: why }],
+    }
+}
+
+fn judge_json(bytes: &[u8]) -> Verdict {
+    let fault = |place: &str, message: String| Verdict::Invalid(vec![Fault { place: place.to_owned(), message }]);
     // This reader refuses what `serde_json` lets pass: keys that appear twice.
     if let Err(error) = parse_json("bom.json", bytes, BYTES_MAX) {
         let (line, column) = error.position();
-        return vec![Fault { place: format!("{line}:{column}"), message: error.0.message.clone() }];
+        return match error.0.code {
+            "too-deep" => Verdict::Unknown(error.0.message.clone()),
+            _ => fault(&format!("{line}:{column}"), error.0.message.clone()),
+        };
     }
-    let bom: Value = match serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) {
+    let bom: Value = match serde_json::from_slice(bytes) {
         Ok(bom) => bom,
-        Err(error) => return vec![Fault { place: String::new(), message: error.to_string() }],
+        Err(error) => return fault("", error.to_string()),
     };
+    if bom.get("spdxVersion").is_some() || bom.pointer("/@context").is_some() {
+        return Verdict::Unknown("it is an SPDX document, not CycloneDX".to_owned());
+    }
     let version = bom.get("specVersion").and_then(Value::as_str).unwrap_or_default();
     let validator = match validator(version) {
         Some(Ok(validator)) => validator,
-        Some(Err(message)) => return vec![Fault { place: String::new(), message: message.clone() }],
-        None => {
-            let message = format!("`{version}` is not a version of CycloneDX that is checked; 1.5, 1.6 and 1.7 are");
-            return vec![Fault { place: "/specVersion".to_owned(), message }];
+        Some(Err(message)) => return Verdict::Unknown(message.clone()),
+        None if is_version(version) && bom.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") => {
+            return Verdict::Unknown(not_checked(version));
         }
+        None => return fault("/specVersion", format!("`{version}` is no version of CycloneDX")),
     };
     let schema = validator
         .iter_errors(&bom)
         .map(|error| Fault { place: error.instance_path().to_string(), message: shortened(&error.to_string()) });
     let mut faults: Vec<Fault> = schema.take(FAULTS_MAX).collect();
     faults.extend(references::faults(&bom));
+    verdict(faults, format!("CycloneDX {version} JSON"))
+}
+
+/// The verdict on a document of which these are the faults.
+pub(crate) fn verdict(mut faults: Vec<Fault>, what: String) -> Verdict {
     faults.sort();
     faults.dedup();
     faults.truncate(FAULTS_MAX);
-    faults
+    if faults.is_empty() { Verdict::Valid(what) } else { Verdict::Invalid(faults) }
+}
+
+/// Whether a text has the form of a version of CycloneDX, `1.4`.
+pub(crate) fn is_version(text: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor))
+}
+
+pub(crate) fn not_checked(version: &str) -> String {
+    format!("it is CycloneDX {version}, which is not checked; 1.5, 1.6 and 1.7 are")
 }
 
 /// The validator of a version, built once; building it takes longer than most documents.

@@ -1,0 +1,269 @@
+//! CycloneDX JSON as SPDX 2.3 JSON (<https://spdx.github.io/spdx-spec/v2.3/>).
+//!
+//! Kept: packages with names, versions, package URLs, suppliers, licences (declared and concluded apart), hashes, the graph,
+//! who wrote the document and when. What SPDX has no field for (scopes, properties, completeness) stands in comments.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use avouch_model::Digest;
+use serde_json::{Value, json};
+
+use crate::{
+    contents::{self, Licences},
+    xml::ConvertError,
+};
+
+/// The version of the SPDX licence list that the embedded schemas hold.
+const LICENCE_LIST: &str = "3.28";
+/// What a comment of a package begins with that tells its scope.
+pub(crate) const SCOPE: &str = "CycloneDX scope: ";
+const UNKNOWN: &str = "NOASSERTION";
+
+/// Writes a document of ours as SPDX.
+pub(crate) fn write(bom: &Value) -> Result<Vec<u8>, ConvertError> {
+    let metadata = bom.get("metadata").unwrap_or(&Value::Null);
+    let Some(product) = metadata.get("component") else {
+        return Err(ConvertError::Unwritable("/metadata".to_owned()));
+    };
+    let name = text(product, "name").unwrap_or("unnamed");
+    let version = text(product, "version");
+    let uuid = text(bom, "serialNumber").and_then(|serial| serial.strip_prefix("urn:uuid:")).unwrap_or_default();
+    let components: Vec<&Value> = std::iter::once(product).chain(list(bom, "components")).collect();
+    let ids: HashMap<&str, String> =
+        components.iter().filter_map(|component| Some((text(component, "bom-ref")?, identifier(component)))).collect();
+    let mut extracted = BTreeMap::new();
+    let packages: Vec<Value> =
+        components.iter().enumerate().map(|(at, component)| package(component, at == 0, &mut extracted)).collect();
+    let licences: Vec<Value> = extracted
+        .into_iter()
+        .map(|(id, name)| {
+            json!({
+                "licenseId": id, "name": name,
+                "extractedText": format!("The package declares its licence as \"{name}\". The text itself is not part of this document."),
+            })
+        })
+        .collect();
+    let mut document = json!({
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}")),
+        "documentNamespace": format!("https://spdx.org/spdxdocs/{}-{uuid}", plain(name)),
+        "creationInfo": {
+            "created": text(metadata, "timestamp"),
+            "creators": creators(metadata),
+            "licenseListVersion": LICENCE_LIST,
+        },
+        "packages": packages,
+        "relationships": relationships(bom, product, &ids),
+    });
+    if let Some(members) = document.as_object_mut() {
+        if let Some(comment) = about(bom, metadata) {
+            members.insert("comment".to_owned(), Value::String(comment));
+        }
+        if !licences.is_empty() {
+            members.insert("hasExtractedLicensingInfos".to_owned(), Value::Array(licences));
+        }
+    }
+    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| ConvertError::NotABom(error.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn package(component: &Value, is_product: bool, extracted: &mut BTreeMap<String, String>) -> Value {
+    let name = contents::full_name(text(component, "group"), text(component, "name").unwrap_or_default());
+    let licences = Licences::of_json(component);
+    let mut package = json!({
+        "SPDXID": identifier(component),
+        "name": name,
+        "downloadLocation": download(component),
+        "filesAnalyzed": false,
+        "copyrightText": text(component, "copyright").unwrap_or(UNKNOWN),
+        "licenseDeclared": expression(&licences.declared, extracted),
+        "licenseConcluded": expression(&licences.concluded, extracted),
+        "supplier": organisation(component.get("supplier")),
+    });
+    let purpose = match text(component, "type") {
+        Some(kind @ ("application" | "framework" | "library" | "container" | "firmware" | "device" | "file")) => {
+            Some(kind.to_uppercase())
+        }
+        Some("operating-system") => Some("OPERATING-SYSTEM".to_owned()),
+        _ => None,
+    };
+    let checksums: Vec<Value> = contents::hashes_of_json(component)
+        .into_iter()
+        .filter_map(|(algorithm, value)| Some(json!({ "algorithm": spdx_algorithm(&algorithm)?, "checksumValue": value })))
+        .collect();
+    let references: Vec<Value> = [("PACKAGE-MANAGER", "purl", "purl"), ("SECURITY", "cpe23Type", "cpe")]
+        .into_iter()
+        .filter_map(|(category, kind, key)| {
+            let locator = text(component, key)?;
+            Some(json!({ "referenceCategory": category, "referenceType": kind, "referenceLocator": locator }))
+        })
+        .collect();
+    let scope = text(component, "scope").filter(|_| !is_product).map(|scope| format!("{SCOPE}{scope}"));
+    let properties = list(component, "properties").filter_map(|it| Some(format!("{}={}", text(it, "name")?, text(it, "value")?)));
+    let comment: Vec<String> = scope.into_iter().chain(properties).collect();
+    if let Some(members) = package.as_object_mut() {
+        let mut put = |key: &str, value: Option<Value>| value.map(|value| members.insert(key.to_owned(), value));
+        put("versionInfo", text(component, "version").map(Value::from));
+        put("description", text(component, "description").map(Value::from));
+        put("primaryPackagePurpose", purpose.map(Value::from));
+        put("originator", component.get("manufacturer").map(|made| organisation(Some(made)).into()));
+        put("checksums", (!checksums.is_empty()).then_some(Value::Array(checksums)));
+        put("externalRefs", (!references.is_empty()).then_some(Value::Array(references)));
+        put("comment", (!comment.is_empty()).then(|| comment.join("\n").into()));
+    }
+    package
+}
+
+/// The document describes the product, and everything depends on what the graph says.
+fn relationships(bom: &Value, product: &Value, ids: &HashMap<&str, String>) -> Vec<Value> {
+    let relation =
+        |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
+    let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", &identifier(product))];
+    for dependency in list(bom, "dependencies") {
+        let Some(from) = text(dependency, "ref").and_then(|from| ids.get(from)) else { continue };
+        for to in list(dependency, "dependsOn").filter_map(|to| ids.get(to.as_str()?)) {
+            relations.push(relation(from, "DEPENDS_ON", to));
+        }
+    }
+    relations
+}
+
+/// Who made the document: organisations, persons, and the tool.
+fn creators(metadata: &Value) -> Vec<String> {
+    let mut creators = Vec::new();
+    let mut named = BTreeSet::new();
+    for key in ["manufacturer", "supplier"] {
+        if let Some(name) = metadata.get(key).and_then(|made| text(made, "name"))
+            && named.insert(name)
+        {
+            creators.push(organisation(metadata.get(key)));
+        }
+    }
+    for author in list(metadata, "authors") {
+        if let Some(name) = text(author, "name")
+            && named.insert(name)
+        {
+            let email = text(author, "email").map(|email| format!(" ({})", line(email))).unwrap_or_default();
+            creators.push(format!("Person: {}{email}", line(name)));
+        }
+    }
+    let tools = metadata.get("tools").into_iter().flat_map(|tools| list(tools, "components"));
+    for tool in tools {
+        let version = text(tool, "version").map(|version| format!("-{}", line(version))).unwrap_or_default();
+        creators.push(format!("Tool: {}{version}", line(text(tool, "name").unwrap_or_default())));
+    }
+    creators
+}
+
+fn organisation(organisation: Option<&Value>) -> String {
+    match organisation.and_then(|it| text(it, "name")) {
+        None | Some(UNKNOWN) => UNKNOWN.to_owned(),
+        Some(name) => {
+            let contacts = organisation.into_iter().flat_map(|it| list(it, "contact"));
+            let email = contacts.filter_map(|contact| text(contact, "email")).next();
+            format!("Organization: {}{}", line(name), email.map(|email| format!(" ({})", line(email))).unwrap_or_default())
+        }
+    }
+}
+
+/// What the document's comment tells: the facts that SPDX has no field for.
+fn about(bom: &Value, metadata: &Value) -> Option<String> {
+    let mut lines: Vec<String> =
+        list(metadata, "lifecycles").filter_map(|it| Some(format!("lifecycle={}", text(it, "phase")?))).collect();
+    let compositions = list(bom, "compositions").filter_map(|it| text(it, "aggregate"));
+    lines.extend(compositions.collect::<BTreeSet<_>>().into_iter().map(|aggregate| format!("composition={aggregate}")));
+    let properties = list(metadata, "properties");
+    lines.extend(properties.filter_map(|it| Some(format!("{}={}", text(it, "name")?, text(it, "value")?))));
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Where the package is had: the address of its archive, or its repository at a commit.
+fn download(component: &Value) -> String {
+    let is_address = |url: &str| {
+        (url.starts_with("https://") || url.starts_with("http://")) && url.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let references = list(component, "externalReferences");
+    let archive = references.filter(|it| text(it, "type") == Some("distribution")).filter_map(|it| text(it, "url"));
+    if let Some(url) = archive.filter(|url| is_address(url)).next() {
+        return url.to_owned();
+    }
+    let repository = text(component, "purl").and_then(|purl| contents::qualifier(purl, "vcs_url"));
+    match repository.filter(|url| url.strip_prefix("git+").is_some_and(is_address)) {
+        Some(url) => url,
+        None => UNKNOWN.to_owned(),
+    }
+}
+
+/// A licence as SPDX writes it. What is no SPDX id or expression becomes a reference to what the document itself tells of it.
+fn expression(licences: &[contents::Licence], extracted: &mut BTreeMap<String, String>) -> String {
+    let mut parts = Vec::new();
+    for licence in licences {
+        match licence {
+            contents::Licence::Known(text) => {
+                for token in text.split(|character: char| character.is_whitespace() || matches!(character, '(' | ')')) {
+                    if token.starts_with("LicenseRef-") {
+                        extracted.insert(token.to_owned(), token.to_owned());
+                    }
+                }
+                parts.push(text.clone());
+            }
+            contents::Licence::Named(name) => {
+                let digest = Digest::of(name.as_bytes()).hex();
+                let id = format!(
+                    "LicenseRef-{}-{}",
+                    plain(name).chars().take(40).collect::<String>(),
+                    digest.get(..8).unwrap_or_default()
+                );
+                extracted.insert(id.clone(), name.clone());
+                parts.push(id);
+            }
+        }
+    }
+    contents::joined(&parts).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// An id that is the same for the same component: its name for people, and the digest of its reference.
+fn identifier(component: &Value) -> String {
+    let name = plain(text(component, "name").unwrap_or_default());
+    let digest = Digest::of(text(component, "bom-ref").unwrap_or_default().as_bytes()).hex();
+    format!("SPDXRef-Package-{name}-{}", digest.get(..16).unwrap_or_default())
+}
+
+fn spdx_algorithm(algorithm: &str) -> Option<&'static str> {
+    Some(match algorithm {
+        "MD5" => "MD5",
+        "SHA-1" => "SHA1",
+        "SHA-256" => "SHA256",
+        "SHA-384" => "SHA384",
+        "SHA-512" => "SHA512",
+        "SHA3-256" => "SHA3-256",
+        "SHA3-384" => "SHA3-384",
+        "SHA3-512" => "SHA3-512",
+        "BLAKE2b-256" => "BLAKE2b-256",
+        "BLAKE2b-384" => "BLAKE2b-384",
+        "BLAKE2b-512" => "BLAKE2b-512",
+        "BLAKE3" => "BLAKE3",
+        _ => return None,
+    })
+}
+
+/// The letters, digits, points and hyphens that an identifier may have; a hyphen for the rest.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_ascii_alphanumeric() || character == '.' { character } else { '-' }).collect()
+}
+
+/// A text on one line.
+fn line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
