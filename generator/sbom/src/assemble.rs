@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use avouch_read::lock::{Origin, Scope};
+use avouch_read::lock::{Ecosystem, Origin, Package, Scope};
 
 use crate::{
     Options, ReleaseFacts,
@@ -63,7 +63,7 @@ impl<'a> View<'a> {
             package.is_some_and(|package| {
                 let Origin::Path { path } = &package.origin else { return false };
                 let at_root = match read.lock.format.ecosystem() {
-                    avouch_read::lock::Ecosystem::Cargo => root.crate_name.as_deref() == Some(package.name.as_str()),
+                    Ecosystem::Cargo => root.crate_name.as_deref() == Some(package.name.as_str()),
                     // npm states no path for its root, pnpm `.`.
                     _ => path.as_deref().is_none_or(|path| path == "."),
                 };
@@ -118,7 +118,7 @@ pub(crate) fn document(
     }
     let edges = dependencies.iter().map(|dependency| dependency.depends_on.len() as u64).sum();
     let mut metadata = metadata::metadata(facts, options, found, root, &root_ref, &unknown);
-    metadata.properties.extend(views.iter().filter_map(|view| compositions::surplus(view.read)));
+    metadata.properties.extend(views.iter().flat_map(|view| compositions::surplus(view.read)));
     let document = Document {
         schema: format!("http://cyclonedx.org/schema/bom-{}.schema.json", options.spec),
         bom_format: "CycloneDX",
@@ -181,14 +181,11 @@ fn merge<'a>(
 }
 
 /// What names a component within the document: its package URL, or the place of what has none.
-fn reference(lockfile: &Read, package: &avouch_read::lock::Package) -> String {
+fn reference(lockfile: &Read, package: &Package) -> String {
     if let Some(purl) = package.purl() {
         return purl;
     }
-    let ecosystem = match lockfile.lock.format.ecosystem() {
-        avouch_read::lock::Ecosystem::Cargo => "cargo",
-        _ => "npm",
-    };
+    let ecosystem = package.ecosystem.purl_type();
     let path = match &package.origin {
         Origin::Path { path: Some(path) } => format!("{}{path}", lockfile.folder),
         _ => lockfile.folder.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use avouch_read::lock::{Hash as LockHash, HashAlgorithm, Origin, Package, Scope, generic_purl};
+use avouch_read::lock::{Archive, Hash as LockHash, HashAlgorithm, Origin, Package, Scope, Seal, generic_purl};
 
 use crate::{
     Spec,
@@ -80,8 +80,13 @@ pub(crate) fn component(
 }
 
 fn hashes(merged: &Merged<'_>, told: Option<&Told>) -> Vec<Hash> {
-    let of_lock = merged.hashes.iter().map(|hash| Hash { alg: hash.algorithm.name(), content: hash.hex.clone() });
-    let mut hashes: Vec<Hash> = of_lock.collect();
+    let mut hashes = written(merged.hashes.iter().copied());
+    if hashes.is_empty() {
+        // Of several files the one with the sources is what all others are made from.
+        let mut sources = merged.package.archives.iter().filter(|archive| is_source(archive));
+        let only = if let [only] = merged.package.archives.as_slice() { Some(only) } else { None };
+        hashes = written(sources.next().or(only).into_iter().flat_map(|archive| &archive.hashes));
+    }
     let sha512 = HashAlgorithm::Sha512.name();
     if let Some(content) = told.and_then(|told| told.sha512.clone())
         && !hashes.iter().any(|hash| hash.alg == sha512)
@@ -89,6 +94,16 @@ fn hashes(merged: &Merged<'_>, told: Option<&Told>) -> Vec<Hash> {
         hashes.push(Hash { alg: sha512, content });
     }
     hashes
+}
+
+fn written<'a>(hashes: impl Iterator<Item = &'a LockHash>) -> Vec<Hash> {
+    hashes.map(|hash| Hash { alg: hash.algorithm.name(), content: hash.hex.clone() }).collect()
+}
+
+/// Whether a file of a Python distribution is the one with the sources.
+fn is_source(archive: &Archive) -> bool {
+    let name = archive.file.as_deref().or(archive.url.as_deref()).unwrap_or_default();
+    name.ends_with(".tar.gz") || name.ends_with(".zip")
 }
 
 /// What the lockfile or the repository's own manifest declares counts; otherwise what the package states of itself.
@@ -117,6 +132,13 @@ fn external_references(package: &Package, told: Option<&Told>, hashes: &[Hash], 
         (Origin::Archive { url }, _) => {
             references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", url.clone()) });
         }
+        (_, Some(purl)) if !package.archives.is_empty() => {
+            references.extend(package.archives.iter().map(|archive| ExternalReference {
+                url: archive_address(archive, &purl),
+                kind: "distribution",
+                hashes: written(archive.hashes.iter()),
+            }));
+        }
         // A lockfile need not name the address of an archive; the package URL is what a registry is asked for.
         (_, Some(purl)) if !hashes.is_empty() => {
             references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", purl) });
@@ -138,6 +160,12 @@ fn external_references(package: &Package, told: Option<&Told>, hashes: &[Hash], 
     references
 }
 
+/// Where a file of a package is: its address, or the package URL with the qualifier that names the file.
+fn archive_address(archive: &Archive, purl: &str) -> String {
+    let of_file = |file: &String| format!("{purl}{}file_name={file}", if purl.contains('?') { '&' } else { '?' });
+    archive.url.clone().or_else(|| archive.file.as_ref().map(of_file)).unwrap_or_else(|| purl.to_owned())
+}
+
 /// What CycloneDX has no field for. The names with `bsi:` are of the property taxonomy to BSI TR-03183-2.
 fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
     let package = merged.package;
@@ -147,6 +175,14 @@ fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
     }
     if matches!(package.origin, Origin::Path { .. }) {
         properties.push(property("avouch:origin", "path"));
+    }
+    for seal in &package.seals {
+        let (name, value) = match seal {
+            Seal::YarnZip { cache_key, hex } => (format!("avouch:seal:yarn-zip:{cache_key}"), hex),
+            Seal::GoDirectory { whole: true, hex } => ("avouch:seal:go-h1".to_owned(), hex),
+            Seal::GoDirectory { whole: false, hex } => ("avouch:seal:go-mod-h1".to_owned(), hex),
+        };
+        properties.push(property(&name, value));
     }
     // A package is an archive that can be unpacked and is not run as it is. What comes from git or a path is no file.
     if let Some(file) = file_name(package) {

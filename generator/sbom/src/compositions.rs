@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use avouch_read::lock::Surplus;
+
 use crate::{
     component::property,
     format::{Composition, Property},
@@ -30,9 +32,11 @@ impl Reach {
     }
 }
 
-/// How far a lockfile tells the dependencies of its packages.
+/// How far a lockfile tells the dependencies of its packages: not surely, where it lists more than one installation gets,
+/// nor where it lists packages without saying which needs which.
 pub(crate) fn of_lockfile(lockfile: &Read) -> Reach {
-    if lockfile.lock.format.tells_scopes() { Reach::Complete } else { Reach::Unknown }
+    let exact = lockfile.lock.surplus.is_empty() && lockfile.lock.format.tells_graph();
+    if exact { Reach::Complete } else { Reach::Unknown }
 }
 
 /// The product first, then the components by how far their dependencies are known.
@@ -50,9 +54,22 @@ pub(crate) fn compositions(product: (String, Reach), components: &BTreeMap<Strin
     written
 }
 
-/// What a lockfile lists too much, in words.
-pub(crate) fn surplus(lockfile: &Read) -> Option<Property> {
-    let name = format!("avouch:over-reported:{}", lockfile.lock.path);
-    (of_lockfile(lockfile) == Reach::Unknown)
-        .then(|| property(&name, "lists what any target and any feature may need, whether this product is built with it or not"))
+/// What a lockfile lists too much, and what it leaves out, in words.
+pub(crate) fn surplus(lockfile: &Read) -> Vec<Property> {
+    let lock = &lockfile.lock;
+    let words = |surplus: &Surplus| match surplus {
+        Surplus::Platforms => "what other platforms need",
+        Surplus::Features => "what features or extras need that may be off",
+        Surplus::Development => "what only development needs, not told apart",
+    };
+    let listed: Vec<&str> = lock.surplus.iter().map(words).collect();
+    let mut properties = Vec::new();
+    if !listed.is_empty() {
+        properties.push(property(&format!("avouch:over-reported:{}", lock.path), &listed.join("; ")));
+    }
+    if !lock.format.tells_graph() {
+        let text = "which package needs which: all are below the product";
+        properties.push(property(&format!("avouch:not-told:{}", lock.path), text));
+    }
+    properties
 }

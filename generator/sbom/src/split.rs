@@ -1,8 +1,8 @@
 //! One BOM for each package that can be deployed by itself: what this one needs, and nothing that only others do.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use avouch_read::lock::{Ecosystem, Lockfile, Package, Scope};
+use avouch_read::lock::{Ecosystem, Package};
 use avouch_repository::Files;
 
 use crate::{
@@ -43,7 +43,7 @@ pub fn split(tree: &dyn Files, caches: &Caches, facts: &ReleaseFacts, options: &
             let Some(package) = read.lock.packages.get(at) else { continue };
             let is_product = View::whole(read, &product).own.contains(&at);
             let root = root(package, &product, is_product);
-            let view = View { read, own: BTreeSet::from([at]), kept: Some(reached(&read.lock, at)) };
+            let view = View { read, own: BTreeSet::from([at]), kept: Some(read.lock.scopes_from(&[at])) };
             let sbom = crate::write(facts, options, &found, &[view], &root, &mut library)?;
             let file = file(&root.name, read.lock.format.ecosystem(), &mut files);
             deployables.push(Deployable { name: root.name, version: root.version, file, sbom });
@@ -61,23 +61,6 @@ fn root(package: &Package, product: &Root, is_product: bool) -> Root {
         licence: package.licence.clone().or_else(|| product.licence.clone().filter(|_| is_product)),
         crate_name: None,
     }
-}
-
-/// What can be reached from one root, with the scope by which it is: what other roots need for their own development does
-/// not count, and is found by nobody else either.
-fn reached(lock: &Lockfile, root: usize) -> Vec<Option<Scope>> {
-    let mut scopes: Vec<Option<Scope>> = vec![None; lock.packages.len()];
-    let mut waiting = VecDeque::from([root]);
-    while let Some(at) = waiting.pop_front() {
-        let Some(package) = lock.packages.get(at) else { continue };
-        let Some(slot) = scopes.get_mut(at) else { continue };
-        if slot.is_some() {
-            continue;
-        }
-        *slot = Some(package.scope);
-        waiting.extend(package.dependencies.iter().copied());
-    }
-    scopes
 }
 
 /// A name for a file: letters, digits, `.`, `-` and `_`, in lower case, since some systems take both cases for one. Never

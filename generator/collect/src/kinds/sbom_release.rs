@@ -205,8 +205,8 @@ impl BomSeen {
         let mut added: Vec<_> =
             listed.iter().filter(|one| !locked.foreign.contains(*one) && !locked.own.contains(*one)).collect();
         // Where a lockfile knows the repository's own packages by folder only (pnpm), a bill has their names from the
-        // manifests: those carry no package URL, and there are at most as many as the lockfile has folders.
-        let named: BTreeSet<String> = components.iter().filter(|one| one.purl.is_none()).map(|one| one.identity()).collect();
+        // manifests: those carry no package URL of a registry, and there are at most as many as the lockfile has folders.
+        let named: BTreeSet<String> = components.iter().filter(|one| one.is_unregistered()).map(|one| one.identity()).collect();
         if added.iter().filter(|one| named.contains(**one)).count() <= locked.members {
             added.retain(|one| !named.contains(*one));
         }
@@ -312,10 +312,15 @@ struct Dependency {
 }
 
 impl Component {
+    /// Whether it is a package of no registry: without a package URL, or with a generic one.
+    fn is_unregistered(&self) -> bool {
+        self.purl.as_deref().is_none_or(|purl| purl.starts_with("pkg:generic/"))
+    }
+
     fn identity(&self) -> String {
         match &self.purl {
-            Some(purl) => normal(purl),
-            None => {
+            Some(purl) if !self.is_unregistered() => normal(purl),
+            _ => {
                 let group = self.group.as_deref().filter(|group| !group.is_empty());
                 let name = group.map_or(self.name.clone(), |group| format!("{group}/{}", self.name));
                 plain(&name, self.version.as_deref())
