@@ -63,10 +63,13 @@ pub struct Report {
 
 /// Holds components against a database.
 pub fn audit(database: &Database, components: &[Component], ignores: &[Ignore], asked: &Asked) -> Report {
-    let counted = count(components);
-    let mut findings = matches(database, components);
+    conclude(database.facts().clone(), count(components), matches(database, components), ignores, asked)
+}
+
+/// What follows from what was found: the second half of [`audit`], for findings that were kept.
+pub fn conclude(database: Facts, counted: Counted, mut findings: Vec<Finding>, ignores: &[Ignore], asked: &Asked) -> Report {
     let warnings = ignore(&mut findings, ignores, asked.now);
-    let mut doubts = doubts_about(database.facts(), &counted, asked);
+    let mut doubts = doubts_about(&database, &counted, asked);
     doubts.extend(findings.iter().flat_map(|finding| doubtful(finding, asked.fail_on)));
     let fails = findings.iter().any(|finding| fails(finding, asked.fail_on));
     let verdict = if fails {
@@ -76,7 +79,7 @@ pub fn audit(database: &Database, components: &[Component], ignores: &[Ignore], 
     } else {
         Verdict::CouldNotTell
     };
-    Report { database: database.facts().clone(), counted, findings, doubts, warnings, verdict }
+    Report { database, counted, findings, doubts, warnings, verdict }
 }
 
 /// Whether a finding fails at this rating: a vulnerability that a component certainly has and nobody decided to let pass.
@@ -100,7 +103,8 @@ impl Report {
     }
 }
 
-fn count(components: &[Component]) -> Counted {
+/// How many components are of which ecosystem.
+pub fn count(components: &[Component]) -> Counted {
     let mut counted = Counted { components: components.len() as u64, ..Counted::default() };
     for component in components {
         match identity(component) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use avouch_model::{Timestamp, time::Day};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::{AffectedComponent, Finding, Purl};
@@ -12,7 +12,8 @@ use crate::{AffectedComponent, Finding, Purl};
 pub const TERM_DAYS_MAX: i64 = 180;
 
 /// A finding that is let pass through a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ignore {
     /// The id or an alias of the finding.
     pub id: String,

@@ -22,9 +22,10 @@ mod requirement;
 mod rustsec;
 mod severity;
 mod version;
+mod vex;
 
 pub use advisory::{Advisory, Affected, Class, Event, Range, RangeType};
-pub use audit::{Asked, Counted, Report, audit};
+pub use audit::{Asked, Counted, Report, audit, conclude, count};
 pub use bom::{Bom, BomError, Component, Scope};
 pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
 pub use ecosystem::Ecosystem;
@@ -35,3 +36,4 @@ pub use range::{Decision, decide, decide_range};
 pub use requirement::{NotARequirement, Requirement};
 pub use severity::{NotARating, Rating, Severity};
 pub use version::{NotAVersion, Scheme, Version};
+pub use vex::{Document, ReleaseBom, Row, Said, cyclonedx, openvex, release_matches, rows};

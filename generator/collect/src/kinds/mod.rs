@@ -2,6 +2,7 @@
 
 use crate::Kind;
 
+mod advisory_audit;
 mod attestation_current;
 mod config_value;
 mod database_canary;
@@ -38,6 +39,8 @@ mod retention_coverage;
 mod retention_not_early;
 mod retention_receipt;
 mod sbom_release;
+mod secrets_history;
+mod secrets_tree;
 mod tls_minimum_version;
 mod workflow_credentials;
 mod workflow_injection;
@@ -48,6 +51,7 @@ mod workflow_triggers;
 
 /// Every kind, by id in order.
 pub const ALL: &[Kind] = &[
+    Kind::of::<advisory_audit::AdvisoryAudit>(),
     Kind::of::<attestation_current::AttestationCurrent>(),
     Kind::of::<config_value::ConfigValue>(),
     Kind::of::<database_canary::DatabaseCanary>(),
@@ -80,6 +84,8 @@ pub const ALL: &[Kind] = &[
     Kind::of::<retention_not_early::RetentionNotEarly>(),
     Kind::of::<retention_receipt::RetentionReceipt>(),
     Kind::of::<sbom_release::SbomRelease>(),
+    Kind::of::<secrets_history::SecretsHistory>(),
+    Kind::of::<secrets_tree::SecretsTree>(),
     Kind::of::<tls_minimum_version::MinimumVersion>(),
     Kind::of::<workflow_credentials::WorkflowCredentials>(),
     Kind::of::<workflow_injection::WorkflowInjection>(),
