@@ -34,6 +34,7 @@ fn the_reference_repository_passes_and_each_defect_is_found() {
         (".github/workflows/release.yml", "-o bom.json", "-o bom.json || true", "sbom-in-pipeline"),
         (".github/workflows/release.yml", "run: avouch sbom", "run: echo # avouch sbom", "sbom-in-pipeline"),
         (".pre-commit-config.yaml", "gitleaks/gitleaks", "other/other", "secret-hook"),
+        ("src/errors.ts", "\n", concat!("\nconst id = \"AK", "IAQ3EXB7TLMW2ZK5RV\";\n"), "secrets-in-tree"),
         ("docs/trust/owasp-api-top-10.md", "API7:2023", "API7:2019", "owasp-mapping-document"),
         ("SECURITY.md", "## Safe harbour", "## Thanks", "safe-harbour"),
     ];
@@ -84,7 +85,9 @@ fn reference() -> (Scene, Vec<Asked>) {
     let ids: Vec<&str> = kinds::ALL.iter().map(|kind| kind.id).collect();
     let catalogue = load(&builtin_profiles(), &builtins(), &ids).unwrap();
     let mut asked = resolve(&catalogue, &configuration, &Default::default()).asked;
-    asked.retain(|asked| asked.check.when == When::Build && asked.check.kind != "mapping.coverage");
+    // What a history holds is shown by the kill matrix, which has one.
+    let elsewhere = ["mapping.coverage", "secrets.history"];
+    asked.retain(|asked| asked.check.when == When::Build && !elsewhere.contains(&asked.check.kind.as_str()));
     let mut scene = Scene::of(files);
     scene.configuration = configuration;
     scene.catalogue = catalogue;

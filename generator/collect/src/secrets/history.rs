@@ -11,8 +11,8 @@ use avouch_repository::{Repository, RepositoryError};
 use avouch_scan::{KeyedDigest, Place, Profile, ScanError, Scanned, Scanner};
 
 use super::{
-    Counts, Found, Memory, SecretsError, Searched,
-    memory::{History, Holding, seen},
+    Counts, Found, Memory, Searched, SecretsError,
+    memory::{History, Holding, Seen, seen},
     workers::{count, found_at, threads},
 };
 use crate::sources::chain;
@@ -34,7 +34,11 @@ struct Brought {
 ///
 /// # Errors
 /// When `git` fails, an object is missing, or a rule cannot be used.
-pub fn everything_committed(repository: &Repository, scanner: &Scanner<'_>, memory: &mut Memory) -> Result<Searched, SecretsError> {
+pub fn everything_committed(
+    repository: &Repository,
+    scanner: &Scanner<'_>,
+    memory: &mut Memory,
+) -> Result<Searched, SecretsError> {
     let tips = repository.tips()?;
     search(repository, &tips, scanner, memory)
 }
@@ -70,6 +74,11 @@ fn search(
     let (mut results, searched) = search_contents(repository, &brought, &wanted, scanner)?;
     counts.add(searched);
 
+    if known.tips.is_empty() {
+        // What nothing leads to any more is forgotten.
+        let led_to: BTreeSet<Seen> = keys.iter().copied().collect();
+        memory.blobs.retain(|key| led_to.contains(key));
+    }
     let mut holding = Vec::new();
     for (index, each) in brought.iter().enumerate() {
         let Some(key) = keys.get(index) else { continue };
@@ -77,10 +86,13 @@ fn search(
             Some(scanned) if scanned.hits.is_empty() && scanned.allowed_by_commit == 0 => {
                 memory.blobs.insert(*key);
             }
-            Some(_) => holding.push(Holding { blob: each.blob.clone(), path: each.path.to_string(), commit: each.commit.to_string() }),
+            Some(_) => {
+                holding.push(Holding { blob: each.blob.clone(), path: each.path.to_string(), commit: each.commit.to_string() })
+            }
             None => {}
         }
     }
+    counts.contents = (memory.blobs.len() + holding.len()) as u64;
     // A content that could not be searched must come again next time.
     if counts.unsearched == 0 {
         memory.history = History { tips: tips.to_vec(), holding };
@@ -138,7 +150,7 @@ fn to_search(
     memory: &Memory,
     counts: &mut Counts,
     known: &History,
-) -> (BTreeMap<usize, Vec<usize>>, Vec<[u8; 16]>) {
+) -> (BTreeMap<usize, Vec<usize>>, Vec<Seen>) {
     let (mut first, mut wanted): (HashMap<&str, usize>, BTreeMap<usize, Vec<usize>>) = (HashMap::new(), BTreeMap::new());
     let (mut keys, mut remembered) = (Vec::with_capacity(brought.len()), BTreeSet::new());
     for (index, each) in brought.iter().enumerate() {
@@ -179,7 +191,8 @@ fn search_contents(
             Err(error) => results.1.not_searched(path, chain(&error)),
         }
     };
-    let path_of = |places: &[usize]| places.first().and_then(|at| brought.get(*at)).map(|each| Arc::clone(&each.path)).unwrap_or_default();
+    let path_of =
+        |places: &[usize]| places.first().and_then(|at| brought.get(*at)).map(|each| Arc::clone(&each.path)).unwrap_or_default();
     let read = thread::scope(|scope| {
         let (hand, take) = mpsc::sync_channel::<(usize, Vec<u8>)>(WAITING_MAX);
         let take = Arc::new(Mutex::new(take));

@@ -64,8 +64,9 @@ impl Memory {
     pub fn bytes(&self) -> Vec<u8> {
         let history = serde_json::to_string(&self.history).unwrap_or_default();
         let binding = self.binding.map(|binding| binding.hex()).unwrap_or_default();
-        let mut bytes = format!("{MAGIC}\n{binding}\n{} {}\n{history}\n", self.files.len().min(KEYS_MAX), self.blobs.len().min(KEYS_MAX))
-            .into_bytes();
+        let mut bytes =
+            format!("{MAGIC}\n{binding}\n{} {}\n{history}\n", self.files.len().min(KEYS_MAX), self.blobs.len().min(KEYS_MAX))
+                .into_bytes();
         for key in self.files.iter().take(KEYS_MAX).chain(self.blobs.iter().take(KEYS_MAX)) {
             bytes.extend_from_slice(key);
         }
@@ -93,7 +94,12 @@ impl Memory {
             return None;
         }
         let (files, blobs) = keys.split_at_checked(files)?;
-        Some(Self { binding: Some(binding), files: files.iter().copied().collect(), blobs: blobs.iter().copied().collect(), history })
+        Some(Self {
+            binding: Some(binding),
+            files: files.iter().copied().collect(),
+            blobs: blobs.iter().copied().collect(),
+            history,
+        })
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Found {
 /// What was looked at, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Contents that the search can speak of, searched now or before; the same for the same contents, whatever is remembered.
+    pub contents: u64,
     /// Contents that were searched, now.
     pub searched: u64,
     /// Contents that were searched before, by the same rules and program, and held nothing.
@@ -68,11 +70,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Contents that the search can speak of.
-    pub const fn covered(&self) -> u64 {
-        self.searched + self.remembered
-    }
-
     fn not_searched(&mut self, path: &str, why: String) {
         self.unsearched += 1;
         if self.unsearched_named.len() < NAMED_MAX {
@@ -81,6 +78,7 @@ impl Counts {
     }
 
     fn add(&mut self, other: Self) {
+        self.contents += other.contents;
         self.searched += other.searched;
         self.remembered += other.remembered;
         self.binary += other.binary;
@@ -109,7 +107,9 @@ impl Searched {
     /// Both searches as one: what lies in the folder is told there, with the commit that brought it, and not a second time.
     #[must_use]
     pub fn and(mut self, history: Self) -> Self {
-        let same = |one: &Found, other: &Found| one.hit.digest == other.hit.digest && one.path == other.path && one.hit.id == other.hit.id;
+        let same = |one: &Found, other: &Found| {
+            one.hit.digest == other.hit.digest && one.path == other.path && one.hit.id == other.hit.id
+        };
         for found in history.found {
             match self.found.iter_mut().find(|known| same(known, &found)) {
                 Some(known) => known.commit = known.commit.take().or(found.commit),

@@ -10,7 +10,7 @@ use avouch_repository::{Files, Folder, Repository};
 use avouch_scan::Scanner;
 
 use super::{
-    Counts, Memory, SecretsError, Searched,
+    Counts, Memory, Searched, SecretsError,
     memory::seen,
     workers::{Task, search},
 };
@@ -65,6 +65,7 @@ pub fn folder(
     };
     let worked = search(&tasks, scanner, &open).map_err(|error| SecretsError::Rules(chain(&error)))?;
     counts.add(worked.counts);
+    counts.contents = counts.searched + counts.remembered;
     if below.is_empty() {
         memory.files = remembered;
     }
@@ -85,5 +86,7 @@ pub fn files(files: &(dyn Files + Sync), scanner: &Scanner<'_>) -> Result<Search
         Err(error) => Err(chain(&error)),
     };
     let worked = search(&tasks, scanner, &open).map_err(|error| SecretsError::Rules(chain(&error)))?;
-    Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts: worked.counts })
+    let mut counts = worked.counts;
+    counts.contents = counts.searched;
+    Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts })
 }

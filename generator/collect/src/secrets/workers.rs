@@ -46,11 +46,7 @@ pub(super) struct Worked {
 ///
 /// # Errors
 /// When a rule cannot be used.
-pub(super) fn search(
-    tasks: &[Task<'_>],
-    scanner: &Scanner<'_>,
-    open: &Open<'_>,
-) -> Result<Worked, ScanError> {
+pub(super) fn search(tasks: &[Task<'_>], scanner: &Scanner<'_>, open: &Open<'_>) -> Result<Worked, ScanError> {
     let (next, all) = (AtomicUsize::new(0), Mutex::new(Worked::default()));
     let work = || -> Result<(), ScanError> {
         let (mut found, mut clean, mut counts, mut buffer) = (Vec::new(), Vec::new(), Counts::default(), Vec::new());

@@ -4,6 +4,7 @@ use avouch_model::diagnostic::Source;
 
 mod jest;
 mod junit;
+pub mod secrets;
 
 /// The largest report that is read, in bytes.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;

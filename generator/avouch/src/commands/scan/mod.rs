@@ -142,7 +142,7 @@ impl Told<'_> {
     fn exit(&self) -> Exit {
         if self.results.iter().any(|result| result.stands.decides()) {
             Exit::NotSatisfied
-        } else if self.counts.covered() == 0 || self.counts.unsearched > 0 || (self.history && self.counts.shallow) {
+        } else if self.counts.contents == 0 || self.counts.unsearched > 0 || (self.history && self.counts.shallow) {
             Exit::CouldNotTell
         } else {
             Exit::Satisfied

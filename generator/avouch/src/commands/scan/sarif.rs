@@ -21,7 +21,7 @@ pub(super) fn sarif(told: &Told<'_>) -> String {
         .iter()
         .map(|(path, why)| json!({ "level": "error", "message": { "text": format!("not searched: {path}: {why}") } }))
         .collect();
-    let complete = told.counts.covered() > 0 && told.counts.unsearched == 0 && !(told.history && told.counts.shallow);
+    let complete = told.counts.contents > 0 && told.counts.unsearched == 0 && !(told.history && told.counts.shallow);
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

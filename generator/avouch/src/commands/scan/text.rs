@@ -56,7 +56,7 @@ pub(super) fn summary(told: &Told<'_>) -> String {
     if counts.allowed_by_commit > 0 {
         parts.push(format!("{} allowed by the rules for their commit", counts.allowed_by_commit));
     }
-    let mut looked = vec![number(counts.covered(), "content", "contents")];
+    let mut looked = vec![number(counts.contents, "content", "contents")];
     if counts.remembered > 0 {
         looked.push(format!("{} of them unchanged since they were last searched", counts.remembered));
     }
@@ -70,6 +70,6 @@ pub(super) fn summary(told: &Told<'_>) -> String {
         looked.push(format!("{} NOT searched", counts.unsearched));
     }
     let what = if told.history { "in the folder and its history" } else { "in the folder" };
-    let nothing = if counts.covered() == 0 { "; nothing was searched, so nothing is known" } else { "" };
+    let nothing = if counts.contents == 0 { "; nothing was searched, so nothing is known" } else { "" };
     format!("{} {what}; searched: {}{nothing}", parts.join(", "), looked.join(", "))
 }
