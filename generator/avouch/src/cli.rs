@@ -202,22 +202,47 @@ pub(crate) struct Sbom {
     pub(crate) quick: bool,
 }
 
-/// `avouch sbom validate`
+/// `avouch sbom validate` and `diff`
 #[derive(Debug, Subcommand)]
 pub(crate) enum SbomCommand {
-    /// Check the schema and the references of any CycloneDX BOM
+    /// Check the schema and the references of any CycloneDX BOM, JSON or XML
     Validate {
         /// The BOMs
         #[arg(required = true)]
         files: Vec<Utf8PathBuf>,
+    },
+    /// Show what changed between two BOMs, or two releases
+    Diff {
+        /// The older one: a file (CycloneDX JSON or XML, SPDX JSON), or a release
+        old: String,
+        /// The newer one
+        new: String,
+        /// The format of the answer
+        #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+        format: DiffFormat,
     },
 }
 
 /// The format of a BOM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SbomFormat {
-    /// JSON
+    /// CycloneDX in JSON
     Json,
+    /// CycloneDX in XML
+    Xml,
+    /// SPDX 2.3 in JSON
+    SpdxJson,
+}
+
+/// The format of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For people
+    Text,
+    /// Everything, as JSON
+    Json,
+    /// For a pull request
+    Markdown,
 }
 
 /// `avouch audit`

@@ -52,7 +52,7 @@ pub struct Configuration {
 pub struct SbomSettings {
     /// `1.5`, `1.6` or `1.7`.
     pub spec: String,
-    /// `json`.
+    /// `json`, `xml` and `spdx-json`, those that are written in this order.
     pub formats: Vec<String>,
     /// Who answers for the SBOM.
     pub author: Option<Party>,

@@ -104,4 +104,8 @@ impl Entry {
     pub const JSON: &'static str = "application/vnd.avouch+json";
     /// The media type of a CycloneDX BOM in JSON.
     pub const CYCLONEDX: &'static str = "application/vnd.cyclonedx+json";
+    /// The media type of a CycloneDX BOM in XML.
+    pub const CYCLONEDX_XML: &'static str = "application/vnd.cyclonedx+xml";
+    /// The media type of an SPDX 2 document in JSON.
+    pub const SPDX: &'static str = "application/spdx+json";
 }

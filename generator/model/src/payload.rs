@@ -106,9 +106,9 @@ pub struct ReleaseRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bom {
-    /// The file's name, `bom.json`.
+    /// The file's name: `bom.json`, `bom.xml` or `bom.spdx.json`.
     pub file: String,
-    /// The CycloneDX version, `1.6`.
+    /// The CycloneDX version, `1.6`; for SPDX `SPDX-2.3`.
     pub spec: String,
     /// The digest of its bytes.
     pub digest: Digest,

@@ -58,7 +58,7 @@ mod tests;
 pub use caches::Caches;
 pub use components::{ComponentId, components};
 pub use contents::{Contents, Identity, Item, UnreadBom, read};
-pub use diff::{Difference, diff};
+pub use diff::{Change, Component as Changed, Difference, Edge, HashChange, LicenceChange, diff};
 pub use facts::{Options, Party, ReleaseFacts};
 pub use formats::{Format, NotAFormat, convert};
 pub use split::{Deployable, split};

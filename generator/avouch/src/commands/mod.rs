@@ -12,6 +12,8 @@ mod publish;
 mod retention;
 mod run;
 mod sbom;
+mod sbom_diff;
+mod sbom_validate;
 mod scan;
 mod selftest;
 mod serve;

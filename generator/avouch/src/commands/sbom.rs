@@ -1,11 +1,13 @@
-//! `avouch sbom`: an SBOM of a folder or a release, and the validation of any BOM. Needs no `avouch.toml` and no key.
+//! `avouch sbom`: an SBOM of a folder or a release. Needs no `avouch.toml` and no key.
 
 use std::fs;
 
 use anyhow::{Context as _, bail};
 use avouch_repository::Repository;
-use camino::{Utf8Path, Utf8PathBuf};
+use avouch_sbom::Format;
+use camino::Utf8Path;
 
+use super::{sbom_diff, sbom_validate};
 use crate::{
     cli::{Global, Sbom, SbomCommand, SbomFormat},
     clock,
@@ -16,21 +18,20 @@ use crate::{
     project::read_text,
 };
 
-/// The largest BOM that is validated.
-const BOM_BYTES_MAX: u64 = 512 << 20;
 /// The tags that are releases where no configuration says so.
-const DEFAULT_TAGS: &str = "v*";
+pub(super) const DEFAULT_TAGS: &str = "v*";
 
-/// Writes an SBOM, or validates BOMs.
+/// Writes an SBOM, validates BOMs, or holds two against each other.
 pub(crate) fn sbom(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<Exit> {
     match &arguments.command {
-        Some(SbomCommand::Validate { files }) => validate(global, output, files),
+        Some(SbomCommand::Validate { files }) => sbom_validate::validate(global, output, files),
+        Some(SbomCommand::Diff { old, new, format }) => sbom_diff::diff(global, output, old, new, *format),
         None => write(global, output, arguments),
     }
 }
 
 fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<Exit> {
-    let SbomFormat::Json = arguments.format;
+    let format = format(arguments.format);
     let spec = arguments.spec.parse().map_err(|error| Usage(format!("{error}")))?;
     let root = global.directory.join(&arguments.directory);
     if !root.is_dir() {
@@ -59,11 +60,12 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
     }
     let sbom = avouch_sbom::generate(&*current.tree, &caches, &facts, &options).map_err(of_sbom)?;
     tell(output, &sbom);
+    let bytes = avouch_sbom::convert(&sbom.bytes, format).with_context(|| format!("cannot write the SBOM as {format}"))?;
     match &arguments.output {
-        None => output.bytes(&sbom.bytes)?,
+        None => output.bytes(&bytes)?,
         Some(file) => {
             let path = global.directory.join(file);
-            files::put(&path, &sbom.bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
+            files::put(&path, &bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
             output.note(&format!("{} components, {} edges in {}", sbom.components, sbom.edges, plain(file.as_str())));
         }
     }
@@ -77,10 +79,18 @@ fn write_split(global: &Global, output: &Output, arguments: &Sbom, split: &[avou
     if let Some(first) = split.first() {
         tell(output, &first.sbom);
     }
+    let format = format(arguments.format);
+    let ending = match format {
+        Format::Json => "cdx.json",
+        Format::Xml => "cdx.xml",
+        Format::SpdxJson => "spdx.json",
+    };
     for deployable in split {
-        let file = format!("{}.cdx.json", deployable.file);
+        let file = format!("{}.{ending}", deployable.file);
         let path = folder.join(&file);
-        files::put(&path, &deployable.sbom.bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
+        let bytes =
+            avouch_sbom::convert(&deployable.sbom.bytes, format).with_context(|| format!("cannot write the SBOM as {format}"))?;
+        files::put(&path, &bytes, Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
         let (components, edges) = (deployable.sbom.components, deployable.sbom.edges);
         output.note(&format!("{}: {components} components, {edges} edges in {file}", plain(&deployable.name)));
     }
@@ -95,7 +105,15 @@ fn tell(output: &Output, sbom: &avouch_sbom::Sbom) {
     sboms::warn_of(output, sbom);
 }
 
-fn of_sbom(error: avouch_sbom::SbomError) -> anyhow::Error {
+const fn format(asked: SbomFormat) -> Format {
+    match asked {
+        SbomFormat::Json => Format::Json,
+        SbomFormat::Xml => Format::Xml,
+        SbomFormat::SpdxJson => Format::SpdxJson,
+    }
+}
+
+pub(super) fn of_sbom(error: avouch_sbom::SbomError) -> anyhow::Error {
     match error {
         error @ avouch_sbom::SbomError::NoLockfile { .. } => anyhow::Error::new(Usage(error.to_string())),
         error => anyhow::Error::new(error).context("cannot write the SBOM"),
@@ -103,50 +121,8 @@ fn of_sbom(error: avouch_sbom::SbomError) -> anyhow::Error {
 }
 
 /// What the configuration of the folder says, where it has one that loads, so that the SBOM is the one that `run` records.
-fn known(root: &Utf8Path) -> sboms::Known {
+pub(super) fn known(root: &Utf8Path) -> sboms::Known {
     let source = read_text(&root.join("avouch.toml"), "avouch.toml").ok();
     let loaded = source.and_then(|source| avouch_read::configuration::load(&source).ok());
     loaded.map(|(configuration, _)| sboms::Known::of(&configuration)).unwrap_or_default()
-}
-
-/// Schema and references of each BOM: 0 when all are valid, 1 when one is not, 3 when one cannot be read.
-fn validate(global: &Global, output: &Output, files: &[Utf8PathBuf]) -> anyhow::Result<Exit> {
-    let (mut invalid, mut unread) = (false, false);
-    let mut text = String::new();
-    for file in files {
-        let path = global.directory.join(file);
-        let shown = plain(file.as_str());
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.len() > BOM_BYTES_MAX => {
-                text.push_str(&format!("{shown}: not read: more than {BOM_BYTES_MAX} bytes\n"));
-                unread = true;
-                continue;
-            }
-            _ => {}
-        }
-        match fs::read(&path) {
-            Err(error) => {
-                text.push_str(&format!("{shown}: not read: {error}\n"));
-                unread = true;
-            }
-            Ok(bytes) => {
-                let faults = avouch_sbom::validate(&bytes);
-                if faults.is_empty() {
-                    text.push_str(&format!("{shown}: valid\n"));
-                }
-                for fault in &faults {
-                    text.push_str(&format!("{shown}: {}: {}\n", plain(&fault.place), plain(&fault.message)));
-                }
-                invalid |= !faults.is_empty();
-            }
-        }
-    }
-    output.result(&text)?;
-    Ok(if invalid {
-        Exit::NotSatisfied
-    } else if unread {
-        Exit::CouldNotTell
-    } else {
-        Exit::Satisfied
-    })
 }

@@ -83,14 +83,17 @@ pub(crate) fn create(
     Ledger::create(path.as_std_path(), genesis, signer, at).with_context(|| format!("cannot make the ledger `{path}`"))
 }
 
-/// The release records with the bytes of their BOMs, oldest first.
+/// The release records with the bytes of their BOMs, oldest first. The JSON is the BOM; what is made of it in other formats
+/// is left out.
 pub(crate) fn releases(ledger: &Ledger, recorded: &[Recorded]) -> anyhow::Result<Vec<(ReleaseRecord, Vec<Vec<u8>>)>> {
     let mut releases = Vec::new();
     for record in recorded.iter().filter_map(release_record) {
         let bytes =
             |bom: &Bom| -> anyhow::Result<Option<Vec<u8>>> { Ok(ledger.payload(&bom.digest)?.and_then(|state| state.bytes)) };
+        let mut record = record.clone();
+        record.boms.retain(|bom| bom.file == avouch_sbom::Format::Json.file());
         let boms = record.boms.iter().map(bytes).collect::<anyhow::Result<Vec<_>>>()?;
-        releases.push((record.clone(), boms.into_iter().flatten().collect()));
+        releases.push((record, boms.into_iter().flatten().collect()));
     }
     Ok(releases)
 }

@@ -11,6 +11,7 @@ use avouch_model::{
     release::Release,
 };
 use avouch_record::NewEntry;
+use avouch_sbom::{Format, Sbom};
 use camino::Utf8Path;
 
 use super::{
@@ -60,7 +61,7 @@ pub(crate) fn new_entries(
     Ok(entries)
 }
 
-/// The BOM and the record of one release. Without a lockfile that can be read there is no BOM, and that is said.
+/// The BOMs and the record of one release. Without a lockfile that can be read there is no BOM, and that is said.
 fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::Result<Vec<NewEntry>> {
     let (Some(release), Some(committed)) = (&current.release, current.committed) else { return Ok(Vec::new()) };
     let timestamp = clock::source_date_epoch()?.unwrap_or(committed);
@@ -71,14 +72,8 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &caches, &facts, &options) {
         Ok(sbom) => {
             warn_of(output, &sbom);
-            let bom = Bom {
-                file: "bom.json".to_owned(),
-                spec: project.configuration.sbom.spec.clone(),
-                digest: Digest::of(&sbom.bytes),
-                components: sbom.components,
-            };
-            let entry = NewEntry::public(EntryKind::Sbom, &release.version, Entry::CYCLONEDX, sbom.bytes);
-            (sbom.lockfiles, vec![bom], vec![entry])
+            let (boms, entries) = in_formats(&sbom, &project.configuration.sbom.formats, &release.version)?;
+            (sbom.lockfiles, boms, entries)
         }
         Err(error @ avouch_sbom::SbomError::NoLockfile { .. }) => {
             output.warn(&format!("release {} has no SBOM: {error}", release.version));
@@ -89,6 +84,29 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     let record = ReleaseRecord { v: 1, release: release.clone(), dirty: false, committed, lockfiles, boms };
     entries.push(NewEntry::json(EntryKind::Release, &release.version, canonical("release record", &record)?));
     Ok(entries)
+}
+
+/// A BOM in each format that is configured, with its entry.
+fn in_formats(sbom: &Sbom, formats: &[String], version: &str) -> anyhow::Result<(Vec<Bom>, Vec<NewEntry>)> {
+    let (mut boms, mut entries) = (Vec::new(), Vec::new());
+    for format in formats {
+        let format: Format = format.parse()?;
+        let bytes = avouch_sbom::convert(&sbom.bytes, format)
+            .with_context(|| format!("cannot write the SBOM of release {version} as {format}"))?;
+        let (media_type, spec) = match format {
+            Format::Json => (Entry::CYCLONEDX, sbom.spec.name()),
+            Format::Xml => (Entry::CYCLONEDX_XML, sbom.spec.name()),
+            Format::SpdxJson => (Entry::SPDX, "SPDX-2.3"),
+        };
+        boms.push(Bom {
+            file: format.file().to_owned(),
+            spec: spec.to_owned(),
+            digest: Digest::of(&bytes),
+            components: sbom.components,
+        });
+        entries.push(NewEntry::public(EntryKind::Sbom, version, media_type, bytes.into_owned()));
+    }
+    Ok((boms, entries))
 }
 
 /// What the configuration says of the product and of who answers for it.

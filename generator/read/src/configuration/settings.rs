@@ -74,17 +74,36 @@ pub(super) fn sbom(root: &TableReader<'_, '_>) -> SbomSettings {
     let Some(table) = root.optional("sbom").table() else { return default };
     let specs = [("1.5", "1.5"), ("1.6", "1.6"), ("1.7", "1.7")];
     let spec = table.optional("spec").one_of(&specs).map_or("1.6", toml::Spanned::into_inner);
-    for format in table.optional("formats").texts().unwrap_or_default() {
-        if format.get_ref() != "json" {
-            let message = format!("SBOMs are not written as `{}` yet", format.get_ref());
-            table
-                .walk()
-                .report(table.walk().error("unknown-format", format.span(), message).label("named here").help("write `json`"));
-        }
-    }
+    let formats = formats(&table, default.formats.clone());
     let (author, supplier) = (party(&table.optional("author")), party(&table.optional("supplier")));
     table.finish();
-    SbomSettings { spec: spec.to_owned(), author, supplier, ..default }
+    SbomSettings { spec: spec.to_owned(), formats, author, supplier }
+}
+
+/// The formats of an SBOM, `json` first: the others are made of it, and the checks read it.
+fn formats(table: &TableReader<'_, '_>, default: Vec<String>) -> Vec<String> {
+    const KNOWN: [&str; 3] = ["json", "xml", "spdx-json"];
+    let Some(named) = table.optional("formats").texts() else { return default };
+    let report = |format: &toml::Spanned<String>, code: &'static str, message: String, help: &str| {
+        let problem = table.walk().error(code, format.span(), message);
+        table.walk().report(problem.label("named here").help(help));
+    };
+    for (at, format) in named.iter().enumerate() {
+        let name = format.get_ref();
+        if !KNOWN.contains(&name.as_str()) {
+            let help = "write `json`, `xml` or `spdx-json`";
+            report(format, "unknown-format", format!("SBOMs are not written as `{name}`"), help);
+        } else if named.iter().take(at).any(|before| before.get_ref() == name) {
+            report(format, "format-twice", format!("`{name}` is named twice"), "name each format once");
+        }
+    }
+    if let Some(first) = named.first().filter(|_| named.iter().all(|format| format.get_ref() != "json")) {
+        let message = "an SBOM is written as JSON in any case: the other formats are made of it, and checks read it";
+        report(first, "format-without-json", message.to_owned(), "add `json`");
+    }
+    let written = KNOWN.into_iter().filter(|known| named.iter().any(|format| format.get_ref() == known));
+    let written: Vec<String> = written.map(str::to_owned).collect();
+    if written.is_empty() { default } else { written }
 }
 
 /// Who answers for something: a name, and where to ask.

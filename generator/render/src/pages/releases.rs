@@ -136,7 +136,10 @@ pub(crate) fn boms(pen: &Pen<'_>, record: &ReleaseRecord) -> Table {
         };
         table.row(vec![
             file,
-            Html::format("CycloneDX {}", &[&bom.spec]),
+            bom.spec.strip_prefix("SPDX-").map_or_else(
+                || Html::format("CycloneDX {}", &[&bom.spec]),
+                |version| Html::format("SPDX {}", &[&version]),
+            ),
             pen.number(bom.components),
             pen.evidence(&bom.digest, ""),
         ]);
