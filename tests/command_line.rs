@@ -8,6 +8,8 @@ mod advisories;
 mod record;
 #[path = "command_line/retention.rs"]
 mod retention;
+#[path = "command_line/sbom_release.rs"]
+mod sbom_release;
 mod support;
 
 use std::{
@@ -30,6 +32,12 @@ const COMMANDS: &[&[&str]] = &[
     &["sbom"],
     &["sbom", "validate"],
     &["audit"],
+    &["affected"],
+    &["vex"],
+    &["vex", "set"],
+    &["vex", "export"],
+    &["deploy"],
+    &["deploy", "record"],
     &["retention"],
     &["retention", "plan"],
     &["retention", "run"],

@@ -1,8 +1,12 @@
 //! Advisories at the command line: a folder and a BOM are audited, and the record tells which releases have what.
 
 use super::{
-    json,
-    support::{Ran, Sandbox, cargo_project},
+    digests, json, key, released,
+    support::{
+        Ran, Sandbox, cargo_project,
+        small::{check, product, state},
+    },
+    verify,
 };
 
 /// So many days ago.
@@ -130,4 +134,134 @@ fn sarif_and_markdown_tell_the_same_and_text_from_outside_stays_text() {
     sandbox.file("osv/crates.io/GHSA-xxxx.json", hostile);
     let text = audit(&sandbox, &[]).exits(1).stdout;
     assert!(!text.contains('\u{1b}') && !text.contains("::error"), "{text}");
+}
+
+// ── Over the record ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A product with two releases on record: 1.0.0 needs itoa 1.0.11, 1.1.0 needs 1.0.12.
+fn two_releases() -> Sandbox {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let lock = sandbox.read("Cargo.lock").replace("1.0.11", "1.0.12");
+    sandbox.file("Cargo.lock", lock);
+    sandbox.commit(Some("v1.1.0"));
+    sandbox.avouch(&["run"]).exits(0);
+    sandbox.file("osv/crates.io/RUSTSEC-2026-9999.json", record("RUSTSEC-2026-9999", 1, r#","aliases":["CVE-2026-1111"]"#));
+    sandbox
+}
+
+#[test]
+fn the_record_tells_which_releases_contain_a_package_and_where_they_run() {
+    let sandbox = two_releases();
+    let fresh = sandbox.avouch(&["affected", "pkg:cargo/itoa", "--range", "<1.0.12"]).exits(1);
+    assert!(fresh.stdout.contains("1.0.0  itoa 1.0.11 (") && fresh.stdout.contains("→ itoa 1.0.11"), "{}", fresh.stdout);
+    assert!(!fresh.stdout.contains("1.1.0  ") && fresh.stdout.contains("1 of 2 recorded releases"), "{}", fresh.stdout);
+    assert!(fresh.stdout.contains("where they run was not told"), "{}", fresh.stdout);
+    sandbox.avouch(&["affected", "pkg:cargo/itoa@1.0.12"]).exits(1);
+    sandbox.avouch(&["affected", "pkg:cargo/itoa", "--range", "<1"]).exits(0);
+    sandbox.avouch(&["affected", "pkg:npm/itoa"]).exits(0);
+
+    sandbox
+        .avouch(&["deploy", "record", "--environment", "production", "--release", "1.0.0", "--at", "2026-01-02T03:04:05Z"])
+        .exits(0);
+    let json_of = |arguments: &[&str]| json(&sandbox.avouch(arguments).exits(1).stdout);
+    for id in ["RUSTSEC-2026-9999", "CVE-2026-1111"] {
+        let told = json_of(&["affected", id, "--advisories", "osv", "--format", "json"]);
+        assert_eq!(told["affected"].as_array().unwrap().len(), 1, "{told}");
+        let one = &told["affected"][0];
+        assert_eq!((&one["release"], &one["certainty"]), (&"1.0.0".into(), &"certain".into()));
+        assert_eq!(
+            (&one["runs"][0]["environment"], &one["runs"][0]["since"]),
+            (&"production".into(), &"2026-01-02T03:04:05Z".into())
+        );
+    }
+    sandbox.avouch(&["deploy", "record", "--environment", "production", "--release", "1.1.0"]).exits(0);
+    let told = json_of(&["affected", "CVE-2026-1111", "--advisories", "osv", "--format", "json"]);
+    assert_eq!(told["affected"][0]["runs"], serde_json::json!([]), "another release runs there now");
+    // Before anything was on record, nothing is known.
+    sandbox.avouch(&["affected", "pkg:cargo/itoa", "--as-of", "2020-01-01T00:00:00Z"]).exits(3);
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let sandbox = two_releases();
+    for wrong in [
+        &["affected", "CVE-2026-1111"][..],
+        &["affected", "CVE-2026-1111", "--advisories", "osv", "--range", "<1"],
+        &["affected", "pkg:cargo/itoa@1.0.0", "--range", "<1"],
+        &["affected", "pkg:cargo/itoa", "--range", "soon"],
+        &["affected", "pkg:cargo"],
+        &["deploy", "record", "--environment", "Production Site", "--release", "1.0.0"],
+        &["deploy", "record", "--environment", "production", "--release", "9.9.9"],
+        &["deploy", "record", "--environment", "production", "--release", "1.0.0", "--at", "2999-01-01T00:00:00Z"],
+        &["vex", "set", "CVE-2026-1111", "--release", "*", "--status", "not_affected"],
+        &["vex", "set", "CVE-2026-1111", "--release", "*", "--status", "affected"],
+        &["vex", "set", "CVE 2026", "--release", "*", "--status", "fixed"],
+        &["vex", "set", "CVE-2026-1111", "--release", "*", "--status", "fixed", "--justification", "component_not_present"],
+        &["vex", "set", "CVE-2026-1111", "--release", "*", "--status", "fixed", "--impact", "ask bob@example.com"],
+        &["vex", "set", "CVE-2026-1111", "--release", "*", "--status", "fixed", "--product", "itoa"],
+    ] {
+        sandbox.avouch(wrong).exits(2);
+    }
+    // An id that the advisories do not know is no answer.
+    sandbox.avouch(&["affected", "CVE-2026-2222", "--advisories", "osv"]).exits(3);
+    assert_eq!(digests(&sandbox, "vex").len() + digests(&sandbox, "deployment").len(), 0);
+}
+
+#[test]
+fn what_is_stated_is_recorded_signed_and_written_in_both_formats() {
+    let sandbox = two_releases();
+    sandbox.avouch(&["vex", "export", "--format", "openvex"]).exits(3);
+    let found = json(&sandbox.avouch(&["vex", "export", "--format", "openvex", "--advisories", "osv"]).exits(0).stdout);
+    assert_eq!(found["statements"][0]["status"], "under_investigation");
+    let set = ["vex", "set", "CVE-2026-1111", "--release", "1.0.*", "--status", "not_affected"];
+    let why = ["--justification", "vulnerable_code_not_in_execute_path", "--impact", "Never <called>."];
+    sandbox.avouch(&[&set[..], &why[..]].concat()).exits(0);
+    assert!(sandbox.avouch(&[&set[..], &why[..]].concat()).exits(0).stdout.contains("already"));
+    assert_eq!(digests(&sandbox, "vex").len(), 1);
+
+    sandbox.avouch(&["vex", "export", "--format", "cyclonedx", "--advisories", "osv", "-o", "vex.json"]).exits(0);
+    let valid = sandbox.avouch(&["sbom", "validate", "vex.json"]);
+    assert_eq!(valid.code, 0, "{}{}", valid.stdout, valid.stderr);
+    let document = json(&sandbox.read("vex.json"));
+    let vulnerability = &document["vulnerabilities"][0];
+    assert_eq!(vulnerability["id"], "RUSTSEC-2026-9999");
+    assert_eq!(vulnerability["analysis"]["justification"], "code_not_reachable");
+    assert!(vulnerability["affects"][0]["ref"].as_str().unwrap().starts_with("urn:cdx:"), "{vulnerability}");
+    let openvex = json(&sandbox.avouch(&["vex", "export", "--format", "openvex", "--advisories", "osv"]).exits(0).stdout);
+    let statement = &openvex["statements"][0];
+    assert_eq!(
+        (&statement["status"], &statement["vulnerability"]["aliases"][0]),
+        (&"not_affected".into(), &"CVE-2026-1111".into())
+    );
+    assert_eq!(statement["products"][0]["subcomponents"][0]["@id"], "pkg:cargo/itoa@1.0.11");
+    // No advisory is needed for a statement.
+    let alone = json(&sandbox.avouch(&["vex", "export", "--format", "openvex"]).exits(0).stdout);
+    assert_eq!(alone["statements"][0]["vulnerability"]["name"], "CVE-2026-1111");
+    let told = sandbox.avouch(&["affected", "CVE-2026-1111", "--advisories", "osv"]).exits(1);
+    assert!(told.stdout.contains("we say: not_affected"), "{}", told.stdout);
+
+    // It is published with a page of its own, and the record verifies.
+    sandbox.avouch(&["deploy", "record", "--environment", "production", "--release", "1.0.0"]).exits(0);
+    sandbox.avouch(&["publish"]).exits(0);
+    verify(&sandbox, &key(&sandbox)).exits(0);
+    let page = sandbox.read(&format!("public/e/{}/index.html", digests(&sandbox, "vex")[0]));
+    assert!(page.contains("CVE-2026-1111") && page.contains("Never &lt;called&gt;.") && !page.contains("<called>"), "{page}");
+    let page = sandbox.read(&format!("public/e/{}/index.html", digests(&sandbox, "deployment")[0]));
+    assert!(page.contains("production") && page.contains("1.0.0"), "{page}");
+}
+
+#[test]
+fn a_check_holds_the_release_against_the_advisories() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    product(&sandbox, &[check("audit", "advisory.audit", "deploy", "advisories = \"osv\"\nfail_on = \"high\"")], "");
+    sandbox.file("osv/a.json", record("GHSA-xxxx", 1, r#","database_specific":{"severity":"HIGH"}"#));
+    sandbox.commit(Some("v1.0.0"));
+    sandbox.avouch(&["run"]).exits(1);
+    assert_eq!(state(&sandbox, "audit"), "fail");
+    sandbox.file("osv/a.json", record("GHSA-xxxx", 1, r#","database_specific":{"severity":"LOW"}"#));
+    assert_eq!(state(&sandbox, "audit"), "pass");
+    sandbox.file("osv/a.json", record("GHSA-xxxx", 30, r#","database_specific":{"severity":"LOW"}"#));
+    assert_eq!(state(&sandbox, "audit"), "error");
 }

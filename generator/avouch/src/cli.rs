@@ -74,6 +74,20 @@ pub(crate) enum Command {
     Sbom(Sbom),
     /// Look for known vulnerabilities of a folder or a BOM, offline; needs no avouch.toml
     Audit(Audit),
+    /// Tell which recorded releases contain a package or have a vulnerability, through what, and where they run
+    Affected(Affected),
+    /// State how releases stand to a vulnerability, and write all statements as CycloneDX or OpenVEX
+    Vex {
+        /// What to do
+        #[command(subcommand)]
+        command: Vex,
+    },
+    /// Tell which release runs in which environment
+    Deploy {
+        /// What to do
+        #[command(subcommand)]
+        command: Deploy,
+    },
     /// Look for secrets in a folder and in its history; never shows one, needs no avouch.toml and no key
     Scan(Scan),
     /// Show what would be deleted, delete it, or prove that nothing is overdue
@@ -325,6 +339,164 @@ pub(crate) enum ScanFormat {
     Json,
     /// SARIF 2.1.0
     Sarif,
+}
+
+/// `avouch affected`
+#[derive(Debug, Args)]
+pub(crate) struct Affected {
+    /// A package URL (`pkg:npm/left`, `pkg:cargo/time@0.1.44`), or the id of an advisory: CVE, GHSA, RUSTSEC and others
+    #[arg(value_name = "PURL|ADVISORY")]
+    pub(crate) what: String,
+    /// The versions of the package: `>=1.2.0 <1.4.3`, `<2.0.0 || 3.0.0`
+    #[arg(long, value_name = "RANGE")]
+    pub(crate) range: Option<String>,
+    /// The advisories in which an id is looked up; a package needs none
+    #[arg(long, value_name = "PATH")]
+    pub(crate) advisories: Option<Utf8PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = AffectedFormat::Text)]
+    pub(crate) format: AffectedFormat,
+}
+
+/// How the answer to `avouch affected` is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AffectedFormat {
+    /// For people
+    Text,
+    /// JSON
+    Json,
+}
+
+/// `avouch vex`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vex {
+    /// Record how releases stand to a vulnerability; a later statement takes the place of an earlier one
+    Set(VexSet),
+    /// Write what was stated, and what advisories say, as one VEX document
+    Export(VexExport),
+}
+
+/// `avouch vex set`
+#[derive(Debug, Args)]
+pub(crate) struct VexSet {
+    /// The vulnerability: CVE-2026-1234, GHSA-xxxx-xxxx-xxxx, RUSTSEC-2026-0001
+    #[arg(value_name = "ID")]
+    pub(crate) vulnerability: String,
+    /// The releases: a version, or a glob over versions such as '1.4.*'
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) release: String,
+    /// How they stand
+    #[arg(long, value_enum)]
+    pub(crate) status: VexStatusArgument,
+    /// Why they are not affected
+    #[arg(long, value_enum)]
+    pub(crate) justification: Option<VexJustificationArgument>,
+    /// The same in words; published
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) impact: Option<String>,
+    /// What to do about it, where they are affected; published
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) action: Option<String>,
+    /// Only this component, by its package URL, with or without a version
+    #[arg(long, value_name = "PURL")]
+    pub(crate) product: Option<String>,
+}
+
+/// The labels of VEX.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum VexStatusArgument {
+    /// They do not have it, or it cannot be used against them
+    NotAffected,
+    /// They have it
+    Affected,
+    /// They do not have it any more
+    Fixed,
+    /// It is not known yet
+    UnderInvestigation,
+}
+
+impl From<VexStatusArgument> for avouch_model::payload::VexStatus {
+    fn from(status: VexStatusArgument) -> Self {
+        match status {
+            VexStatusArgument::NotAffected => Self::NotAffected,
+            VexStatusArgument::Affected => Self::Affected,
+            VexStatusArgument::Fixed => Self::Fixed,
+            VexStatusArgument::UnderInvestigation => Self::UnderInvestigation,
+        }
+    }
+}
+
+/// The justifications of VEX.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum VexJustificationArgument {
+    /// The component is not in it
+    ComponentNotPresent,
+    /// The component is in it without the vulnerable code
+    VulnerableCodeNotPresent,
+    /// The code is in it and never runs
+    VulnerableCodeNotInExecutePath,
+    /// Nobody from outside can steer the code
+    VulnerableCodeCannotBeControlledByAdversary,
+    /// Something in the product prevents it
+    InlineMitigationsAlreadyExist,
+}
+
+impl From<VexJustificationArgument> for avouch_model::payload::VexJustification {
+    fn from(justification: VexJustificationArgument) -> Self {
+        use VexJustificationArgument as Argument;
+        match justification {
+            Argument::ComponentNotPresent => Self::ComponentNotPresent,
+            Argument::VulnerableCodeNotPresent => Self::VulnerableCodeNotPresent,
+            Argument::VulnerableCodeNotInExecutePath => Self::VulnerableCodeNotInExecutePath,
+            Argument::VulnerableCodeCannotBeControlledByAdversary => Self::VulnerableCodeCannotBeControlledByAdversary,
+            Argument::InlineMitigationsAlreadyExist => Self::InlineMitigationsAlreadyExist,
+        }
+    }
+}
+
+/// `avouch vex export`
+#[derive(Debug, Args)]
+pub(crate) struct VexExport {
+    /// The format of the document
+    #[arg(long, value_enum)]
+    pub(crate) format: VexFormat,
+    /// The releases: a version, or a glob over versions; otherwise all on record
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) release: Option<String>,
+    /// Advisories whose vulnerabilities are listed too: under investigation until something is stated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) advisories: Option<Utf8PathBuf>,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<Utf8PathBuf>,
+}
+
+/// The format of a VEX document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VexFormat {
+    /// CycloneDX 1.6, a document of its own
+    Cyclonedx,
+    /// OpenVEX 0.2.0
+    Openvex,
+}
+
+/// `avouch deploy`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deploy {
+    /// Record that a release runs in an environment, until another one does
+    Record {
+        /// The environment: `production`
+        #[arg(long, value_name = "NAME")]
+        environment: String,
+        /// The release, one that is on record
+        #[arg(long, value_name = "VERSION")]
+        release: String,
+        /// Since when (RFC 3339); otherwise now
+        #[arg(long, value_name = "TIME")]
+        at: Option<Timestamp>,
+    },
 }
 
 /// `avouch retention`

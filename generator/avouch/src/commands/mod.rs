@@ -1,7 +1,9 @@
 //! One file a command.
 
+mod affected;
 mod audit;
 mod check;
+mod deploy;
 mod doctor;
 mod due;
 mod evidence;
@@ -18,6 +20,7 @@ mod scan;
 mod selftest;
 mod serve;
 mod verify;
+mod vex;
 
 use anyhow::bail;
 
@@ -38,6 +41,9 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Sbom(arguments) => sbom::sbom(global, output, arguments),
         Command::Audit(arguments) => audit::audit(global, output, arguments),
         Command::Scan(arguments) => scan::scan(global, output, arguments),
+        Command::Affected(arguments) => affected::affected(global, output, arguments),
+        Command::Vex { command } => vex::vex(global, output, command),
+        Command::Deploy { command } => deploy::deploy(global, output, command),
         Command::Retention { command } => retention::retention(global, output, command),
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id),
@@ -56,7 +62,13 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
 fn refuse_as_of(arguments: &Arguments) -> anyhow::Result<()> {
     let judges = matches!(
         arguments.command,
-        Command::Check(_) | Command::Site { .. } | Command::Due { .. } | Command::Verify(_) | Command::Explain { .. }
+        Command::Check(_)
+            | Command::Site { .. }
+            | Command::Due { .. }
+            | Command::Verify(_)
+            | Command::Explain { .. }
+            | Command::Affected(_)
+            | Command::Vex { .. }
     );
     if arguments.global.as_of.is_some() && !judges {
         bail!(Usage("--as-of judges and renders the record; this command works by the clock".to_owned()));
