@@ -100,11 +100,25 @@ const REFERENCES: &[&str] = &[
     "state.",
 ];
 
-/// Whether a value is none.
+/// Whether a value that was found by the name of what holds it is none.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    let Ok(value) = std::str::from_utf8(value) else { return false };
-    let value = value.trim_matches(|edge: char| edge.is_whitespace() || matches!(edge, '"' | '\'' | '`' | ',' | ';'));
+    let Some(value) = trimmed(value) else { return false };
     says_so(value) || decoded(value).is_some_and(|inner| says_so(&inner))
+}
+
+/// Whether a value of a known form is none: the form itself may hold words such as `test` and `secret`, so that only what no issuer
+/// would give out counts.
+pub(crate) fn is_filled_form(value: &[u8]) -> bool {
+    let Some(value) = trimmed(value) else { return false };
+    let lower = value.to_ascii_lowercase();
+    LONG_WORDS.iter().any(|word| lower.contains(word))
+        || ["${", "{{", "<", "...", "***", "…", "•"].iter().any(|mark| lower.contains(mark))
+        || is_monotonous(&lower)
+}
+
+fn trimmed(value: &[u8]) -> Option<&str> {
+    let value = std::str::from_utf8(value).ok()?;
+    Some(value.trim_matches(|edge: char| edge.is_whitespace() || matches!(edge, '"' | '\'' | '`' | ',' | ';')))
 }
 
 fn says_so(value: &str) -> bool {
@@ -118,6 +132,7 @@ fn says_so(value: &str) -> bool {
         || !value.contains(['+', '/']) && words(value).any(|word| SHORT_WORDS.contains(&word.to_ascii_lowercase().as_str()))
         || is_name(value)
         || is_monotonous(&lower)
+        || run_of_one(lower.as_bytes()) >= 8
 }
 
 /// The words of a value: runs of letters and digits, split where a small letter is followed by a capital one (`yourSecretKey`)
@@ -172,8 +187,7 @@ fn is_monotonous(value: &str) -> bool {
         }
     }
     in_runs += if run >= 4 { run } else { 0 };
-    // In a long value a long run tells enough.
-    in_runs * 2 >= letters.len() || run_of_one(&letters) >= 8
+    in_runs * 2 >= letters.len()
 }
 
 fn run_of_one(letters: &[u8]) -> usize {

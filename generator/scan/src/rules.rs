@@ -61,6 +61,11 @@ impl Rule {
         self.tags.iter().any(|tag| tag == "notice")
     }
 
+    /// Whether it finds by the name of what holds the value, not by the form of the value: tagged `named` or `generic`.
+    pub(crate) fn is_by_name(&self) -> bool {
+        self.is_generic() || self.tags.iter().any(|tag| tag == "named")
+    }
+
     /// Whether it finds by the name of what holds the value and gives way to a rule that knows its form: tagged `generic`.
     pub(crate) fn is_generic(&self) -> bool {
         self.tags.iter().any(|tag| tag == "generic")
@@ -170,5 +175,7 @@ impl Rules {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

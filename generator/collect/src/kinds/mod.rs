@@ -40,6 +40,7 @@ mod retention_not_early;
 mod retention_receipt;
 mod sbom_release;
 mod secrets_history;
+mod secrets_report;
 mod secrets_tree;
 mod tls_minimum_version;
 mod workflow_credentials;
@@ -85,6 +86,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<retention_receipt::RetentionReceipt>(),
     Kind::of::<sbom_release::SbomRelease>(),
     Kind::of::<secrets_history::SecretsHistory>(),
+    Kind::of::<secrets_report::SecretsReportKind>(),
     Kind::of::<secrets_tree::SecretsTree>(),
     Kind::of::<tls_minimum_version::MinimumVersion>(),
     Kind::of::<workflow_credentials::WorkflowCredentials>(),

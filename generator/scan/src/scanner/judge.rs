@@ -3,7 +3,7 @@
 use super::Place;
 use crate::{
     Rule, Rules,
-    placeholder::is_placeholder,
+    placeholder::{is_filled_form, is_placeholder},
     rules::{AllowList, Target},
 };
 
@@ -49,7 +49,7 @@ pub(super) fn judge(
             by_commit = true;
         }
     }
-    if rule.own && is_placeholder(secret) {
+    if rule.own && if rule.is_by_name() { is_placeholder(secret) } else { is_filled_form(secret) } {
         return Ok(Verdict::NoHit);
     }
     if by_commit {
