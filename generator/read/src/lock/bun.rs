@@ -234,7 +234,7 @@ fn needs(graph: &mut Graph, names: &Names<'_>, from: usize, node: u32, info: &No
             None if need == Need::Optional => {}
             None => {
                 let unresolved = format!("{} → {}", graph.called(from), asked.name);
-                graph.unresolved.insert(unresolved);
+                graph.leave_open(&unresolved);
             }
         }
         asked_for.push((Asked { need, ..asked }, found));

@@ -6,6 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus};
+use crate::structured::shown_within;
+
+/// How long a text about something unresolved may be.
+pub(super) const OPEN_CHARACTERS_MAX: usize = 400;
 
 /// What a root asks for, with the places that were found.
 pub(super) type Found = Vec<(Asked, Option<usize>)>;
@@ -24,7 +28,7 @@ pub(super) struct Graph {
     importers: Vec<(usize, String, Found)>,
     /// What a manifest's dependency leads to, where manifests tell what roots ask for.
     pub(super) descriptors: Vec<(String, usize)>,
-    pub(super) unresolved: BTreeSet<String>,
+    unresolved: BTreeSet<String>,
     pub(super) surplus: BTreeSet<Surplus>,
 }
 
@@ -43,6 +47,11 @@ impl Graph {
     /// What a place is called in a message.
     pub(super) fn called(&self, place: usize) -> String {
         self.packages.get(place).map(Package::called).unwrap_or_default()
+    }
+
+    /// Tells of something that the lockfile names and does not hold.
+    pub(super) fn leave_open(&mut self, what: &str) {
+        self.unresolved.insert(shown_within(what, OPEN_CHARACTERS_MAX));
     }
 
     pub(super) fn root(&mut self, place: usize) {

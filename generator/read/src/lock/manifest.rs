@@ -13,7 +13,7 @@ const BYTES_MAX: u64 = 4 << 20;
 pub struct Importer {
     /// Its place in [`Lockfile::packages`].
     pub root: usize,
-    /// Its folder, relative to the lockfile; empty for the lockfile's own.
+    /// Its folder, relative to the lockfile; empty for the lockfile's own. A `Cargo.lock` tells no folders: the crate's name.
     pub folder: String,
     /// What it asks for, in the order of the lockfile.
     pub asked: Vec<Asked>,

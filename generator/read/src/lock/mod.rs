@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use avouch_model::diagnostic::Source;
 
-use crate::structured::{Unreadable, shown};
+use crate::structured::{Unreadable, is_invisible, shown};
 
 mod bun;
 mod cargo;
@@ -153,7 +153,7 @@ fn damage(path: &str, bytes: &[u8]) -> Option<Unreadable> {
 /// Refuses a name or version that no package has, and that would do harm where it is put into a path or shown: one that
 /// is empty, holds control characters or a backslash, leads elsewhere (`..`), or is absolute.
 fn sound(source: &Arc<Source>, span: &Range<usize>, name: &str, version: Option<&str>) -> Result<(), Unreadable> {
-    let control = |text: &str| text.chars().any(|character| character.is_control() || is_format(character));
+    let control = |text: &str| text.chars().any(|character| character.is_control() || is_invisible(character));
     let leads = |text: &str| text.contains('\\') || text.split('/').any(|part| matches!(part, "" | "." | ".."));
     let wrong = if control(name) || leads(name) {
         Some(("name", name))
@@ -167,9 +167,4 @@ fn sound(source: &Arc<Source>, span: &Range<usize>, name: &str, version: Option<
             Err(Unreadable::at(source, "package-name", span.clone(), message))
         }
     }
-}
-
-/// Characters that change how the text around them is shown (Unicode, bidirectional controls and invisible ones).
-const fn is_format(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

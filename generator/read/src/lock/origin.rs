@@ -200,9 +200,14 @@ pub(crate) fn is_commit(text: &str) -> bool {
 }
 
 /// A git URL with its commit: `git+https://host/a.git?branch=b#0123…`, also `…#commit=0123…` and `git@host:a.git#0123…`.
-/// None when it names no full commit.
+/// None when it names no full commit, or is an archive, after whose `#` its SHA-1 may stand.
 pub(crate) fn git(url: &str) -> Option<Origin> {
     let (place, fragment) = url.rsplit_once('#')?;
+    let bare = place.split('?').next().unwrap_or(place);
+    let is_web = bare.starts_with("https://") || bare.starts_with("http://");
+    if is_web && !bare.ends_with(".git") && !fragment.contains("commit=") {
+        return None;
+    }
     let commit = fragment.split('&').find_map(|part| {
         let commit = part.strip_prefix("commit=").unwrap_or(part);
         is_commit(commit).then_some(commit)
@@ -271,6 +276,29 @@ mod tests {
         for path in ["file:/home/a/lib", "C:\\lib", "~/lib", ""] {
             assert_eq!(relative_path(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_commit_is_told_apart_from_the_hash_of_an_archive() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let of = |place: &str| {
+            git(&format!("{place}#{commit}")).map(|origin| match origin {
+                Origin::Git { url, .. } => url,
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(of("https://host.example/a/-/a-1.0.0.tgz"), None);
+        for (place, url) in [
+            ("https://user:secret@host.example/a.git", "https://host.example/a.git"),
+            ("git+https://host.example/a?branch=b", "https://host.example/a"),
+            ("git@host.example:o/a.git", "ssh://git@host.example/o/a.git"),
+            ("git+ssh://git@host.example:o/a.git", "ssh://git@host.example/o/a.git"),
+            ("git+ssh://git@host.example:22/o/a.git", "ssh://git@host.example:22/o/a.git"),
+            ("github:o/a", "https://github.com/o/a"),
+        ] {
+            assert_eq!(of(place).as_deref(), Some(url), "{place}");
+        }
+        assert_eq!(git("git+https://host.example/a#main"), None);
     }
 
     #[test]

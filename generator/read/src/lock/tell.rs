@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    Asked, Ecosystem, Format, Importer, Lockfile, Manifest, Need, Origin, Package, Surplus, go, origin::relative_path,
-    package_lock, python, yarn,
+    Asked, Ecosystem, Format, Importer, Lockfile, Manifest, Need, Origin, Package, Surplus, go, graph::OPEN_CHARACTERS_MAX,
+    origin::relative_path, package_lock, python, yarn,
 };
-use crate::structured::Unreadable;
+use crate::structured::{Unreadable, shown_within};
 
 /// What manifests ask for, with the places of the graph that the lockfile has for it; by root.
 type Looked = Vec<(Asked, Vec<usize>)>;
@@ -143,7 +143,7 @@ impl Lockfile {
                 places.extend(members.get(&asked.name));
             }
             if places.is_empty() && matches!(asked.need, Need::Required | Need::Development) {
-                self.unresolved.insert(format!("{from} → {}", asked.name));
+                self.unresolved.insert(shown_within(&format!("{from} → {}", asked.name), OPEN_CHARACTERS_MAX));
             }
             let found = places.first().and_then(|place| self.reach.package(u32::try_from(*place).ok()?));
             looked.push((Asked { found, ..asked.clone() }, places));

@@ -264,15 +264,28 @@ impl Table {
 
 /// A text as a message may hold it: control characters as escapes, and no longer than a line.
 pub(crate) fn shown(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 120;
+    shown_within(text, 120)
+}
+
+/// The same with another bound, in characters.
+pub(crate) fn shown_within(text: &str, characters_max: usize) -> String {
     let mut shown = String::new();
-    for character in text.chars().take(CHARACTERS_MAX) {
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    for character in text.chars().take(characters_max) {
+        if character.is_control() || is_invisible(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
     }
-    if text.chars().nth(CHARACTERS_MAX).is_some() {
+    if text.chars().nth(characters_max).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Characters that change how the text around them is shown (Unicode, bidirectional controls and invisible ones).
+pub(crate) const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A source without text, for a mistake that is about the path.

@@ -47,9 +47,8 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     graph.root(root);
     let go = directives.iter().find(|directive| directive.verb == "go").and_then(|it| it.words.first()).copied();
     if !lists_all(go) {
-        graph
-            .unresolved
-            .insert(format!("go {}: modules that only other modules need are not listed before 1.17", go.unwrap_or("?")));
+        let version = go.unwrap_or("?");
+        graph.leave_open(&format!("go {version}: modules that only other modules need are not listed before 1.17"));
     }
     let replaced = replaced(&source, &directives)?;
     let mut excluded: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -68,7 +67,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
             return Err(refuse(&source, directive, &format!("`{}` is required twice", shown(module))));
         }
         if excluded.contains(&(*module, *version)) {
-            graph.unresolved.insert(format!("{module} {version} is excluded, and Go takes a higher version"));
+            graph.leave_open(&format!("{module} {version} is excluded, and Go takes a higher version"));
             continue;
         }
         let at = graph.place(package(&source, directive, &replaced, module, version)?);

@@ -170,7 +170,7 @@ fn needs(graph: &mut Graph, folders: &Folders<'_>, entry: &Entry, folder: u32, f
                 // Only the root's and the workspaces' development dependencies are ever installed.
                 None if need == Need::Development && !root => {}
                 None => {
-                    graph.unresolved.insert(format!("{called} → {name}"));
+                    graph.leave_open(&format!("{called} → {name}"));
                 }
             }
         }

@@ -47,7 +47,7 @@ pub(super) fn parse(path: &str, document: &Document) -> Result<Lockfile, Unreada
                 Some(to) => graph.edge(from, to, Need::Required),
                 None => {
                     // An optional dependency that was not installed is in `requires` and nowhere else.
-                    graph.unresolved.insert(format!("{} → {}", entry.key, needed.key));
+                    graph.leave_open(&format!("{} → {}", entry.key, needed.key));
                 }
             }
         }

@@ -105,7 +105,8 @@ fn read(document: &Document, major: Major, graph: &mut Graph, importers: &mut BT
     for entry in snapshots {
         if let Some(&from) = places.get(entry.key.as_str()) {
             let bare = key::without_peers(major, &entry.key);
-            let peers = by_key.get(bare).and_then(|node| node.get("peerDependencies"));
+            let node = by_key.get(entry.key.as_str()).or_else(|| by_key.get(bare));
+            let peers = node.and_then(|node| node.get("peerDependencies"));
             needs(document, graph, &names, (from, "."), &entry.value, peers)?;
         }
     }
@@ -163,7 +164,7 @@ fn needs(
                 // A link that leads out of the workspace is no part of the lockfile.
                 None if reference.starts_with("link:") => {
                     let called = if folder == "." { graph.called(from) } else { folder.to_owned() };
-                    graph.unresolved.insert(format!("{called} → {}", entry.key));
+                    graph.leave_open(&format!("{called} → {}", entry.key));
                 }
                 None if need == Need::Optional => {}
                 None => {

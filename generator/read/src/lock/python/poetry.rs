@@ -177,7 +177,7 @@ fn link(graph: &mut Graph, names: &Names, listed: &[Listed<'_>], package: &Liste
     let conditional = constraints.iter().all(|it| it.get("markers").is_some());
     if found.is_empty() && !optional_only && !conditional {
         let unresolved = format!("{} → {}", graph.called(package.place), entry.key);
-        graph.unresolved.insert(unresolved);
+        graph.leave_open(&unresolved);
     }
     edges.max(constraints.len())
 }

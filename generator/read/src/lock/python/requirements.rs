@@ -34,7 +34,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
         let text = match option(&line.text) {
             None => line.text.as_str(),
             Some(("-r" | "--requirement" | "-c" | "--constraint", file)) => {
-                graph.unresolved.insert(format!("includes {}, which is not read", shown(file)));
+                graph.leave_open(&format!("includes {}, which is not read", shown(file)));
                 continue;
             }
             Some(("-e" | "--editable", place)) => place,
@@ -51,7 +51,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
                 asked.push((Asked::new(&name, Some(&specifier), Need::Required), Some(at)));
             }
             Found::Unpinned(name) => {
-                graph.unresolved.insert(format!("{} is not pinned with `==`", shown(&name)));
+                graph.leave_open(&format!("{} is not pinned with `==`", shown(&name)));
             }
             Found::Own => {}
         }
@@ -144,11 +144,11 @@ fn package(source: &Arc<Source>, line: &Logical, text: &str, index: &Origin) -> 
             None => Ok(Found::Unpinned(name.to_owned())),
         };
     }
-    if place.starts_with('.') || place.starts_with('/') || place.starts_with("file:") || place.contains('\\') {
+    if place.starts_with("file:") || place.contains(['/', '\\']) {
         let path = relative_path(place);
         let name = named.map(|(name, _)| name.to_owned());
         let last = || path.as_deref().and_then(|path| path.trim_end_matches('/').rsplit('/').next()).map(str::to_owned);
-        return match name.or_else(last).filter(|name| requirement(name).is_some()) {
+        return match name.or_else(last).filter(|name| requirement(name).is_some_and(|(_, rest)| rest.is_empty())) {
             Some(name) => pinned(&name, None, Origin::Path { path: path.clone() }, place),
             None => Ok(Found::Unpinned(shown(place))),
         };

@@ -42,6 +42,9 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         names.add(&document, entry, at)?;
         places.push((*entry, locator, at));
     }
+    if !places.iter().any(|(_, locator, _)| split(locator).1.starts_with("workspace:")) {
+        return Err(refuse(&document, &document.root, "the lockfile has no workspace, not even the project itself".to_owned()));
+    }
     for (entry, locator, from) in places {
         needs(&mut graph, &names, entry, locator, from);
     }
@@ -152,7 +155,7 @@ fn needs(graph: &mut Graph, names: &Names<'_>, entry: &Entry, locator: &str, fro
             None if optional => {}
             None => {
                 let unresolved = format!("{} → {}@{range}", graph.called(from), needed.key);
-                graph.unresolved.insert(unresolved);
+                graph.leave_open(&unresolved);
             }
         }
         asked.push((Asked::new(&needed.key, Some(range), need), found));

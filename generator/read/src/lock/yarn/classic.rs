@@ -55,7 +55,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
                 Some(to) => graph.edge(from, *to, *need),
                 None if *need == Need::Optional => {}
                 None => {
-                    graph.unresolved.insert(format!("{} → {name}", graph.called(from)));
+                    graph.leave_open(&format!("{} → {name}", graph.called(from)));
                 }
             }
         }

@@ -6,6 +6,16 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bun;
+mod go;
+mod hostile;
+mod model;
+mod npm;
+mod pnpm;
+mod python;
+mod step;
+mod yarn;
+
 const INDEX: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
