@@ -8,6 +8,8 @@ mod advisories;
 mod record;
 #[path = "command_line/retention.rs"]
 mod retention;
+#[path = "command_line/sbom_formats.rs"]
+mod sbom_formats;
 #[path = "command_line/sbom_release.rs"]
 mod sbom_release;
 mod support;
@@ -31,6 +33,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run"],
     &["sbom"],
     &["sbom", "validate"],
+    &["sbom", "diff"],
     &["audit"],
     &["affected"],
     &["vex"],

@@ -47,11 +47,7 @@ pub(crate) fn diff(global: &Global, output: &Output, old: &str, new: &str, forma
 /// A file wins over a release of the same name.
 fn side(global: &Global, output: &Output, asked: &str, record: &mut Option<Vec<Known>>) -> anyhow::Result<Side> {
     let path = global.directory.join(asked);
-    let bytes = if path.is_file() {
-        file(&path)?
-    } else {
-        release(global, output, asked, record)?
-    };
+    let bytes = if path.is_file() { file(&path)? } else { release(global, output, asked, record)? };
     let contents = avouch_sbom::read(&bytes).with_context(|| format!("cannot read the BOM `{}`", plain(asked)))?;
     Ok(Side { name: asked.to_owned(), contents })
 }
@@ -84,8 +80,9 @@ fn release(global: &Global, output: &Output, asked: &str, record: &mut Option<Ve
         bail!(Usage(format!("there is no file `{asked}`, and `{root}` is no git repository with a release of that name")));
     };
     let tags = repository.tags(DEFAULT_TAGS).context("cannot list the tags")?;
-    let current = releases::of_folder(root.as_str(), Some(&repository), &tags, Some(asked))
-        .map_err(|error| if error.is::<Usage>() { Usage(format!("there is no file `{asked}`, and {error}")).into() } else { error })?;
+    let current = releases::of_folder(root.as_str(), Some(&repository), &tags, Some(asked)).map_err(|error| {
+        if error.is::<Usage>() { Usage(format!("there is no file `{asked}`, and {error}")).into() } else { error }
+    })?;
     let timestamp = current.committed.unwrap_or_else(clock::now);
     let facts = sboms::facts(&current, timestamp, &known(root), None);
     let options = avouch_sbom::Options::default();

@@ -97,7 +97,8 @@ fn formats(table: &TableReader<'_, '_>, default: Vec<String>) -> Vec<String> {
             report(format, "format-twice", format!("`{name}` is named twice"), "name each format once");
         }
     }
-    if let Some(first) = named.first().filter(|_| named.iter().all(|format| format.get_ref() != "json")) {
+    let others_only = |format: &toml::Spanned<String>| ["xml", "spdx-json"].contains(&format.get_ref().as_str());
+    if let Some(first) = named.first().filter(|_| named.iter().all(others_only)) {
         let message = "an SBOM is written as JSON in any case: the other formats are made of it, and checks read it";
         report(first, "format-without-json", message.to_owned(), "add `json`");
     }

@@ -27,7 +27,8 @@ pub(super) fn markdown(old: &Side, new: &Side, difference: &Difference) -> Strin
         }
     };
     let hashes = difference.hash_changed.iter().map(|it| {
-        let all = |hashes: &std::collections::BTreeSet<String>| hashes.iter().map(|hash| code(hash)).collect::<Vec<_>>().join(", ");
+        let all =
+            |hashes: &std::collections::BTreeSet<String>| hashes.iter().map(|hash| code(hash)).collect::<Vec<_>>().join(", ");
         format!("{} {}: {} → {}", named(&it.name, it.version.as_deref()), code(&it.algorithm), all(&it.old), all(&it.new))
     });
     section("Hash changed under the same version", hashes.collect());
@@ -45,7 +46,9 @@ pub(super) fn markdown(old: &Side, new: &Side, difference: &Difference) -> Strin
     let licences = difference.licence_changed.iter();
     section(
         "Licence changed",
-        licences.map(|it| format!("{}, {}: {}", named(&it.name, it.version.as_deref()), it.kind, arrow(&it.old, &it.new))).collect(),
+        licences
+            .map(|it| format!("{}, {}: {}", named(&it.name, it.version.as_deref()), it.kind, arrow(&it.old, &it.new)))
+            .collect(),
     );
     section("Scope changed", changes(&difference.scope_changed, true));
     let (edges, others) = edges(difference);

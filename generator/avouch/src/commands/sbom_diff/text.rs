@@ -36,9 +36,10 @@ pub(super) fn text(output: &Output, old: &Side, new: &Side, difference: &Differe
     }
     section("Added", listed(&difference.added));
     section("Removed", listed(&difference.removed));
-    let licences = difference.licence_changed.iter().map(|it| {
-        format!("  {}, {}: {}\n", named(&it.name, it.version.as_deref()), it.kind, arrow(&it.old, &it.new))
-    });
+    let licences = difference
+        .licence_changed
+        .iter()
+        .map(|it| format!("  {}, {}: {}\n", named(&it.name, it.version.as_deref()), it.kind, arrow(&it.old, &it.new)));
     section("Licence changed", licences.collect());
     let scopes = difference.scope_changed.iter();
     section(
