@@ -2,7 +2,7 @@
 # Measurements against peers: builds with optimisation, measures, prints a Markdown table. Not a test: nothing here fails
 # because a machine is slow. With --write the table in docs/performance.md is replaced.
 # BENCH_DIR names a folder for what is measured on, such as one in memory; otherwise it is target/bench.
-# usage: all.sh [--write] [--nights N] [sbom|scale|retention|verify|render|year|job]...   (without a name: all of them)
+# usage: all.sh [--write] [--nights N] [sbom|scale|peers|retention|verify|render|year|job]...   (without a name: all of them)
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -13,11 +13,13 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import peers as others  # noqa: E402
 from harness import Cost, machine, run, take_turns, told  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 KEPT = TOP / "target" / "bench"
 PAGE = TOP / "docs" / "performance.md"
+CONTENTS = TOP / "docs" / "sbom.md"
 BEGIN, END = "<!-- table: make bench -->", "<!-- end of table -->"
 ROUNDS = 5
 
@@ -257,7 +259,12 @@ def mb(cost: Cost):
     return f"{cost.memory:.0f} MB"
 
 
-SECTIONS = {section.__name__: section for section in (sbom, scale, retention, verify, render, year, job)}
+def peers(bench):
+    """SBOMs of public software and a search for secrets beside the tools of others; what the SBOMs hold goes to docs/sbom.md."""
+    return others.peers(bench, row, ms, mb)
+
+
+SECTIONS = {section.__name__: section for section in (sbom, scale, peers, retention, verify, render, year, job)}
 
 
 def table():
@@ -296,11 +303,21 @@ def main():
         (KEPT / f"{name}.json").write_text(json.dumps({"rows": rows, "machine": seen + kept_in(), "commit": commit}, indent=1))
     text = table()
     print(text)
+    contents = KEPT / "contents.md"
+    if contents.is_file():
+        print(contents.read_text())
     if given.write:
-        page = PAGE.read_text()
-        before, rest = page.split(BEGIN, 1)
-        after = rest.split(END, 1)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        replace(PAGE, text)
+        if contents.is_file():
+            replace(CONTENTS, contents.read_text().rstrip())
+
+
+def replace(page, table):
+    """Puts a table where the page marks its place."""
+    text = page.read_text()
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+"""What the peers are compared on: public software, taken from the registries it is published in, at fixed versions.
+
+Everything is kept in target/bench-inputs and made once. Lockfiles are those that the package itself ships, where it does.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+CRATES = {"cargo": "0.98.0", "nu": "0.116.1"}
+SHRINKWRAPPED = ("@salesforce/cli", "2.146.3")
+UNLOCKED = ("netlify-cli", "26.2.0")
+
+
+def sh(arguments, cwd, env=None):
+    done = subprocess.run(
+        [str(argument) for argument in arguments], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        sys.exit(f"error: {arguments} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def crate(folder, name, version):
+    """The sources of a published program, with the Cargo.lock that it was published with, and all that it needs in the cache."""
+    into = folder / name
+    if (into / "Cargo.lock").is_file():
+        return into
+    asking = folder / f"asking-for-{name}"
+    asking.mkdir(parents=True, exist_ok=True)
+    (asking / "lib.rs").write_text("")
+    (asking / "Cargo.toml").write_text(
+        f'[package]\nname = "asking"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[workspace]\n[dependencies]\n{name} = "={version}"\n'
+    )
+    sh(["cargo", "fetch"], asking)
+    home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
+    found = sorted(home.glob(f"registry/src/*/{name}-{version}"))
+    if not found:
+        sys.exit(f"error: cargo fetched {name} {version} to nowhere in {home}")
+    shutil.copytree(found[0], into)
+    manifest = into / "Cargo.toml"
+    manifest.chmod(0o644)
+    # It lies below another workspace here, and belongs to none.
+    manifest.write_text(manifest.read_text() + "\n[workspace]\n")
+    # The toolchain that it asks for need not be here; the peers run the one that is.
+    for pinned in into.glob("rust-toolchain*"):
+        pinned.unlink()
+    sh(["cargo", "fetch", "--locked"], into)
+    shutil.rmtree(asking)
+    return into
+
+
+def packed(folder, name, version):
+    """The files of a published npm package."""
+    into = folder / name.replace("/", "-").lstrip("@")
+    if (into / "package.json").is_file():
+        return into
+    into.mkdir(parents=True)
+    archive = sh(["npm", "pack", "--silent", f"{name}@{version}"], into).strip().splitlines()[-1]
+    sh(["tar", "-xzf", archive, "--strip-components=1"], into)
+    (into / archive).unlink()
+    return into
+
+
+def pnpm_of(tools):
+    """pnpm's own program: the npm package holds it beside a script that would put it in place."""
+    found = sorted((tools / "node_modules/@pnpm").glob("exe.*/pnpm"))
+    if not found:
+        sys.exit("error: npm installed no pnpm for this machine")
+    return found[0]
+
+
+def prepare(folder, tools):
+    """Every input: name, folder, ecosystem."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rust = {name: crate(folder, name, version) for name, version in CRATES.items()}
+    npm = packed(folder, *SHRINKWRAPPED)
+    pnpm = packed(folder, *UNLOCKED)
+    if not (pnpm / "pnpm-lock.yaml").is_file():
+        manifest = json.loads((pnpm / "package.json").read_text())
+        # It is made with another package manager, and pnpm would refuse.
+        for key in ("packageManager", "devEngines"):
+            manifest.pop(key, None)
+        # It asks for a tag that a registry behind a mirror need not have.
+        manifest.get("devDependencies", {}).pop("verdaccio", None)
+        (pnpm / "package.json").write_text(json.dumps(manifest, indent=2))
+        # The templates that it brings along have lockfiles of their own, which are none of its.
+        sh([pnpm_of(tools), "install", "--lockfile-only", "--ignore-scripts", "--ignore-workspace"], pnpm)
+    return rust, npm, pnpm
+
+
+def sources(folder, rust):
+    """A tree of ordinary sources: everything that cargo is made of, vendored."""
+    into = folder / "sources"
+    if not into.is_dir():
+        sh(["cargo", "vendor", "--locked", "--quiet", into], rust["cargo"])
+    return into
