@@ -1,10 +1,10 @@
-//! What lockfiles do not tell and manifests do: the names of a pnpm workspace's packages, and which crates are needed for
-//! development only.
+//! What lockfiles do not tell and manifests do: the names of a pnpm workspace's packages, the licences of our own crates, and
+//! which crates are needed for building or development only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_read::{
-    lock::{Format, Manifest, Origin},
+    lock::{Format, Manifest, Need, Origin, Surplus},
     structured::{Node, parse_toml},
 };
 use avouch_repository::Files;
@@ -62,38 +62,51 @@ fn importers(tree: &dyn Files, lockfile: &mut Read) -> Result<(), SbomError> {
     Ok(())
 }
 
-/// A manifest's direct dependencies: the names of crates, and whether each is needed for more than development.
-type Direct = BTreeMap<String, bool>;
+/// A manifest's direct dependencies: the names of crates, and what each is needed for.
+type Direct = BTreeMap<String, Need>;
 
 fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
-    let own: BTreeSet<&str> = lockfile
-        .lock
-        .roots
-        .iter()
-        .filter_map(|at| lockfile.lock.packages.get(*at))
-        .map(|package| package.name.as_str())
-        .collect();
+    let roots = lockfile.lock.roots.iter().filter_map(|at| lockfile.lock.packages.get(*at));
+    let own: BTreeSet<String> = roots.map(|package| package.name.clone()).collect();
+    // `cargo vendor` leaves a checksum beside each manifest; those are not ours.
+    let vendored: BTreeSet<&str> = paths.iter().filter_map(|path| path.strip_suffix(".cargo-checksum.json")).collect();
+    let is_manifest = |path: &&String| path.starts_with(&lockfile.folder) && path.rsplit('/').next() == Some("Cargo.toml");
     let mut manifests: Vec<&String> =
-        paths.iter().filter(|path| path.starts_with(&lockfile.folder) && path.rsplit('/').next() == Some("Cargo.toml")).collect();
+        paths.iter().filter(is_manifest).filter(|path| !vendored.contains(folder(path).as_str())).collect();
     manifests.sort_by_key(|path| (path.matches('/').count(), *path));
     let mut direct: BTreeMap<String, Direct> = BTreeMap::new();
-    let mut renamed = Renames::new();
+    let mut licences: BTreeMap<String, String> = BTreeMap::new();
+    let (mut renamed, mut shared) = (Renames::new(), None);
     for path in manifests {
         let bytes = tree.read(path, BYTES_MAX)?.unwrap_or_default();
         // Among all manifests of a tree some are broken on purpose; one of ours that is leaves its crates required.
         let Ok(document) = parse_toml(path, &bytes, BYTES_MAX) else { continue };
         if folder(path) == lockfile.folder {
             renamed = renames(document.root.pointer("/workspace/dependencies"));
+            shared = document.root.pointer("/workspace/package/license").and_then(Node::as_text).map(str::to_owned);
         }
         let name = document.root.pointer("/package/name").and_then(Node::as_text).unwrap_or_default();
         if own.contains(name) && !direct.contains_key(name) {
             direct.insert(name.to_owned(), needs(&document.root, &renamed));
+            let licence = document.root.pointer("/package/license");
+            let inherited = || shared.as_deref().filter(|_| licence.is_some_and(|licence| licence.get("workspace").is_some()));
+            let licence = licence.and_then(Node::as_text).or_else(inherited);
+            licences.extend(licence.map(|licence| (name.to_owned(), licence.to_owned())));
         }
     }
-    lockfile.lock.tell_development(|root, needed| {
-        // What no manifest that was found explains is not called development.
-        direct.get(&root.name).and_then(|direct| direct.get(&needed.name)) == Some(&false)
+    for at in lockfile.lock.roots.clone() {
+        if let Some(package) = lockfile.lock.packages.get_mut(at) {
+            package.licence = package.licence.take().or_else(|| licences.get(&package.name).cloned());
+        }
+    }
+    let roots: BTreeSet<usize> = lockfile.lock.roots.iter().copied().collect();
+    lockfile.lock.tell_needs(|packages, from, to, old| {
+        // What no manifest that was found explains is as needed as it was.
+        let pair = packages.get(from).zip(packages.get(to)).filter(|_| roots.contains(&from));
+        let told = pair.and_then(|(from, to)| direct.get(&from.name)?.get(&to.name).copied());
+        told.unwrap_or(old)
     });
+    lockfile.lock.surplus.remove(&Surplus::Development);
     Ok(())
 }
 
@@ -110,18 +123,19 @@ fn needs(manifest: &Node, workspace: &Renames) -> Direct {
     let targets = manifest.get("target").and_then(Node::as_table).map(|table| table.entries()).unwrap_or_default();
     let mut direct = Direct::new();
     for part in std::iter::once(manifest).chain(targets.iter().map(|entry| &entry.value)) {
-        for (kind, more) in [
-            ("dependencies", true),
-            ("build-dependencies", true),
-            ("build_dependencies", true),
-            ("dev-dependencies", false),
-            ("dev_dependencies", false),
+        for (kind, need) in [
+            ("dependencies", Need::Required),
+            ("build-dependencies", Need::Build),
+            ("build_dependencies", Need::Build),
+            ("dev-dependencies", Need::Development),
+            ("dev_dependencies", Need::Development),
         ] {
             for entry in part.get(kind).and_then(Node::as_table).map(|table| table.entries()).unwrap_or_default() {
                 let own = entry.value.get("package").and_then(Node::as_text);
                 let inherited = || workspace.get(&entry.key).map(String::as_str);
                 let name = own.or_else(inherited).unwrap_or(&entry.key);
-                *direct.entry(name.to_owned()).or_default() |= more;
+                // A crate that is asked for twice is as needed as where it is needed most.
+                direct.entry(name.to_owned()).and_modify(|known| *known = need.min(*known)).or_insert(need);
             }
         }
     }

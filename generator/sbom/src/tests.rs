@@ -187,6 +187,22 @@ fn crates_for_development_only_are_excluded_when_manifests_are_read() {
 }
 
 #[test]
+fn crates_for_building_only_are_excluded_and_own_licences_are_told() {
+    let manifest = "[package]\nname = 'helper'\nlicense.workspace = true\n[build-dependencies]\nelsewhere = '2'\n[dependencies]\nt = { package = 'tester' }\n[dev-dependencies]\ntester = '3'\n";
+    let mut tree = repository();
+    tree.0.insert("helper/Cargo.toml".into(), manifest.into());
+    tree.0.insert("Cargo.toml".into(), format!("{CARGO_TOML}[workspace.package]\nlicense = 'ISC'\n").into());
+    tree.0.insert("vendor/helper/Cargo.toml".into(), b"[package]\nname = 'helper'\nlicense = 'MIT'\n".into());
+    tree.0.insert("vendor/helper/.cargo-checksum.json".into(), b"{}".into());
+    let bom = parsed(&write(&tree, Spec::V1_6));
+    let scopes = scopes(&bom);
+    assert_eq!(scopes["pkg:cargo/elsewhere@2.0.0%2Bbuild?repository_url=https:%2F%2Fregistry.example%2Findex"], "excluded");
+    assert_eq!(scopes["pkg:cargo/tester@3.0.0"], "required", "it is asked for twice");
+    let helper = bom["components"].as_array().unwrap().iter().find(|component| component["name"] == "helper").unwrap();
+    assert_eq!(helper["licenses"][0]["license"]["id"], "ISC");
+}
+
+#[test]
 fn credentials_are_never_written() {
     let text = String::from_utf8(write(&repository(), Spec::V1_6).bytes).unwrap();
     assert!(!text.contains("secret"), "a password of a registry is told");
