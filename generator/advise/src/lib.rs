@@ -37,3 +37,6 @@ pub use requirement::{NotARequirement, Requirement};
 pub use severity::{NotARating, Rating, Severity};
 pub use version::{NotAVersion, Scheme, Version};
 pub use vex::{Document, ReleaseBom, Row, Said, cyclonedx, openvex, release_matches, rows};
+
+#[cfg(test)]
+mod hostile;

@@ -99,21 +99,21 @@ struct Hit<'a> {
 
 /// What advisories say of components, gravest first. A component without a package URL, or of no ecosystem, has none.
 pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
-    // The vulnerability of an advisory, by the advisory's place: the first place of all that are one.
-    let mut groups: HashMap<usize, usize> = HashMap::new();
+    let mut groups = Groups::default();
     let mut found: BTreeMap<usize, Group<'_>> = BTreeMap::new();
     for component in components {
         let Some((purl, ecosystem)) = identity(component) else { continue };
         let mut by_group: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
         for hit in hits(database, &purl, &ecosystem) {
-            let group = group_of(database, &mut groups, hit.place);
+            let group = groups.of(database, hit.place);
             by_group.entry(group).or_default().push(hit);
         }
         for (group, hits) in by_group {
             found.entry(group).or_default().add(component, &purl, &hits);
         }
     }
-    let mut findings: Vec<Finding> = found.into_iter().filter_map(|(place, group)| group.finding(database, place)).collect();
+    let mut findings: Vec<Finding> =
+        found.into_iter().filter_map(|(first, group)| group.finding(database, groups.all(first))).collect();
     findings.sort_by(|one, two| {
         let rank = |finding: &Finding| {
             (finding.class, finding.severity.rating.is_none(), finding.severity.rating, finding.severity.tenths)
@@ -141,14 +141,30 @@ fn hits<'a>(database: &'a Database, purl: &Purl, ecosystem: &Ecosystem) -> Vec<H
     places.iter().filter_map(hit).collect()
 }
 
-fn group_of(database: &Database, groups: &mut HashMap<usize, usize>, place: usize) -> usize {
-    if let Some(group) = groups.get(&place) {
-        return *group;
+/// Which advisories are one vulnerability, as far as it was asked.
+#[derive(Default)]
+struct Groups {
+    /// By an advisory's place: the first place of all that are one.
+    first: HashMap<usize, usize>,
+    /// By that first place: all of them.
+    all: HashMap<usize, Vec<usize>>,
+}
+
+impl Groups {
+    fn of(&mut self, database: &Database, place: usize) -> usize {
+        if let Some(first) = self.first.get(&place) {
+            return *first;
+        }
+        let alike = database.advisories().get(place).map(|advisory| database.alike(&advisory.id)).unwrap_or_default();
+        let first = alike.first().copied().unwrap_or(place);
+        self.first.extend(alike.iter().map(|other| (*other, first)));
+        self.all.insert(first, alike);
+        first
     }
-    let alike = database.advisories().get(place).map(|advisory| database.alike(&advisory.id)).unwrap_or_default();
-    let first = alike.first().copied().unwrap_or(place);
-    groups.extend(alike.into_iter().map(|other| (other, first)));
-    first
+
+    fn all(&self, first: usize) -> &[usize] {
+        self.all.get(&first).map_or(&[], Vec::as_slice)
+    }
 }
 
 #[derive(Default)]
@@ -187,10 +203,9 @@ impl<'a> Group<'a> {
         });
     }
 
-    fn finding(self, database: &Database, first: usize) -> Option<Finding> {
+    fn finding(self, database: &Database, alike: &[usize]) -> Option<Finding> {
         let matched: Vec<&Advisory> = self.places.iter().filter_map(|place| database.advisories().get(*place)).collect();
         let shown = matched.iter().min_by_key(|advisory| (rank(&advisory.id), &advisory.id))?;
-        let alike = database.advisories().get(first).map(|advisory| database.alike(&advisory.id)).unwrap_or_default();
         let all = alike.iter().filter_map(|place| database.advisories().get(*place));
         let names = all.flat_map(|advisory| std::iter::once(&advisory.id).chain(&advisory.aliases));
         let aliases: BTreeSet<String> = names.filter(|name| ***name != *shown.id).map(|name| name.to_string()).collect();

@@ -148,20 +148,25 @@ fn stretch(comparator: &Comparator) -> Option<Stretch> {
     let Comparator { op, major, minor, patch, pre } = comparator;
     let full = minor.is_some() && patch.is_some();
     let at = Version { pre: pre.clone(), ..Version::new(*major, minor.unwrap_or(0), patch.unwrap_or(0)) };
-    // The first version after everything that the comparator's numbers stand for.
+    // The first version after everything that the comparator's numbers stand for. A pre-release of the next series belongs to
+    // that series, whose `-0` is before all of it.
+    let begin = |major: u64, minor: u64, patch: u64| Version {
+        pre: Prerelease::new("0").unwrap_or(Prerelease::EMPTY),
+        ..Version::new(major, minor, patch)
+    };
     let past = match (minor, patch) {
-        (None, _) => Version::new(major.saturating_add(1), 0, 0),
-        (Some(minor), None) => Version::new(*major, minor.saturating_add(1), 0),
+        (None, _) => begin(major.saturating_add(1), 0, 0),
+        (Some(minor), None) => begin(*major, minor.saturating_add(1), 0),
         (Some(_), Some(_)) => next(&at),
     };
     let tilde = match minor {
-        None => Version::new(major.saturating_add(1), 0, 0),
-        Some(minor) => Version::new(*major, minor.saturating_add(1), 0),
+        None => begin(major.saturating_add(1), 0, 0),
+        Some(minor) => begin(*major, minor.saturating_add(1), 0),
     };
     let caret = match (*major, *minor, *patch) {
-        (0, Some(0), Some(patch)) => Version::new(0, 0, patch.saturating_add(1)),
-        (0, Some(minor), _) => Version::new(0, minor.saturating_add(1), 0),
-        (major, ..) => Version::new(major.saturating_add(1), 0, 0),
+        (0, Some(0), Some(patch)) => begin(0, 0, patch.saturating_add(1)),
+        (0, Some(minor), _) => begin(0, minor.saturating_add(1), 0),
+        (major, ..) => begin(major.saturating_add(1), 0, 0),
     };
     Some(match op {
         Op::Exact => Stretch { from: Some(at), to: Some(past) },
@@ -213,13 +218,16 @@ mod tests {
         assert_eq!(events("patched = []"), "+0");
         assert_eq!(events("patched = [\">= 1.2.3\"]"), "+0 -1.2.3");
         assert_eq!(events("patched = [\">= 1.2.3\"]\nunaffected = [\"< 1.0\"]"), "+1.0.0 -1.2.3");
-        assert_eq!(events("patched = [\"^1.4.2\", \">= 2.1.0\"]"), "+0 -1.4.2 +2.0.0 -2.1.0");
+        assert_eq!(events("patched = [\"^1.4.2\", \">= 2.1.0\"]"), "+0 -1.4.2 +2.0.0-0 -2.1.0");
         assert_eq!(events("patched = [\"< 2.0.0, >= 1.8.1\", \">= 2.0.3\"]"), "+0 -1.8.1 +2.0.0 -2.0.3");
         assert_eq!(
             events("patched = [\"> 0.3.1\"]\nunaffected = [\"= 0.1.0\", \"<= 0.0.5\"]"),
             "+0.0.6-0 -0.1.0 +0.1.1-0 -0.3.2-0"
         );
-        assert_eq!(events("patched = [\">= 1.0.0-rc.2\"]\nunaffected = [\"> 2.0\", \"~0.4.1\"]"), "+0 -0.4.1 +0.5.0 -1.0.0-rc.2");
+        assert_eq!(
+            events("patched = [\">= 1.0.0-rc.2\"]\nunaffected = [\"> 2.0\", \"~0.4.1\"]"),
+            "+0 -0.4.1 +0.5.0-0 -1.0.0-rc.2"
+        );
         assert_eq!(events("unaffected = [\"*\"]"), "");
         assert_eq!(events("patched = [\"> 2, < 1\"]"), "+0");
     }
