@@ -14,7 +14,7 @@ use super::{
     origin::{git, hex_hash, relative_path, without_credentials},
     sound,
 };
-use crate::structured::{Document, Node, Unreadable, parse_toml_bounded, shown};
+use crate::structured::{Document, Node, Unreadable, parse_toml_packages, shown};
 
 /// How often packages of one name are compared with a dependency before the file is refused: what Cargo writes needs a
 /// few a dependency.
@@ -36,7 +36,7 @@ struct Names<'a> {
 }
 
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_bounded(path, bytes, super::BYTES_MAX, super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::BYTES_MAX, super::VALUES_MAX)?;
     let format_version = version(&document)?;
     let listed = document.root.get("package").and_then(Node::as_list).unwrap_or_default();
     // Before version 2 a package that nothing depends on stood apart, as `[root]`.

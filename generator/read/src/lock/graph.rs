@@ -8,6 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus};
 use crate::structured::shown_within;
 
+/// How many places of packages a lockfile may have.
+pub(super) const PLACES_MAX: usize = 200_000;
+/// How many dependencies its roots may ask for, and how many things it may leave open.
+pub(super) const ASKED_MAX: usize = 200_000;
 /// How long a text about something unresolved may be.
 pub(super) const OPEN_CHARACTERS_MAX: usize = 400;
 
@@ -30,6 +34,9 @@ pub(super) struct Graph {
     pub(super) descriptors: Vec<(String, usize)>,
     unresolved: BTreeSet<String>,
     pub(super) surplus: BTreeSet<Surplus>,
+    asked: usize,
+    /// Whether it is more than a lockfile holds; what is too much is dropped, and the file is refused at its end.
+    overflows: bool,
 }
 
 impl Graph {
@@ -39,8 +46,12 @@ impl Graph {
     }
 
     pub(super) fn place(&mut self, package: Package) -> usize {
-        self.packages.push(package);
-        self.stated.push(None);
+        if self.packages.len() < PLACES_MAX {
+            self.packages.push(package);
+            self.stated.push(None);
+        } else {
+            self.overflows = true;
+        }
         self.packages.len() - 1
     }
 
@@ -51,7 +62,11 @@ impl Graph {
 
     /// Tells of something that the lockfile names and does not hold.
     pub(super) fn leave_open(&mut self, what: &str) {
-        self.unresolved.insert(shown_within(what, OPEN_CHARACTERS_MAX));
+        if self.unresolved.len() < ASKED_MAX {
+            self.unresolved.insert(shown_within(what, OPEN_CHARACTERS_MAX));
+        } else {
+            self.overflows = true;
+        }
     }
 
     pub(super) fn root(&mut self, place: usize) {
@@ -73,7 +88,12 @@ impl Graph {
     }
 
     pub(super) fn importer(&mut self, root: usize, folder: &str, asked: Found) {
-        self.importers.push((root, folder.to_owned(), asked));
+        self.asked += asked.len();
+        if self.asked <= ASKED_MAX {
+            self.importers.push((root, folder.to_owned(), asked));
+        } else {
+            self.overflows = true;
+        }
     }
 
     /// Leads from the root to every place that no other needs: such a package is in the lockfile because the root asks
@@ -134,6 +154,7 @@ impl Graph {
             importers,
             unresolved: self.unresolved,
             surplus: self.surplus,
+            overflows: self.overflows,
             reach,
         };
         lockfile.fold_scopes();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Lockfile, Need, python};
+use super::{Lockfile, Need, graph::ASKED_MAX, python};
 use crate::structured::{Node, Table, Unreadable, parse_json, parse_toml};
 
 /// The largest manifest that is read, in bytes.
@@ -103,6 +103,10 @@ pub(super) fn asked_of_npm(node: &Node) -> Vec<Asked> {
     let mut asked: BTreeMap<&str, Asked> = BTreeMap::new();
     for (kind, need) in kinds {
         for entry in node.get(kind).and_then(Node::as_table).map(Table::entries).unwrap_or_default() {
+            // Whoever asks for more is refused by that.
+            if asked.len() > ASKED_MAX {
+                break;
+            }
             let need = if need == Need::Peer && is_optional_peer(node, &entry.key) { Need::Optional } else { need };
             let new = || Asked::new(&entry.key, entry.value.as_text(), need);
             let slot = asked.entry(&entry.key).or_insert_with(new);

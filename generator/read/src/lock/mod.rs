@@ -58,6 +58,8 @@ pub struct Lockfile {
     pub unresolved: BTreeSet<String>,
     /// In what it may list more than one installation gets.
     pub surplus: BTreeSet<Surplus>,
+    /// Whether something of it was dropped, since it holds more than a lockfile does.
+    overflows: bool,
     /// The graph that scopes are computed over.
     reach: graph::Reach,
 }
@@ -102,10 +104,17 @@ pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         Format::Requirements => python::requirements::parse,
         Format::GoMod => go::parse,
     };
-    read(path, bytes).map_err(|error| match error.0.help {
+    let lockfile = read(path, bytes).map_err(|error| match error.0.help {
         Some(_) => error,
         None => error.help(restore(format)),
-    })
+    })?;
+    if lockfile.overflows {
+        let source = crate::structured::empty_source(path);
+        let message = format!("this lockfile holds more than {} packages or dependencies", graph::PLACES_MAX);
+        return Err(Unreadable::at(&source, "too-many-packages", 0..0, message)
+            .help("no project needs so many; look at how the file came about"));
+    }
+    Ok(lockfile)
 }
 
 /// Where the file lies that holds more about the packages of a lockfile: the `go.sum` of a `go.mod`. For

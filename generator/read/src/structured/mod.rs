@@ -20,7 +20,7 @@ mod tests;
 
 pub(crate) use json::parse_bounded as parse_json_bounded;
 pub use json::{DEPTH_MAX as JSON_DEPTH_MAX, NODES_MAX as JSON_NODES_MAX, parse_json, parse_jsonc};
-pub(crate) use toml::parse_bounded as parse_toml_bounded;
+pub(crate) use toml::parse_packages as parse_toml_packages;
 pub use toml::{VALUES_MAX as TOML_VALUES_MAX, parse_toml};
 pub use yaml::{DEPTH_MAX as YAML_DEPTH_MAX, NODES_MAX as YAML_NODES_MAX, parse_yaml, parse_yaml_documents};
 

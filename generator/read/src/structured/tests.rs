@@ -149,6 +149,33 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+#[test]
+fn packages_are_read_in_runs_as_they_are_as_a_whole() {
+    let long = "x".repeat(9_000);
+    let package = |nth: usize| format!("[[package]]\nname = \"p{nth}\"\nabout = \"{long}\"\n[package.more]\nn = {nth}\n");
+    let packages: String = (0..40).map(package).collect();
+    let text = format!("version = 4\n{packages}\n[metadata]\na = 1\n[metadata.b]\nc = 2\n");
+    let whole = parse_toml("a", text.as_bytes(), MANY).unwrap();
+    let runs = parse_toml_packages("a", text.as_bytes(), MANY, 1_000).unwrap();
+    assert_eq!(runs.root.to_json(), whole.root.to_json());
+    let spans = |document: &Document| {
+        let list = document.root.get("package").and_then(Node::as_list).unwrap().to_vec();
+        list.iter().map(|node| (node.span.clone(), node.get("name").unwrap().span.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(spans(&runs), spans(&whole));
+    // A text that holds what begins a package is no reason to read something else.
+    let tricky = format!("{text}\ntext = \"\"\"\n[[package]]\n{}\"\"\"\n", "y".repeat(70_000));
+    let runs = parse_toml_packages("a", tricky.as_bytes(), MANY, 1_000).unwrap();
+    assert_eq!(runs.root.to_json(), parse_toml("a", tricky.as_bytes(), MANY).unwrap().root.to_json());
+    let broken = text.replace("n = 33\n", "n = \n");
+    let place = |error: Unreadable| error.position();
+    assert_eq!(
+        place(parse_toml_packages("a", broken.as_bytes(), MANY, 1_000).unwrap_err()),
+        place(parse_toml("a", broken.as_bytes(), MANY).unwrap_err())
+    );
+    assert_eq!(parse_toml_packages("a", text.as_bytes(), MANY, 100).unwrap_err().0.code, "too-many-values");
+}
+
 proptest! {
     #[test]
     fn json_reads_as_serde_json_reads_it(value in any_json(), pretty in any::<bool>()) {

@@ -1,6 +1,6 @@
 //! TOML 1.1.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use avouch_model::diagnostic::Source;
 use toml::{
@@ -22,50 +22,127 @@ pub fn parse_toml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, 
     parse_bounded(path, bytes, bytes_max, VALUES_MAX)
 }
 
-/// As [`parse_toml`], with at most so many values.
+/// Reads the TOML of a lockfile, whose `[[package]]` are many and small, with at most so many values.
 ///
-/// They are bounded before the text is read, by what begins one: a value follows `=`, or `,`, `[` or `{` of what holds it.
-pub(crate) fn parse_bounded(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
+/// A run of packages at a time, since the parser keeps everything about what it reads until its end: memory is that of the
+/// tree, not of its making. What cannot be read in runs (`[[package]]` within a text, say) is read as a whole.
+///
+/// # Errors
+/// As [`parse_toml`].
+pub(crate) fn parse_packages(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
     let source = source(path, bytes, bytes_max)?;
-    if source.text.len() > values_max {
-        let marks = source.text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b',' | b'[' | b'{'));
-        if let Some((at, _)) = { marks }.nth(values_max) {
-            let message = format!("with this the text may hold more than {values_max} values");
-            return Err(Unreadable::at(&source, "too-many-values", at..at, message));
-        }
-    }
-    let root = {
-        let parsed = DeTable::parse(&source.text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            Unreadable::at(&source, "toml-syntax", span, format!("this is not TOML: {}", error.message()))
-        })?;
-        let span = parsed.span();
-        Node { value: table(&source, parsed.get_ref())?, span }
+    bound(&source, values_max)?;
+    let root = match in_runs(&source) {
+        Err(_) if source.text.len() <= WHOLE_BYTES_MAX => whole(&source)?,
+        root => root?,
     };
     Ok(Document { source, root })
 }
 
-fn table(source: &Arc<Source>, parsed: &DeTable<'_>) -> Result<Value, Unreadable> {
-    let mut entries = Vec::with_capacity(parsed.len());
-    for (key, value) in parsed {
-        entries.push(Entry { key: key.get_ref().to_string(), key_span: key.span(), value: node(source, value)? });
-    }
-    // The parser orders by key; a person reads in the order of the text.
-    entries.sort_by_key(|entry| entry.key_span.start);
-    Ok(Value::Table(Table::of(source, entries)?))
+fn parse_bounded(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
+    let source = source(path, bytes, bytes_max)?;
+    bound(&source, values_max)?;
+    let root = whole(&source)?;
+    Ok(Document { source, root })
 }
 
-fn node(source: &Arc<Source>, parsed: &Spanned<DeValue<'_>>) -> Result<Node, Unreadable> {
-    let value = match parsed.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => Value::Number(decimal(number)),
-        DeValue::Float(number) => Value::Number(number.as_str().to_owned()),
-        DeValue::Boolean(truth) => Value::Bool(*truth),
-        DeValue::Datetime(time) => Value::Text(time.to_string()),
-        DeValue::Array(items) => Value::List(items.iter().map(|item| node(source, item)).collect::<Result<_, _>>()?),
-        DeValue::Table(inner) => table(source, inner)?,
-    };
-    Ok(Node { value, span: parsed.span() })
+/// Values are bounded before the text is read, by what begins one: a value follows `=`, or `,`, `[` or `{` of what holds it.
+fn bound(source: &Arc<Source>, values_max: usize) -> Result<(), Unreadable> {
+    if source.text.len() <= values_max {
+        return Ok(());
+    }
+    let mut marks = source.text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b',' | b'[' | b'{'));
+    match marks.nth(values_max) {
+        None => Ok(()),
+        Some((at, _)) => {
+            let message = format!("with this the text may hold more than {values_max} values");
+            Err(Unreadable::at(source, "too-many-values", at..at, message))
+        }
+    }
+}
+
+/// How many bytes of packages are read at a time.
+const RUN_BYTES: usize = 64 << 10;
+/// How long a text may be that is read as a whole where it cannot be read in runs.
+const WHOLE_BYTES_MAX: usize = 4 << 20;
+
+fn whole(source: &Arc<Source>) -> Result<Node, Unreadable> {
+    let part = Part { source, text: &source.text, offset: 0 };
+    let parsed = part.parse()?;
+    let span = parsed.span();
+    Ok(Node { value: Value::Table(part.table(parsed.into_inner())?), span })
+}
+
+fn in_runs(source: &Arc<Source>) -> Result<Node, Unreadable> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut packages: Option<usize> = None;
+    let mut start = 0;
+    let starts = source.text.match_indices("\n[[package]]").map(|(at, _)| at + 1);
+    for end in starts.chain([source.text.len()]) {
+        if end - start < RUN_BYTES && end < source.text.len() {
+            continue;
+        }
+        let part = Part { source, text: source.text.get(start..end).unwrap_or_default(), offset: start };
+        start = end;
+        for entry in part.table(part.parse()?.into_inner())?.entries {
+            let listed = packages.and_then(|at| entries.get_mut(at)).map(|entry: &mut Entry| &mut entry.value.value);
+            match (listed, entry.value.value) {
+                (Some(Value::List(all)), Value::List(more)) if entry.key == "package" => all.extend(more),
+                (_, value) => {
+                    packages = if entry.key == "package" { Some(entries.len()) } else { packages };
+                    entries.push(Entry { value: Node { value, span: entry.value.span }, ..entry });
+                }
+            }
+        }
+    }
+    Ok(Node { value: Value::Table(Table::of(source, entries)?), span: 0..source.text.len() })
+}
+
+/// A part of a text that is TOML by itself.
+struct Part<'a> {
+    source: &'a Arc<Source>,
+    text: &'a str,
+    /// Where it begins.
+    offset: usize,
+}
+
+impl<'a> Part<'a> {
+    fn parse(&self) -> Result<Spanned<DeTable<'a>>, Unreadable> {
+        DeTable::parse(self.text).map_err(|error| {
+            let span = self.span(error.span().unwrap_or(0..0));
+            Unreadable::at(self.source, "toml-syntax", span, format!("this is not TOML: {}", error.message()))
+        })
+    }
+
+    fn span(&self, span: Range<usize>) -> Range<usize> {
+        span.start + self.offset..span.end + self.offset
+    }
+
+    // What is read is taken apart while the tree is made, so that both are never whole at a time.
+    fn table(&self, parsed: DeTable<'_>) -> Result<Table, Unreadable> {
+        let mut entries = Vec::with_capacity(parsed.len());
+        for (key, value) in parsed {
+            let key_span = self.span(key.span());
+            entries.push(Entry { key: key.into_inner().into_owned(), key_span, value: self.node(value)? });
+        }
+        // The parser orders by key; a person reads in the order of the text.
+        entries.sort_by_key(|entry| entry.key_span.start);
+        Table::of(self.source, entries)
+    }
+
+    fn node(&self, parsed: Spanned<DeValue<'_>>) -> Result<Node, Unreadable> {
+        let span = self.span(parsed.span());
+        let value = match parsed.into_inner() {
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(number) => Value::Number(decimal(&number)),
+            DeValue::Float(number) => Value::Number(number.as_str().to_owned()),
+            DeValue::Boolean(truth) => Value::Bool(truth),
+            DeValue::Datetime(time) => Value::Text(time.to_string()),
+            DeValue::Array(items) => Value::List(items.into_iter().map(|item| self.node(item)).collect::<Result<_, _>>()?),
+            DeValue::Table(inner) => Value::Table(self.table(inner)?),
+        };
+        Ok(Node { value, span })
+    }
 }
 
 /// The number in base ten; one that fits no integer stays as it was written.

@@ -145,6 +145,9 @@ fn directives<'a>(source: &'a Arc<Source>) -> Result<Vec<Directive<'a>>, Unreada
         start += line.len();
         let line = line.trim_end_matches(['\n', '\r']);
         let span = at..at + line.len();
+        if directives.len() > super::graph::PLACES_MAX {
+            return Err(Unreadable::at(source, "go-mod", span, "this go.mod holds more lines than one does"));
+        }
         let wrong = |message: &str| Unreadable::at(source, "go-mod", span.clone(), message);
         if line.chars().any(|character| character.is_control() && character != '\t') {
             return Err(wrong("a control character stands on this line"));

@@ -15,7 +15,7 @@ use super::{
     },
     Names, hash, normal, registry_at, requirement, table, with_archives,
 };
-use crate::structured::{Document, Entry, Node, Unreadable, parse_toml_bounded, shown};
+use crate::structured::{Document, Entry, Node, Unreadable, parse_toml_packages, shown};
 
 /// The version that states groups.
 pub(in crate::lock) const WITH_GROUPS: &str = "2.1";
@@ -32,7 +32,7 @@ struct Listed<'a> {
 }
 
 pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_bounded(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
     let version = document.root.pointer("/metadata/lock-version");
     let Some(found) = version.and_then(Node::as_text).filter(|found| VERSIONS.contains(found)) else {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));

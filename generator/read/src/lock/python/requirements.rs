@@ -210,7 +210,7 @@ fn logical(source: &Arc<Source>) -> Result<Vec<Logical>, Unreadable> {
             lines.push(Logical { text: text.to_owned(), span: at..at + line.len() });
         }
         open = continues && (open || !text.is_empty());
-        if lines.len() > super::super::VALUES_MAX {
+        if lines.len() > super::super::graph::PLACES_MAX {
             let message = "this file holds too many lines for a lockfile";
             return Err(Unreadable::at(source, "requirements", at..at, message));
         }

@@ -16,7 +16,7 @@ use super::{
     },
     hash, normal, registry_at, table, with_archives,
 };
-use crate::structured::{Document, Node, Unreadable, parse_toml_bounded, shown};
+use crate::structured::{Document, Node, Unreadable, parse_toml_packages, shown};
 
 /// How often packages of one name are compared before the file is refused.
 const COMPARISONS_MAX: usize = 4_000_000;
@@ -38,7 +38,7 @@ struct Names<'a> {
 }
 
 pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_bounded(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
     let version = document.root.get("version");
     if version.and_then(Node::as_integer) != Some(1) {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));

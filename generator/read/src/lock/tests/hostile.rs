@@ -137,7 +137,7 @@ fn what_appears_twice_is_refused() {
 #[test]
 fn many_packages_of_one_name_end_soon() {
     let begun = Instant::now();
-    let count = 20_000;
+    let count = 6_000;
     let cargo: String = (0..count)
         .map(|nth| {
             format!("[[package]]\nname = \"a\"\nversion = \"1.0.{nth}\"\nsource = \"git+https://h.example/a?rev={nth}#{COMMIT}\"\ndependencies = [\"a 1.0.{}\"]\n", nth / 2)
@@ -173,6 +173,22 @@ fn more_values_than_a_lockfile_has_are_refused() {
     }
     let error = parse("yarn.lock", &vec![b'a'; 33 << 20]).unwrap_err().to_string();
     assert!(error.contains("more than the 33554432 that are read"), "{error}");
+}
+
+#[test]
+fn more_packages_than_a_project_needs_are_refused() {
+    let requirements: String = (0..200_001).map(|nth| format!("p{nth}==1\n")).collect();
+    let module: String = (0..200_001).map(|nth| format!("require p{nth}.example v1.0.0\n")).collect();
+    for (path, text) in [("requirements.txt", requirements), ("go.mod", format!("module m\n{module}"))] {
+        let error = refused(path, &text);
+        assert!(
+            error.contains("more lines than one does") || error.contains("more than 200000") || error.contains("too many lines"),
+            "{error}"
+        );
+    }
+    let packages: String = (0..200_001).map(|nth| format!(",\"node_modules/p{nth}\":{{}}")).collect();
+    let error = refused("package-lock.json", &format!("{{\"lockfileVersion\":3,\"packages\":{{\"\":{{}}{packages}}}}}"));
+    assert!(error.contains("more than 200000 packages"), "{error}");
 }
 
 proptest! {
