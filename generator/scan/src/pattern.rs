@@ -56,12 +56,41 @@ impl Pattern {
         Ok(self.regex()?.is_match(bytes))
     }
 
-    /// How far a match can reach, in bytes, where it is bounded and every match holds one of these keywords (lower case): then
-    /// no match is missed by looking no further than this around each keyword.
-    pub(crate) fn reach(&self, keywords: &[String]) -> Option<usize> {
-        let reach = self.hir.properties().maximum_len().filter(|reach| *reach <= REACH_MAX)?;
+    /// How far a match can reach around one of these keywords (lower case), where every match holds one: then no match is missed by
+    /// looking no further than this around each keyword.
+    pub(crate) fn reach(&self, keywords: &[String]) -> Reach {
         let keywords: Vec<&[u8]> = keywords.iter().map(|keyword| keyword.as_bytes()).collect();
-        (!keywords.is_empty() && always_holds(&self.hir, &keywords)).then_some(reach)
+        if keywords.is_empty() || !always_holds(&self.hir, &keywords) {
+            return Reach::WHOLE;
+        }
+        Reach { bytes: self.hir.properties().maximum_len().filter(|reach| *reach <= REACH_MAX), line: !crosses_lines(&self.hir) }
+    }
+}
+
+/// How far the matches of a pattern lie from its keywords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// At most so many bytes.
+    pub(crate) bytes: Option<usize>,
+    /// On the same line.
+    pub(crate) line: bool,
+}
+
+impl Reach {
+    /// Anywhere.
+    pub(crate) const WHOLE: Self = Self { bytes: None, line: false };
+}
+
+/// Whether a match can hold the end of a line.
+fn crosses_lines(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&b'\n')),
+        HirKind::Class(Class::Unicode(class)) => class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&'\n')),
+        HirKind::Repetition(repetition) => crosses_lines(&repetition.sub),
+        HirKind::Capture(capture) => crosses_lines(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(crosses_lines),
     }
 }
 
@@ -340,7 +369,8 @@ mod tests {
 
     #[test]
     fn a_reach_is_known_where_every_match_holds_a_keyword() {
-        let reach = |pattern: &str, keyword: &str| Pattern::new(pattern).unwrap().reach(&[keyword.to_owned()]);
+        let all = |pattern: &str, keyword: &str| Pattern::new(pattern).unwrap().reach(&[keyword.to_owned()]);
+        let reach = |pattern: &str, keyword: &str| all(pattern, keyword).bytes;
         assert_eq!(reach(r"ghp_[0-9a-zA-Z]{36}", "ghp_"), Some(40));
         assert_eq!(reach(r"\b(gh[pousr]_[0-9]{2})\b", "ghp_"), None, "gho_ holds no such keyword");
         assert_eq!(reach(r"(?i)[\w.-]{0,5}(?:api[_-]?key)=([a-z]{3})", "key"), Some(5 + 7 + 1 + 3));
@@ -348,5 +378,10 @@ mod tests {
         assert_eq!(reach(r"(?:sk|rk)_live_[a-z]{9}", "k_live"), Some(17));
         assert_eq!(reach(r"(?:a|b)c", "bc"), None);
         assert_eq!(reach(r"(?:token)?x", "token"), None);
+        assert_eq!(all(r"(?i)TOKEN[ \t]*=[^\n\r]*", "token"), Reach { bytes: None, line: true });
+        assert_eq!(all(r"(?m)^token=.*$", "token"), Reach { bytes: None, line: true });
+        assert_eq!(all(r"(?s)token=.*", "token"), Reach::WHOLE);
+        assert_eq!(all(r"token[^x]{3}", "token"), Reach { bytes: Some(8), line: false });
+        assert_eq!(all(r"x.*", "token"), Reach::WHOLE, "no match needs the keyword");
     }
 }

@@ -11,7 +11,7 @@ use avouch_model::{
     diagnostic::{Diagnostic, Source},
 };
 
-use crate::pattern::{Pattern, Patterns};
+use crate::pattern::{Pattern, Patterns, Reach};
 
 pub use own::own_rule_files;
 
@@ -49,8 +49,8 @@ pub struct Rule {
     /// In lower case; the content must hold one of them.
     pub(crate) keywords: Vec<String>,
     pub(crate) allowed: Vec<AllowList>,
-    /// How far around a keyword a match can lie; none when the whole content must be looked through.
-    pub(crate) reach: Option<usize>,
+    /// How far around a keyword a match can lie.
+    pub(crate) reach: Reach,
     /// One of ours, which is silent about placeholders.
     pub(crate) own: bool,
 }

@@ -12,7 +12,7 @@ use regex_automata::util::captures::Captures;
 use crate::{
     Content, Key, KeyedDigest, Profile, Rules, content,
     key_file::{self, FORMS},
-    pattern::each_match,
+    pattern::{Reach, each_match},
 };
 
 use judge::{Verdict, judge};
@@ -252,18 +252,18 @@ impl<'r> Scanner<'r> {
             let rule = self.rules.rules.get(index);
             rule.is_some_and(|rule| rule.path.is_none_or(|path| profile.has(path)))
         };
-        let mut windows = Windows::new(self.rules.rules.len(), text.len());
+        let mut windows = Windows::new(self.rules.rules.len(), text);
         if let Some(keywords) = &self.keywords {
             for word in keywords.find_overlapping_iter(text) {
                 let rules = self.rules_of.get(word.pattern().as_usize()).map(Vec::as_slice).unwrap_or_default();
                 for index in rules.iter().map(|index| *index as usize) {
-                    let reach = self.rules.rules.get(index).and_then(|rule| rule.reach).filter(|_| !self.whole);
-                    windows.add(index, word.start(), word.end(), reach);
+                    let reach = self.rules.rules.get(index).map_or(Reach::WHOLE, |rule| rule.reach);
+                    windows.add(index, word.start(), word.end(), if self.whole { Reach::WHOLE } else { reach });
                 }
             }
         }
         for index in &self.always {
-            windows.add(*index as usize, 0, 0, None);
+            windows.add(*index as usize, 0, 0, Reach::WHOLE);
         }
         windows.into_iter().filter(|(index, _)| applies(*index)).collect()
     }

@@ -13,7 +13,7 @@ use super::{
     file::{Extend, Written, WrittenAllowList, WrittenRule},
     own,
 };
-use crate::pattern::{Pattern, Patterns};
+use crate::pattern::{Pattern, Patterns, Reach};
 
 /// Files that extend each other, at most.
 const DEPTH_MAX: usize = 3;
@@ -122,7 +122,7 @@ impl Building {
     /// The rules, if nothing is wrong.
     pub(super) fn finish(mut self) -> Result<Rules, Vec<Diagnostic>> {
         for rule in &mut self.rules {
-            rule.reach = rule.pattern.as_ref().and_then(|pattern| pattern.reach(&rule.keywords));
+            rule.reach = rule.pattern.as_ref().map_or(Reach::WHOLE, |pattern| pattern.reach(&rule.keywords));
         }
         let paths = Patterns::new(&self.paths);
         if !self.problems.is_empty() {
@@ -211,7 +211,7 @@ impl Building {
             entropy: written.entropy,
             keywords,
             allowed: lists,
-            reach: None,
+            reach: Reach::WHOLE,
             own,
         });
     }

@@ -100,6 +100,14 @@ id = "start"
 regex = '''^.{0,3}key'''
 keywords = ["key"]
 [[rules]]
+id = "line"
+regex = '''[a-f ]*key.*zz\d'''
+keywords = ["key"]
+[[rules]]
+id = "line-and-bytes"
+regex = '''(?i).{0,9}key[^\n]{0,9}'''
+keywords = ["key"]
+[[rules]]
 id = "end"
 regex = '''key.{0,3}$'''
 keywords = ["key"]
