@@ -13,6 +13,7 @@ need node nodejs
 need npm npm
 need python3 python3
 need openssl openssl
+need xmllint libxml2-utils
 need c++ g++
 need strace strace
 if command -v python3 >/dev/null 2>&1; then python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"; fi
