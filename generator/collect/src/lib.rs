@@ -7,6 +7,7 @@
 pub mod advisories;
 mod arithmetic;
 mod databases;
+mod ecosystems;
 mod engine;
 mod kind;
 pub mod kinds;

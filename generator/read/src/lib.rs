@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod ignore_rules;
 pub mod lock;
 pub mod mapping;
+pub mod protection;
 pub mod report;
 pub mod schedule;
 pub mod source_text;

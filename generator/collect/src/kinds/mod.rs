@@ -9,9 +9,14 @@ mod database_canary;
 mod database_column_everywhere;
 mod database_query;
 mod database_schema;
+mod dependency_bots;
+mod dependency_lockfile;
+mod dependency_updates;
 mod document_consistency;
 mod file_content;
 mod file_ignored;
+mod forge_protection;
+mod hook_steps;
 mod http_audited_failures;
 mod http_body_cap;
 mod http_body_schema;
@@ -34,6 +39,8 @@ mod http_uniform_failures;
 mod log_canary;
 mod mapping_coverage;
 mod provider_inherited;
+mod report_findings;
+mod report_scorecard;
 mod report_tests;
 mod retention_coverage;
 mod retention_not_early;
@@ -43,7 +50,10 @@ mod secrets_history;
 mod secrets_report;
 mod secrets_tree;
 mod tls_minimum_version;
+mod workflow_audit_gate;
+mod workflow_audit_tools;
 mod workflow_credentials;
+mod workflow_duties;
 mod workflow_injection;
 mod workflow_permissions;
 mod workflow_pinned;
@@ -59,9 +69,13 @@ pub const ALL: &[Kind] = &[
     Kind::of::<database_column_everywhere::DatabaseColumnEverywhere>(),
     Kind::of::<database_query::DatabaseQuery>(),
     Kind::of::<database_schema::DatabaseSchema>(),
+    Kind::of::<dependency_lockfile::DependencyLockfile>(),
+    Kind::of::<dependency_updates::DependencyUpdates>(),
     Kind::of::<document_consistency::DocumentConsistency>(),
     Kind::of::<file_content::FileContent>(),
     Kind::of::<file_ignored::FileIgnored>(),
+    Kind::of::<forge_protection::ForgeProtection>(),
+    Kind::of::<hook_steps::HookSteps>(),
     Kind::of::<http_audited_failures::AuditedFailures>(),
     Kind::of::<http_body_cap::BodyCap>(),
     Kind::of::<http_body_schema::BodySchema>(),
@@ -80,6 +94,8 @@ pub const ALL: &[Kind] = &[
     Kind::of::<log_canary::LogCanary>(),
     Kind::of::<mapping_coverage::MappingCoverage>(),
     Kind::of::<provider_inherited::ProviderInherited>(),
+    Kind::of::<report_findings::ReportFindings>(),
+    Kind::of::<report_scorecard::ReportScorecard>(),
     Kind::of::<report_tests::ReportTests>(),
     Kind::of::<retention_coverage::RetentionCoverage>(),
     Kind::of::<retention_not_early::RetentionNotEarly>(),
@@ -89,7 +105,9 @@ pub const ALL: &[Kind] = &[
     Kind::of::<secrets_report::SecretsReportKind>(),
     Kind::of::<secrets_tree::SecretsTree>(),
     Kind::of::<tls_minimum_version::MinimumVersion>(),
+    Kind::of::<workflow_audit_gate::WorkflowAuditGate>(),
     Kind::of::<workflow_credentials::WorkflowCredentials>(),
+    Kind::of::<workflow_duties::WorkflowDuties>(),
     Kind::of::<workflow_injection::WorkflowInjection>(),
     Kind::of::<workflow_permissions::WorkflowPermissions>(),
     Kind::of::<workflow_pinned::WorkflowPinned>(),

@@ -4,6 +4,7 @@ use avouch_model::diagnostic::Source;
 
 mod jest;
 mod junit;
+pub mod sarif;
 pub mod secrets;
 
 /// The largest report that is read, in bytes.
