@@ -24,6 +24,9 @@ fn main() {
         lock.tell_sums(&sums, &bytes).unwrap();
     }
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    if let Ok(bytes) = fs::read(format!("{folder}/.yarnrc.yml")) {
+        lock.tell_catalogues(".yarnrc.yml", &bytes).unwrap();
+    }
     let read = |name: &str| fs::read(format!("{folder}/{name}")).ok().map(|bytes| Manifest::parse(name, &bytes).unwrap());
     if let Some(manifest) = read("package.json").or_else(|| read("pyproject.toml")) {
         lock.tell_manifests(&[(String::new(), manifest)]);

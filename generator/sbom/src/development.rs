@@ -30,6 +30,11 @@ fn manifests(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<
     if lockfile.lock.format == Format::PackageLock && lockfile.lock.format_version != "1" {
         return Ok(());
     }
+    if lockfile.lock.format == Format::YarnLock {
+        let path = format!("{}.yarnrc.yml", lockfile.folder);
+        let bytes = tree.read(&path, BYTES_MAX)?.unwrap_or_default();
+        lockfile.lock.tell_catalogues(&path, &bytes)?;
+    }
     let name = if lockfile.lock.format == Format::PoetryLock { "pyproject.toml" } else { "package.json" };
     let read = |folder: &str| -> Result<Option<Manifest>, SbomError> {
         let path = format!("{}{folder}{}{name}", lockfile.folder, if folder.is_empty() { "" } else { "/" });

@@ -63,6 +63,8 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
             needs(&mut graph, &names, from, node, info);
         }
     }
+    drop(names);
+    drop(document);
     Ok(graph.lockfile(path, Format::BunLock, number.to_string()))
 }
 

@@ -72,6 +72,9 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
             graph.importer(at, entry.name, asked);
         }
     }
+    drop(names);
+    drop(entries);
+    drop(document);
     Ok(graph.lockfile(path, Format::CargoLock, format_version))
 }
 

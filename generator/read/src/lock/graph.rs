@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus};
+use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus, tell::Catalogued};
 use crate::structured::shown_within;
 
 /// How many places of packages a lockfile may have.
-pub(super) const PLACES_MAX: usize = 200_000;
+pub(super) const PLACES_MAX: usize = 100_000;
 /// How many dependencies its roots may ask for, and how many things it may leave open.
-pub(super) const ASKED_MAX: usize = 200_000;
+pub(super) const ASKED_MAX: usize = 100_000;
 /// How long a text about something unresolved may be.
 pub(super) const OPEN_CHARACTERS_MAX: usize = 400;
 
@@ -32,6 +32,8 @@ pub(super) struct Graph {
     importers: Vec<(usize, String, Found)>,
     /// What a manifest's dependency leads to, where manifests tell what roots ask for.
     pub(super) descriptors: Vec<(String, usize)>,
+    /// What is asked for by a catalogue that is written elsewhere.
+    pub(super) catalogued: Vec<Catalogued>,
     unresolved: BTreeSet<String>,
     pub(super) surplus: BTreeSet<Surplus>,
     asked: usize,
@@ -155,6 +157,7 @@ impl Graph {
             unresolved: self.unresolved,
             surplus: self.surplus,
             overflows: self.overflows,
+            catalogued: self.catalogued,
             reach,
         };
         lockfile.fold_scopes();
@@ -259,6 +262,13 @@ impl Reach {
         if !self.stated.is_empty() {
             self.stated.push(None);
         }
+    }
+
+    /// More edges.
+    pub(super) fn add_edges(&mut self, more: impl Iterator<Item = (usize, usize, Need)>) {
+        let more: Vec<(u32, u32, Need)> = more.map(|(from, to, need)| (index(from), index(to), need)).collect();
+        let edges = self.edges().chain(more).collect();
+        self.link(edges);
     }
 
     /// Another number for every package.

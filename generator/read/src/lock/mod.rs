@@ -36,7 +36,7 @@ pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_
 /// The largest lockfile that is read, in bytes.
 pub const BYTES_MAX: u64 = 32 << 20;
 /// How many values a lockfile may hold: with the text itself this bounds the memory that reading one takes.
-const VALUES_MAX: usize = 1_000_000;
+const VALUES_MAX: usize = 800_000;
 
 /// What a lockfile says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Lockfile {
     pub surplus: BTreeSet<Surplus>,
     /// Whether something of it was dropped, since it holds more than a lockfile does.
     overflows: bool,
+    /// What is asked for by a catalogue that is written elsewhere.
+    catalogued: Vec<tell::Catalogued>,
     /// The graph that scopes are computed over.
     reach: graph::Reach,
 }

@@ -6,7 +6,22 @@ use super::{
     Asked, Ecosystem, Format, Importer, Lockfile, Manifest, Need, Origin, Package, Surplus, go, graph::OPEN_CHARACTERS_MAX,
     origin::relative_path, package_lock, python, yarn,
 };
-use crate::structured::{Unreadable, shown_within};
+use crate::structured::{Unreadable, parse_yaml, shown_within};
+
+/// The largest `.yarnrc.yml` that is read, in bytes.
+const CATALOGUES_BYTES_MAX: u64 = 4 << 20;
+
+/// A dependency that is asked for by a catalogue, `catalog:` or `catalog:name`, which is written elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Catalogued {
+    /// The place of who asks.
+    pub(super) from: usize,
+    pub(super) name: String,
+    pub(super) range: String,
+    pub(super) need: Need,
+    /// As which it is told among what is unresolved.
+    pub(super) unresolved: String,
+}
 
 /// What manifests ask for, with the places of the graph that the lockfile has for it; by root.
 type Looked = Vec<(Asked, Vec<usize>)>;
@@ -60,6 +75,47 @@ impl Lockfile {
         }
         self.fold_scopes();
         self.fold_edges();
+    }
+
+    /// Adds what a `.yarnrc.yml` tells: which ranges its catalogues stand for. Nothing else of it is looked at. To be told
+    /// before manifests.
+    ///
+    /// # Errors
+    /// When the bytes are no YAML.
+    pub fn tell_catalogues(&mut self, path: &str, bytes: &[u8]) -> Result<(), Unreadable> {
+        if self.catalogued.is_empty() {
+            return Ok(());
+        }
+        let document = parse_yaml(path, bytes, CATALOGUES_BYTES_MAX)?;
+        let mut edges = Vec::new();
+        for asked in std::mem::take(&mut self.catalogued) {
+            let catalogue = match asked.range.strip_prefix("catalog:") {
+                None | Some("" | "default") => document.root.get("catalog"),
+                Some(named) => document.root.get("catalogs").and_then(|all| all.get(named)),
+            };
+            let range = catalogue.and_then(|catalogue| catalogue.get(&asked.name)?.as_text());
+            let descriptor = range.map(|range| yarn::with_protocol(&asked.name, range));
+            let found = descriptor.and_then(|descriptor| self.reach.described(&descriptor).next());
+            let Some(to) = found else {
+                self.catalogued.push(asked);
+                continue;
+            };
+            edges.push((asked.from, to, asked.need));
+            self.unresolved.remove(&shown_within(&asked.unresolved, OPEN_CHARACTERS_MAX));
+            let package = |place: usize| self.reach.package(u32::try_from(place).ok()?);
+            let (root, found) = (package(asked.from), package(to));
+            let own = self.importers.iter_mut().filter(|importer| Some(importer.root) == root);
+            for slot in own.flat_map(|importer| &mut importer.asked).filter(|slot| slot.name == asked.name) {
+                slot.found = found;
+            }
+            if let Some(package) = found.and_then(|at| self.packages.get_mut(at)) {
+                package.direct = true;
+            }
+        }
+        self.reach.add_edges(edges.into_iter());
+        self.fold_scopes();
+        self.fold_edges();
+        Ok(())
     }
 
     /// Adds the checksums of a `go.sum` to the modules of its `go.mod`.

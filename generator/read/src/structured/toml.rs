@@ -51,8 +51,7 @@ fn bound(source: &Arc<Source>, values_max: usize) -> Result<(), Unreadable> {
     if source.text.len() <= values_max {
         return Ok(());
     }
-    let mut marks = source.text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b',' | b'[' | b'{'));
-    match marks.nth(values_max) {
+    match marks(&source.text).nth(values_max) {
         None => Ok(()),
         Some((at, _)) => {
             let message = format!("with this the text may hold more than {values_max} values");
@@ -61,6 +60,13 @@ fn bound(source: &Arc<Source>, values_max: usize) -> Result<(), Unreadable> {
     }
 }
 
+/// What begins values.
+fn marks(text: &str) -> impl Iterator<Item = (usize, u8)> {
+    text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b',' | b'[' | b'{'))
+}
+
+/// How many values a run may hold.
+const RUN_VALUES_MAX: usize = 250_000;
 /// How many bytes of packages are read at a time.
 const RUN_BYTES: usize = 64 << 10;
 /// How long a text may be that is read as a whole where it cannot be read in runs.
@@ -83,6 +89,7 @@ fn in_runs(source: &Arc<Source>) -> Result<Node, Unreadable> {
             continue;
         }
         let part = Part { source, text: source.text.get(start..end).unwrap_or_default(), offset: start };
+        part.bound()?;
         start = end;
         for entry in part.table(part.parse()?.into_inner())?.entries {
             let listed = packages.and_then(|at| entries.get_mut(at)).map(|entry: &mut Entry| &mut entry.value.value);
@@ -112,6 +119,21 @@ impl<'a> Part<'a> {
             let span = self.span(error.span().unwrap_or(0..0));
             Unreadable::at(self.source, "toml-syntax", span, format!("this is not TOML: {}", error.message()))
         })
+    }
+
+    /// A run may be one large package, or what stands beside the packages; its making is what takes memory.
+    fn bound(&self) -> Result<(), Unreadable> {
+        if self.text.len() <= RUN_VALUES_MAX {
+            return Ok(());
+        }
+        match marks(self.text).nth(RUN_VALUES_MAX) {
+            None => Ok(()),
+            Some((at, _)) => {
+                let at = self.offset + at;
+                let message = format!("with this a part of the text may hold more than {RUN_VALUES_MAX} values");
+                Err(Unreadable::at(self.source, "too-many-values", at..at, message))
+            }
+        }
     }
 
     fn span(&self, span: Range<usize>) -> Range<usize> {

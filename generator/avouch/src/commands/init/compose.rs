@@ -37,7 +37,7 @@ fn sbom(found: &Found) -> String {
     text.push_str("# author = { name = \"Example GmbH\", email = \"sbom@example.com\" }   # who answers for the SBOM; published\n");
     text.push_str("# supplier = { name = \"Example GmbH\", url = \"https://example.com\" }  # who supplies the product\n");
     if found.lockfiles.is_empty() {
-        text.push_str("# No lockfile that can be read lies at the root: Cargo.lock, package-lock.json, pnpm-lock.yaml.\n");
+        text.push_str("# No lockfile that is read lies at the root; docs/reference/lockfiles.md lists them.\n");
     } else {
         text.push_str(&format!("# Read at each release: {}\n", found.lockfiles.join(", ")));
     }

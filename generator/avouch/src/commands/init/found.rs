@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use avouch_read::lock::Format;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// What was found.
@@ -23,8 +24,7 @@ pub(super) struct Found {
     pub(super) reports: Vec<String>,
 }
 
-const READ: &[&str] = &["Cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"];
-const UNREAD: &[&str] = &["yarn.lock", "bun.lock", "bun.lockb", "uv.lock", "poetry.lock", "requirements.txt", "go.mod"];
+const UNREAD: &[&str] = &["bun.lockb", "deno.lock", "pdm.lock", "pylock.toml", "Pipfile.lock", "Gemfile.lock", "composer.lock"];
 const WRANGLER: &[&str] = &["wrangler.toml", "wrangler.jsonc", "wrangler.json"];
 /// Where local D1 databases lie.
 const D1_STATE: &str = ".wrangler/state/v3/d1/miniflare-D1DatabaseObject";
@@ -42,7 +42,7 @@ pub(super) fn look(root: &Utf8Path) -> Found {
     databases.retain(|path| is_sqlite(&root.join(path)));
     Found {
         name: name(root),
-        lockfiles: at_root(READ),
+        lockfiles: at_root(&Format::ALL.map(Format::names).concat()),
         unread: at_root(UNREAD),
         wrangler: at_root(WRANGLER).first().copied(),
         workflows: files(root, ".github/workflows", &["yml", "yaml"]),

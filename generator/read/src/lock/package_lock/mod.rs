@@ -52,6 +52,9 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     for (entry, folder, from) in places {
         needs(&mut graph, &folders, entry, folder, from);
     }
+    // The tree goes before the packages are folded: both together would be the most memory that is taken.
+    drop(folders);
+    drop(document);
     Ok(graph.lockfile(path, Format::PackageLock, format_version))
 }
 

@@ -41,6 +41,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         }
         read(document, major, &mut graph, &mut importers)?;
     }
+    drop(documents);
     Ok(graph.lockfile(path, Format::PnpmLock, format_version))
 }
 

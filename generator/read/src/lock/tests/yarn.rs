@@ -223,6 +223,22 @@ fn manifests_tell_what_is_for_development_in_yarn_2_and_later() {
 }
 
 #[test]
+fn catalogues_tell_which_of_several_versions_is_asked_for() {
+    let another = "\"only@npm:^4.0.0\":\n  version: 4.0.0\n  resolution: \"only@npm:4.0.0\"\n";
+    let mut lock = read("yarn.lock", &format!("{BERRY}\n{another}"));
+    assert!(lock.unresolved.contains("shop → only@catalog:"));
+    lock.tell_catalogues(".yarnrc.yml", b"catalog:\n  only: ^5.0.0\nnpmAuthToken: secret\n").unwrap();
+    assert!(graph(&lock)["shop -"].contains(&"only 5.0.0".to_owned()));
+    assert!(!lock.unresolved.contains("shop → only@catalog:"));
+    let scope = |version: &str| {
+        lock.packages.iter().find(|it| it.version.as_deref() == Some(version) && it.name == "only").map(|it| it.scope)
+    };
+    assert_eq!((scope("5.0.0"), scope("4.0.0")), (Some(Scope::Required), Some(Scope::Excluded)));
+    assert!(lock.importers[0].asked.iter().any(|it| it.name == "only" && it.found.is_some()));
+    assert!(lock.tell_catalogues(".yarnrc.yml", b"a: [").is_ok(), "it is not looked at where nothing is open");
+}
+
+#[test]
 fn a_newer_version_of_yarn_is_named() {
     let error = refused("yarn.lock", "__metadata:\n  version: 99\n");
     assert!(error.starts_with("yarn.lock:2:12:") && error.contains("4 to 10 are read"), "{error}");

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::{
     super::{
         Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Seal, Surplus, graph::Graph, origin::relative_path, sound,
+        tell::Catalogued,
     },
     locator::{encoded, origin, patch, split},
 };
@@ -48,6 +49,10 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     for (entry, locator, from) in places {
         needs(&mut graph, &names, entry, locator, from);
     }
+    if !graph.catalogued.is_empty() {
+        let descriptors = names.descriptors.iter().map(|(descriptor, place)| ((*descriptor).to_owned(), *place));
+        graph.descriptors.extend(descriptors);
+    }
     Ok(graph.lockfile(path, Format::YarnLock, number.to_string()))
 }
 
@@ -84,14 +89,20 @@ fn package(document: &Document, entry: &Entry, cache_key: &str) -> Result<Packag
     })
 }
 
+/// How many entries of one version are looked at: the package, and its patches.
+const CHOICES_MAX: usize = 8;
+
+/// A place, and the version and origin of what is there.
+type Choice<'a> = (usize, Option<&'a str>, Option<Origin>);
+
 /// What descriptors lead to.
 #[derive(Default)]
 struct Names<'a> {
     descriptors: HashMap<&'a str, usize>,
     /// What Yarn patches by itself, by the descriptor of what is patched.
     built_in: HashMap<String, usize>,
-    /// Places that are no workspaces, by the name they are asked for by.
-    by_name: HashMap<&'a str, Vec<usize>>,
+    /// Places that are no workspaces, by the name they are asked for by, and what they are of.
+    by_name: HashMap<&'a str, Vec<Choice<'a>>>,
 }
 
 impl<'a> Names<'a> {
@@ -108,8 +119,10 @@ impl<'a> Names<'a> {
                 self.built_in.insert(with_protocol(name, range), place);
             }
             let places = self.by_name.entry(name).or_default();
-            if !range.starts_with("workspace:") && places.last() != Some(&place) {
-                places.push(place);
+            if !range.starts_with("workspace:") && places.last().is_none_or(|(last, ..)| *last != place) {
+                let text = |key: &str| entry.value.get(key).and_then(Node::as_text);
+                let (name, reference) = split(text("resolution").unwrap_or_default());
+                places.push((place, text("version"), origin(name, reference)));
             }
         }
         Ok(())
@@ -128,15 +141,16 @@ impl<'a> Names<'a> {
         }
         // A catalogue or a `resolutions` has put another range in its place, and those are written elsewhere; a name with one
         // version leaves no choice.
-        match self.by_name.get(name).map(Vec::as_slice) {
-            Some([one]) => Some(*one),
-            _ => None,
-        }
+        let places = self.by_name.get(name)?;
+        let (first, version, from) = places.first()?;
+        // A package and its patched self are one.
+        let one = places.iter().take(CHOICES_MAX + 1).all(|(_, other, origin)| other == version && origin == from);
+        (one && places.len() <= CHOICES_MAX).then_some(*first)
     }
 }
 
 /// A descriptor with the protocol that is meant where none is written, as Yarn 2 and 3 do.
-fn with_protocol(name: &str, range: &str) -> String {
+pub(in crate::lock) fn with_protocol(name: &str, range: &str) -> String {
     let plain = !range.contains(':') && !range.starts_with('.') && !range.contains('/');
     if plain { format!("{name}@npm:{range}") } else { format!("{name}@{range}") }
 }
@@ -155,6 +169,10 @@ fn needs(graph: &mut Graph, names: &Names<'_>, entry: &Entry, locator: &str, fro
             None if optional => {}
             None => {
                 let unresolved = format!("{} → {}@{range}", graph.called(from), needed.key);
+                if range.starts_with("catalog:") {
+                    let (name, range) = (needed.key.clone(), range.to_owned());
+                    graph.catalogued.push(Catalogued { from, name, range, need, unresolved: unresolved.clone() });
+                }
                 graph.leave_open(&unresolved);
             }
         }
