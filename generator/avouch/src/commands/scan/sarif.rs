@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use avouch_model::Digest;
 use avouch_scan::PathClass;
 use serde_json::{Value, json};
 
@@ -47,9 +48,18 @@ fn one(told: &Told<'_>, result: &Secret<'_>, ids: &BTreeSet<&str>) -> Value {
         _ => "warning",
     };
     let since = found.commit.as_ref().map(|commit| format!(" Since commit {commit}.")).unwrap_or_default();
+    // Where a secret is known by its place alone, a line more above it makes it another one.
+    let place = Digest::of(format!("{}\0{}\0{}", hit.id, found.path, hit.line).as_bytes());
+    let mut fingerprints = json!({ "avouchPlace/v1": place.hex() });
+    if told.keyed
+        && let Some(fingerprints) = fingerprints.as_object_mut()
+    {
+        fingerprints.insert("avouchSecret/v1".to_owned(), json!(hit.digest.to_string()));
+    }
     let mut value = json!({
         "ruleId": hit.id,
         "ruleIndex": ids.iter().position(|id| *id == hit.id),
+        "kind": "fail",
         "level": level,
         "message": { "text": format!("{} The value is not shown.{since}", told.scanner.description(&hit.id)) },
         "locations": [{
@@ -59,13 +69,9 @@ fn one(told: &Told<'_>, result: &Secret<'_>, ids: &BTreeSet<&str>) -> Value {
                 "region": { "startLine": hit.line, "endLine": hit.line_end },
             },
         }],
+        "partialFingerprints": fingerprints,
         "properties": { "class": found.class.name(), "commit": found.commit, "marker": hit.marked },
     });
-    if told.keyed
-        && let Some(object) = value.as_object_mut()
-    {
-        object.insert("partialFingerprints".to_owned(), json!({ "avouchSecret/v1": hit.digest.to_string() }));
-    }
     let suppression = match result.stands {
         Stands::Known(entry) => Some(
             json!({ "kind": "external", "status": "accepted", "justification": format!("{} (until {})", entry.reason, entry.until) }),
