@@ -32,42 +32,40 @@ pub(crate) fn write(bom: &Value) -> Result<Vec<u8>, ConvertError> {
     let ids: HashMap<&str, String> =
         components.iter().filter_map(|component| Some((text(component, "bom-ref")?, identifier(component)))).collect();
     let mut extracted = BTreeMap::new();
-    let packages: Vec<Value> =
-        components.iter().enumerate().map(|(at, component)| package(component, at == 0, &mut extracted)).collect();
-    let licences: Vec<Value> = extracted
-        .into_iter()
-        .map(|(id, name)| {
-            json!({
-                "licenseId": id, "name": name,
-                "extractedText": format!("The package declares its licence as \"{name}\". The text itself is not part of this document."),
-            })
-        })
-        .collect();
-    let mut document = json!({
-        "spdxVersion": "SPDX-2.3",
-        "dataLicense": "CC0-1.0",
-        "SPDXID": "SPDXRef-DOCUMENT",
-        "name": version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}")),
-        "documentNamespace": format!("https://spdx.org/spdxdocs/{}-{uuid}", plain(name)),
-        "creationInfo": {
-            "created": text(metadata, "timestamp"),
-            "creators": creators(metadata),
-            "licenseListVersion": LICENCE_LIST,
-        },
-        "packages": packages,
-        "relationships": relationships(bom, product, &ids),
+    let packages: Vec<String> =
+        components.iter().enumerate().map(|(at, it)| package(it, at == 0, &mut extracted).to_string()).collect();
+    let licences: Vec<String> = extracted.iter().map(|(id, name)| licence(id, name).to_string()).collect();
+    let creation = json!({
+        "created": text(metadata, "timestamp"), "creators": creators(metadata), "licenseListVersion": LICENCE_LIST,
     });
-    if let Some(members) = document.as_object_mut() {
-        if let Some(comment) = about(bom, metadata) {
-            members.insert("comment".to_owned(), Value::String(comment));
-        }
-        if !licences.is_empty() {
-            members.insert("hasExtractedLicensingInfos".to_owned(), Value::Array(licences));
-        }
+    let quoted = |text: &str| Value::from(text).to_string();
+    let mut members = vec![
+        ("SPDXID", quoted("SPDXRef-DOCUMENT")),
+        ("spdxVersion", quoted("SPDX-2.3")),
+        ("dataLicense", quoted("CC0-1.0")),
+        ("name", quoted(&version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}")))),
+        ("documentNamespace", quoted(&format!("https://spdx.org/spdxdocs/{}-{uuid}", plain(name)))),
+        ("creationInfo", creation.to_string()),
+    ];
+    members.extend(about(bom, metadata).map(|comment| ("comment", quoted(&comment))));
+    members.push(("packages", lines(&packages)));
+    members.push(("relationships", lines(&relationships(bom, product, &ids))));
+    if !licences.is_empty() {
+        members.push(("hasExtractedLicensingInfos", lines(&licences)));
     }
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| ConvertError::NotABom(error.to_string()))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let members: Vec<String> = members.into_iter().map(|(key, value)| format!("  \"{key}\": {value}")).collect();
+    Ok(format!("{{\n{}\n}}\n", members.join(",\n")).into_bytes())
+}
+
+/// A list, an item a line: a document of many packages is written without holding it as a tree.
+fn lines(items: &[String]) -> String {
+    format!("[\n    {}\n  ]", items.join(",\n    "))
+}
+
+/// What the document itself tells of a licence that is in no list.
+fn licence(id: &str, name: &str) -> Value {
+    let told = format!("The package declares its licence as \"{name}\". The text itself is not part of this document.");
+    json!({ "licenseId": id, "name": name, "extractedText": told })
 }
 
 fn package(component: &Value, is_product: bool, extracted: &mut BTreeMap<String, String>) -> Value {
@@ -118,9 +116,10 @@ fn package(component: &Value, is_product: bool, extracted: &mut BTreeMap<String,
 }
 
 /// The document describes the product, and everything depends on what the graph says.
-fn relationships(bom: &Value, product: &Value, ids: &HashMap<&str, String>) -> Vec<Value> {
-    let relation =
-        |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
+fn relationships(bom: &Value, product: &Value, ids: &HashMap<&str, String>) -> Vec<String> {
+    let relation = |from: &str, kind: &str, to: &str| {
+        json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to }).to_string()
+    };
     let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", &identifier(product))];
     for dependency in list(bom, "dependencies") {
         let Some(from) = text(dependency, "ref").and_then(|from| ids.get(from)) else { continue };
@@ -186,8 +185,8 @@ fn download(component: &Value) -> String {
         (url.starts_with("https://") || url.starts_with("http://")) && url.bytes().all(|byte| byte.is_ascii_graphic())
     };
     let references = list(component, "externalReferences");
-    let archive = references.filter(|it| text(it, "type") == Some("distribution")).filter_map(|it| text(it, "url"));
-    if let Some(url) = archive.filter(|url| is_address(url)).next() {
+    let mut archives = references.filter(|it| text(it, "type") == Some("distribution")).filter_map(|it| text(it, "url"));
+    if let Some(url) = archives.find(|url| is_address(url)) {
         return url.to_owned();
     }
     let repository = text(component, "purl").and_then(|purl| contents::qualifier(purl, "vcs_url"));

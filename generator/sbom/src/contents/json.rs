@@ -44,10 +44,31 @@ struct Component {
     hashes: Vec<Hash>,
     #[serde(default)]
     external_references: Vec<Reference>,
-    licenses: Option<Value>,
-    evidence: Option<Value>,
+    #[serde(default)]
+    licenses: Vec<Choice>,
+    evidence: Option<Evidence>,
     #[serde(default)]
     components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+struct Evidence {
+    #[serde(default)]
+    licenses: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    license: Option<Licence>,
+    expression: Option<String>,
+    acknowledgement: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Licence {
+    id: Option<String>,
+    name: Option<String>,
+    acknowledgement: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,8 +127,19 @@ fn cyclonedx(bom: Bom, version: &str) -> Contents {
 }
 
 fn item(component: Component) -> Item {
-    let licences = Licences::of_json(&serde_json::json!({ "licenses": component.licenses, "evidence": component.evidence }));
-    let (licence, concluded) = licences.texts();
+    let identity = identity(&component);
+    let mut licences = Licences::default();
+    let found = component.evidence.map(|evidence| evidence.licenses).unwrap_or_default();
+    for (choices, by_default) in [(component.licenses, "declared"), (found, "concluded")] {
+        for choice in choices {
+            let (known, name, said) = match choice.license {
+                Some(licence) => (licence.id, licence.name, licence.acknowledgement),
+                None => (choice.expression, None, choice.acknowledgement),
+            };
+            licences.add(known, name, said.as_deref().unwrap_or(by_default));
+        }
+    }
+    let (licence, concluded) = licences.sorted().texts();
     let distributed = component.external_references.iter().filter(|it| it.kind.as_deref() == Some("distribution"));
     let hashes = component.hashes.iter().chain(distributed.flat_map(|it| &it.hashes));
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -115,7 +147,7 @@ fn item(component: Component) -> Item {
         told.entry(hash.alg.clone()).or_default().insert(hash.content.to_ascii_lowercase());
     }
     Item {
-        identity: identity(&component),
+        identity,
         // CycloneDX: without a scope, `required` is meant.
         scope: Some(component.scope.unwrap_or_else(|| "required".to_owned())),
         licence,
