@@ -1,13 +1,17 @@
 //! The files of a zip archive, in memory: nothing is ever written to a disk.
+//!
+//! The archive's list is read by the `zip` crate; what it lists is unpacked here, by one decompressor for all files. One for each
+//! of a hundred thousand small files would leave more holes in memory than the files fill.
 
 use std::io::{Cursor, Read as _};
 
-use zip::ZipArchive;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use zip::{CompressionMethod, ZipArchive};
 
 /// The most files of one archive.
 const ENTRIES_MAX: usize = 1_000_000;
 /// The most bytes of one file in it: the largest record that is published has less than a tenth of this.
-pub(crate) const ENTRY_BYTES_MAX: u64 = 16 << 20;
+const ENTRY_BYTES_MAX: u64 = 16 << 20;
 /// The most bytes of all its files.
 const TOTAL_BYTES_MAX: u64 = 4 << 30;
 /// How many times its packed size a file may have; small files are let off, since a hundred equal lines pack well.
@@ -25,9 +29,9 @@ pub(crate) fn each(bytes: &[u8], mut give: impl FnMut(&str, Result<&[u8], String
         return Err(format!("it holds {} files; at most {ENTRIES_MAX} are read", archive.len()));
     }
     let mut total: u64 = 0;
-    let mut content = Vec::new();
+    let mut unpacker = Unpacker { inflate: Decompress::new(false), packed: Vec::new(), content: Vec::new() };
     for place in 0..archive.len() {
-        let mut file = match archive.by_index(place) {
+        let mut file = match archive.by_index_raw(place) {
             Ok(file) => file,
             Err(error) => {
                 give(&format!("file {place}"), Err(format!("cannot be opened: {error}")));
@@ -38,39 +42,88 @@ pub(crate) fn each(bytes: &[u8], mut give: impl FnMut(&str, Result<&[u8], String
         if file.is_dir() {
             continue;
         }
-        let plain = !name.is_empty()
-            && !name.contains(['\\', '\0', ':'])
-            && !name.starts_with('/')
-            && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-        if !plain {
+        if !is_plain(&name) {
             give(&name, Err("its name leads out of the archive".to_owned()));
             continue;
         }
         if !name.ends_with(".json") {
             continue;
         }
-        if !file.is_file() {
-            give(&name, Err("it is a link or no regular file".to_owned()));
+        let wrong = if !file.is_file() {
+            Some("it is a link or no regular file")
+        } else if file.encrypted() {
+            Some("it is encrypted")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            give(&name, Err(wrong.to_owned()));
             continue;
         }
-        let allowed = ENTRY_BYTES_MAX.min(file.compressed_size().saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES));
-        content.clear();
-        // What the archive says of a file's size is not believed.
-        if let Err(error) = file.by_ref().take(allowed + 1).read_to_end(&mut content) {
-            give(&name, Err(format!("cannot be unpacked: {error}")));
-            continue;
-        }
-        total += content.len() as u64;
+        let (method, crc) = (file.compression(), file.crc32());
+        unpacker.packed.clear();
+        let read = file.by_ref().take(ENTRY_BYTES_MAX + 1).read_to_end(&mut unpacker.packed);
+        let unpacked = read.map_err(|error| format!("cannot be read: {error}")).and_then(|_| unpacker.unpack(method, crc));
+        total += unpacker.content.len() as u64;
         if total > TOTAL_BYTES_MAX {
             return Err(format!("its files have more than {TOTAL_BYTES_MAX} bytes"));
         }
-        if content.len() as u64 > allowed {
-            give(&name, Err(format!("it is larger than {allowed} bytes, the most for what it is packed into")));
-        } else {
-            give(&name, Ok(&content));
-        }
+        give(&name, unpacked.map(|()| unpacker.content.as_slice()));
     }
     Ok(())
+}
+
+/// Whether a name stays within the archive, on every system.
+fn is_plain(name: &str) -> bool {
+    !name.contains(['\\', '\0', ':']) && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+/// Unpacks one file after the other, and keeps its memory in between.
+struct Unpacker {
+    inflate: Decompress,
+    packed: Vec<u8>,
+    content: Vec<u8>,
+}
+
+impl Unpacker {
+    /// Unpacks what was read. What the archive says of a file's size is not believed.
+    fn unpack(&mut self, method: CompressionMethod, crc: u32) -> Result<(), String> {
+        self.content.clear();
+        let packed = self.packed.len() as u64;
+        let allowed = ENTRY_BYTES_MAX.min(packed.saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES));
+        match method {
+            CompressionMethod::STORE => self.content.extend_from_slice(&self.packed),
+            CompressionMethod::DEFLATE => self.inflate(allowed)?,
+            other => return Err(format!("it is packed by {other}, which is not read")),
+        }
+        if self.content.len() as u64 > allowed {
+            return Err(format!("it is larger than {allowed} bytes, the most for what it is packed into"));
+        }
+        let mut check = Crc::new();
+        check.update(&self.content);
+        if check.sum() == crc { Ok(()) } else { Err("its checksum is another one: it is damaged".to_owned()) }
+    }
+
+    /// Stops soon after more than `allowed` bytes.
+    fn inflate(&mut self, allowed: u64) -> Result<(), String> {
+        self.inflate.reset(false);
+        let cut = || "it is damaged or cut off".to_owned();
+        loop {
+            if self.content.len() as u64 > allowed {
+                return Ok(());
+            }
+            self.content.reserve(64 << 10);
+            let read = usize::try_from(self.inflate.total_in()).ok().and_then(|at| self.packed.get(at..)).unwrap_or_default();
+            let before = (self.inflate.total_in(), self.content.len());
+            let status = self.inflate.decompress_vec(read, &mut self.content, FlushDecompress::Finish).map_err(|_| cut())?;
+            if status == Status::StreamEnd {
+                return Ok(());
+            }
+            if before == (self.inflate.total_in(), self.content.len()) {
+                return Err(cut());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
