@@ -4,6 +4,8 @@
 
 #[path = "command_line/advisories.rs"]
 mod advisories;
+#[path = "command_line/hygiene.rs"]
+mod hygiene;
 #[path = "command_line/record.rs"]
 mod record;
 #[path = "command_line/retention.rs"]
@@ -12,6 +14,8 @@ mod retention;
 mod sbom_formats;
 #[path = "command_line/sbom_release.rs"]
 mod sbom_release;
+#[path = "command_line/scan.rs"]
+mod scan;
 mod support;
 
 use std::{
@@ -41,6 +45,7 @@ const COMMANDS: &[&[&str]] = &[
     &["vex", "export"],
     &["deploy"],
     &["deploy", "record"],
+    &["scan"],
     &["retention"],
     &["retention", "plan"],
     &["retention", "run"],
