@@ -36,7 +36,7 @@ struct Names<'a> {
 }
 
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::BYTES_MAX, super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::BYTES_MAX, super::TOML_VALUES_MAX)?;
     let format_version = version(&document)?;
     let listed = document.root.get("package").and_then(Node::as_list).unwrap_or_default();
     // Before version 2 a package that nothing depends on stood apart, as `[root]`.

@@ -37,6 +37,8 @@ pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_
 pub const BYTES_MAX: u64 = 32 << 20;
 /// How many values a lockfile may hold: with the text itself this bounds the memory that reading one takes.
 const VALUES_MAX: usize = 800_000;
+/// The same of TOML, in which a package takes more values.
+const TOML_VALUES_MAX: usize = 1_050_000;
 
 /// What a lockfile says.
 #[derive(Clone, Debug, PartialEq, Eq)]

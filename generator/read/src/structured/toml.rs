@@ -1,6 +1,6 @@
 //! TOML 1.1.
 
-use std::{ops::Range, sync::Arc};
+use std::{cell::Cell, ops::Range, sync::Arc};
 
 use avouch_model::diagnostic::Source;
 use toml::{
@@ -10,6 +10,8 @@ use toml::{
 
 use super::{Document, Entry, Node, Table, Unreadable, Value, source};
 
+/// The code of a text that holds too many values.
+const TOO_MANY: &str = "too-many-values";
 /// How many values a text may hold unless its reader says otherwise.
 pub const VALUES_MAX: usize = 16_000_000;
 
@@ -31,9 +33,11 @@ pub fn parse_toml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, 
 /// As [`parse_toml`].
 pub(crate) fn parse_packages(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
     let source = source(path, bytes, bytes_max)?;
-    bound(&source, values_max)?;
-    let root = match in_runs(&source) {
-        Err(_) if source.text.len() <= WHOLE_BYTES_MAX => whole(&source)?,
+    let root = match in_runs(&source, values_max) {
+        Err(error) if error.0.code != TOO_MANY && source.text.len() <= WHOLE_BYTES_MAX => {
+            bound(&source, values_max)?;
+            whole(&source)?
+        }
         root => root?,
     };
     Ok(Document { source, root })
@@ -55,7 +59,7 @@ fn bound(source: &Arc<Source>, values_max: usize) -> Result<(), Unreadable> {
         None => Ok(()),
         Some((at, _)) => {
             let message = format!("with this the text may hold more than {values_max} values");
-            Err(Unreadable::at(source, "too-many-values", at..at, message))
+            Err(Unreadable::at(source, TOO_MANY, at..at, message))
         }
     }
 }
@@ -73,13 +77,15 @@ const RUN_BYTES: usize = 64 << 10;
 const WHOLE_BYTES_MAX: usize = 4 << 20;
 
 fn whole(source: &Arc<Source>) -> Result<Node, Unreadable> {
-    let part = Part { source, text: &source.text, offset: 0 };
+    let left = Cell::new(VALUES_MAX);
+    let part = Part { source, text: &source.text, offset: 0, left: &left };
     let parsed = part.parse()?;
     let span = parsed.span();
     Ok(Node { value: Value::Table(part.table(parsed.into_inner())?), span })
 }
 
-fn in_runs(source: &Arc<Source>) -> Result<Node, Unreadable> {
+fn in_runs(source: &Arc<Source>, values_max: usize) -> Result<Node, Unreadable> {
+    let left = Cell::new(values_max);
     let mut entries: Vec<Entry> = Vec::new();
     let mut packages: Option<usize> = None;
     let mut start = 0;
@@ -88,7 +94,7 @@ fn in_runs(source: &Arc<Source>) -> Result<Node, Unreadable> {
         if end - start < RUN_BYTES && end < source.text.len() {
             continue;
         }
-        let part = Part { source, text: source.text.get(start..end).unwrap_or_default(), offset: start };
+        let part = Part { source, text: source.text.get(start..end).unwrap_or_default(), offset: start, left: &left };
         part.bound()?;
         start = end;
         for entry in part.table(part.parse()?.into_inner())?.entries {
@@ -111,6 +117,8 @@ struct Part<'a> {
     text: &'a str,
     /// Where it begins.
     offset: usize,
+    /// How many values the text may still hold.
+    left: &'a Cell<usize>,
 }
 
 impl<'a> Part<'a> {
@@ -131,7 +139,7 @@ impl<'a> Part<'a> {
             Some((at, _)) => {
                 let at = self.offset + at;
                 let message = format!("with this a part of the text may hold more than {RUN_VALUES_MAX} values");
-                Err(Unreadable::at(self.source, "too-many-values", at..at, message))
+                Err(Unreadable::at(self.source, TOO_MANY, at..at, message))
             }
         }
     }
@@ -154,6 +162,11 @@ impl<'a> Part<'a> {
 
     fn node(&self, parsed: Spanned<DeValue<'_>>) -> Result<Node, Unreadable> {
         let span = self.span(parsed.span());
+        let Some(left) = self.left.get().checked_sub(1) else {
+            let message = "with this the text holds more values than are read";
+            return Err(Unreadable::at(self.source, TOO_MANY, span, message));
+        };
+        self.left.set(left);
         let value = match parsed.into_inner() {
             DeValue::String(text) => Value::Text(text.into_owned()),
             DeValue::Integer(number) => Value::Number(decimal(&number)),

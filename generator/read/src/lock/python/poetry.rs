@@ -32,7 +32,7 @@ struct Listed<'a> {
 }
 
 pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::TOML_VALUES_MAX)?;
     let version = document.root.pointer("/metadata/lock-version");
     let Some(found) = version.and_then(Node::as_text).filter(|found| VERSIONS.contains(found)) else {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));

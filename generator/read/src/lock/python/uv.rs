@@ -38,7 +38,7 @@ struct Names<'a> {
 }
 
 pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::VALUES_MAX)?;
+    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::TOML_VALUES_MAX)?;
     let version = document.root.get("version");
     if version.and_then(Node::as_integer) != Some(1) {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));
