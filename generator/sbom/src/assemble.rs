@@ -111,7 +111,8 @@ pub(crate) fn document(
     let mut unknown = Unknown::default();
     let mut components = Vec::with_capacity(merged.len());
     for (reference, merged) in merged {
-        let (component, lacking) = component(&reference, &merged, library.look(&merged), facts.supplier.as_ref(), options.spec);
+        let (component, lacking) =
+            component(&reference, &merged, library.look(&merged), (&root.name, facts.supplier.as_ref()), options.spec);
         unknown.count(lacking);
         components.push(component);
         dependencies.push(Dependency { reference, depends_on: merged.needs.into_iter().collect() });

@@ -32,19 +32,25 @@ pub(crate) struct Lacking {
     pub(crate) version: bool,
 }
 
-/// What names a component whose package has no package URL of its ecosystem: a generic one, which nobody takes for a
-/// package of a registry.
-pub(crate) fn identifier(package: &Package) -> String {
-    package.purl().unwrap_or_else(|| generic_purl(&package.name, package.version.as_deref()))
+/// Its package URL. What has none of its ecosystem gets a generic one below the product's name, which nobody takes for a
+/// package of a registry, nor for the product.
+fn identifier(package: &Package, product: &str) -> String {
+    package.purl().unwrap_or_else(|| {
+        let own = generic_purl(&package.name, package.version.as_deref());
+        let name = own.strip_prefix("pkg:generic/").unwrap_or(&own);
+        format!("{}/{name}", generic_purl(product, None))
+    })
 }
 
+/// A component. `product` is its name, and who supplies it.
 pub(crate) fn component(
     reference: &str,
     merged: &Merged<'_>,
     told: Option<&Told>,
-    supplier: Option<&Party>,
+    product: (&str, Option<&Party>),
     spec: Spec,
 ) -> (Component, Lacking) {
+    let (product, supplier) = product;
     let package = merged.package;
     let own = matches!(package.origin, Origin::Path { .. });
     let hashes = hashes(merged, told);
@@ -72,7 +78,7 @@ pub(crate) fn component(
         external_references: external_references(package, told, &hashes, spec),
         hashes,
         licenses,
-        purl: Some(identifier(package)),
+        purl: Some(identifier(package, product)),
         properties: properties(merged, &licence),
         evidence,
     };

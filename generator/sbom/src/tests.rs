@@ -226,7 +226,7 @@ fn a_pnpm_workspace_has_the_names_of_its_manifests() {
     assert!(components.contains(&ComponentId {
         name: "@shop/ui".into(),
         version: Some("0.2.0".into()),
-        purl: Some("pkg:generic/%40shop%2Fui@0.2.0".into()),
+        purl: Some("pkg:generic/shop/%40shop%2Fui@0.2.0".into()),
     }));
     assert!(sbom.complete);
 }
