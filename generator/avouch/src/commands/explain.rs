@@ -16,6 +16,10 @@ use crate::{
 /// The codes of mistakes in configuration and mapping, and what each means.
 const CODES: &[(&str, &str)] = &[
     ("bad-address", "A source address must be an address of this machine, or a range of at most 4,096 of them."),
+    (
+        "bad-baseline",
+        "An entry about a known secret names its rule, path and keyed digest, a reason, and the last day that it counts.",
+    ),
     ("bad-call", "A route calls with a method and a path from the root of the target: `POST /v1/items`."),
     (
         "bad-contact",
@@ -24,6 +28,10 @@ const CODES: &[(&str, &str)] = &[
     (
         "bad-key",
         "Decisions are signed with Ed25519 keys in OpenSSH's form, also on a hardware key (`sk-ssh-ed25519@openssh.com`).",
+    ),
+    (
+        "bad-rules",
+        "Rules for secrets are TOML in the format of gitleaks 8; what is not known is refused, since it would silently find something else.",
     ),
     ("bad-schedule", "Schedules are cron expressions with six fields (second minute hour day month weekday), in UTC."),
     ("bad-slug", "Names that end up in addresses are slugs: lower-case letters, digits, `-` and `_`, at most 64."),
