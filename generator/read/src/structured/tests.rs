@@ -71,6 +71,13 @@ fn ten_levels_of_ten_aliases_are_refused_fast() {
 }
 
 #[test]
+fn anchors_within_anchors_are_counted_as_often_as_they_are_kept() {
+    let nested: String = (0..60).map(|nth| format!("&a{nth} [")).collect();
+    let text = format!("x: {nested}{}1{}", "1,".repeat(30_000), "]".repeat(60));
+    assert_eq!(yaml(&text).unwrap_err().0.code, "too-many-values");
+}
+
+#[test]
 fn an_alias_gives_what_it_stands_for_and_its_own_place() {
     let document = yaml("a: &x {k: [1, 2]}\nb: *x\n").unwrap();
     assert_eq!(document.root.get("a").unwrap().value, document.root.get("b").unwrap().value);

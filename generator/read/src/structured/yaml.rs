@@ -12,8 +12,8 @@ use super::{Document, Entry, Node, Table, Unreadable, Value, source};
 
 /// How deep values may be nested.
 pub const DEPTH_MAX: usize = 64;
-/// How many values a document may hold, aliases expanded.
-pub const NODES_MAX: usize = 1_000_000;
+/// How many keys and values a document may hold, aliases expanded; what has an anchor counts twice.
+pub const NODES_MAX: usize = 1_250_000;
 
 /// Reads one YAML document. `~`, `null` and nothing at all are [`Value::Null`]; every other scalar is text, also `true`
 /// and `1`. An empty text is null.
@@ -159,6 +159,8 @@ impl Build<'_> {
     /// Puts a complete value where it belongs.
     fn finish(&mut self, node: Node, anchor: usize, nodes: usize) -> Result<(), Unreadable> {
         if anchor > 0 {
+            // It is kept a second time; anchors within anchors would keep the same values as often as they are deep.
+            self.count(nodes, &node.span)?;
             self.anchors.insert(anchor, (node.clone(), nodes));
         }
         let Some(open) = self.open.last_mut() else {

@@ -115,7 +115,7 @@ fn entries(source: &Arc<Source>) -> Result<Vec<Entry<'_>>, Unreadable> {
         let span = at + indent..at + line.len();
         let tokens = tokens(source, &span, content)?;
         values += tokens.words.len();
-        if values > super::super::VALUES_MAX || entries.len() > super::super::graph::PLACES_MAX {
+        if values > 2 * super::super::VALUES_MAX || entries.len() > super::super::graph::PLACES_MAX {
             return Err(refuse(source, &span, "this file holds too many values for a lockfile".to_owned()));
         }
         let last = entries.last_mut();
