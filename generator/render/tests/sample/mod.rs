@@ -192,6 +192,20 @@ pub(crate) fn sample(t: &dyn Fn(&str) -> String) -> Sample {
         Digest::of(b"key"),
         Payload::Key(KeyEvent { v: 1, action: KeyAction::Add, key: t("trust.example.com/7f3a+ffb2c3d4+AYs3") }),
     );
+    let statement = VexStatement {
+        v: 1,
+        vulnerability: t("CVE-2026-1234"),
+        releases: t("1.4.*"),
+        status: VexStatus::NotAffected,
+        justification: Some(VexJustification::VulnerableCodeNotInExecutePath),
+        impact: Some(t("We never parse dates from outside.")),
+        action: Some(t("Nothing.")),
+        component: Some(t("pkg:npm/left")),
+    };
+    log.add(at("2026-11-20T09:40:00Z"), EntryKind::Vex, &t("CVE-2026-1234"), Digest::of(b"vex"), Payload::Vex(statement));
+    let told = at("2026-11-20T09:50:00Z");
+    let deployment = Deployment { v: 1, environment: t("production"), release: t("1.4.2"), at: at("2026-11-20T09:45:00Z") };
+    log.add(told, EntryKind::Deployment, &t("production"), Digest::of(b"deployment"), Payload::Deployment(deployment));
     let last_run = last_run.unwrap();
     let assessment = assessment(t, &scope, &log, last_run, release("1.4.2"), findings);
     let statements = log.entries.iter().map(|recorded| recorded.entry.digest).take(20).collect();
