@@ -2,8 +2,11 @@
 
 use std::io::{Cursor, Read};
 
-use flate2::read::GzDecoder;
-use zip::ZipArchive;
+use flate2::{
+    Crc,
+    read::{DeflateDecoder, GzDecoder},
+};
+use zip::{CompressionMethod, ZipArchive};
 
 /// The most of an archive that is unpacked while one file is looked for.
 const UNPACKED_BYTES_MAX: u64 = 512 << 20;
@@ -60,17 +63,25 @@ fn octal(field: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(&digits).ok()?, 8).ok()
 }
 
-/// The file of this name in a zip.
+/// The file of this name in a zip, stored or deflated.
 pub(super) fn from_zip(archive: &[u8], name: &str, bytes_max: u64) -> Option<Vec<u8>> {
     let mut archive = ZipArchive::new(Cursor::new(archive)).ok()?;
-    let file = archive.by_name(name).ok()?;
-    let size = file.size();
-    if size > bytes_max {
+    let at = archive.index_for_name(name)?;
+    let file = archive.by_index_raw(at).ok()?;
+    let (size, check, method) = (file.size(), file.crc32(), file.compression());
+    if size > bytes_max || file.encrypted() {
         return None;
     }
     let mut bytes = Vec::new();
-    file.take(size + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 == size).then_some(bytes)
+    // What the archive says of a size is not believed: one byte more is one too many.
+    match method {
+        CompressionMethod::STORE => file.take(size + 1).read_to_end(&mut bytes).ok()?,
+        CompressionMethod::DEFLATE => DeflateDecoder::new(file).take(size + 1).read_to_end(&mut bytes).ok()?,
+        _ => return None,
+    };
+    let mut crc = Crc::new();
+    crc.update(&bytes);
+    (bytes.len() as u64 == size && crc.sum() == check).then_some(bytes)
 }
 
 #[cfg(test)]
