@@ -30,7 +30,10 @@ fn main() {
     }
     let bytes: usize = contents.iter().map(|(_, bytes)| bytes.len()).sum();
     let mut found = Vec::new();
-    for (name, scanner) in [("with shortcuts", &quick), ("again", &quick), ("without", &whole)] {
+    // `ONCE` for the cost of one search as a whole, the way a program makes it.
+    let passes = [("with shortcuts", &quick), ("again", &quick), ("without", &whole)];
+    let wanted = if std::env::var_os("ONCE").is_some() { 1 } else { passes.len() };
+    for (name, scanner) in passes.into_iter().take(wanted) {
         let (started, mut buffer, mut hits) = (processor(), Vec::new(), BTreeSet::new());
         for (path, content) in &contents {
             let profile = rules.profile(path);
@@ -50,7 +53,9 @@ fn main() {
         );
         found.push(hits);
     }
-    println!("the same: {}", found[0] == found[2]);
+    if let Some(whole) = found.get(2) {
+        println!("the same: {}", found[0] == *whole);
+    }
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
     for (.., id, _) in &found[0] {
         *by_rule.entry(id).or_default() += 1;
