@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Scope, Severity,
-    range::{Decision, decide, fixed_after},
+    range::{Membership, decide, fixed_after},
 };
 
 /// A vulnerability, or what else an advisory tells, with the components that have it.
@@ -94,7 +94,7 @@ impl Finding {
 struct Hit<'a> {
     place: usize,
     package: &'a Affected,
-    decision: Decision,
+    decision: Membership,
 }
 
 /// What advisories say of components, gravest first. A component without a package URL, or of no ecosystem, has none.
@@ -135,8 +135,8 @@ fn hits<'a>(database: &'a Database, purl: &Purl, ecosystem: &Ecosystem) -> Vec<H
     let hit = |(place, at): &(usize, usize)| {
         let package = database.advisories().get(*place)?.affected.get(*at)?;
         // Without a version nothing can be told.
-        let decision = purl.version.as_deref().map_or(Decision::Undecided, |version| decide(package, version));
-        (decision != Decision::Unaffected).then_some(Hit { place: *place, package, decision })
+        let decision = purl.version.as_deref().map_or(Membership::Undecided, |version| decide(package, version));
+        (decision != Membership::Unaffected).then_some(Hit { place: *place, package, decision })
     };
     places.iter().filter_map(hit).collect()
 }
@@ -176,11 +176,11 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn add(&mut self, component: &Component, purl: &Purl, hits: &[Hit<'a>]) {
-        let decision = hits.iter().map(|hit| hit.decision).max().unwrap_or(Decision::Undecided);
+        let decision = hits.iter().map(|hit| hit.decision).max().unwrap_or(Membership::Undecided);
         let certainty = match decision {
-            Decision::Affected if purl.is_elsewhere() => Certainty::Possible,
-            Decision::Affected => Certainty::Certain,
-            Decision::Undecided | Decision::Unaffected => Certainty::Undecided,
+            Membership::Affected if purl.is_elsewhere() => Certainty::Possible,
+            Membership::Affected => Certainty::Certain,
+            Membership::Undecided | Membership::Unaffected => Certainty::Undecided,
         };
         let mut fixed: Vec<String> = Vec::new();
         for hit in hits.iter().filter(|hit| hit.decision == decision) {

@@ -6,7 +6,7 @@ use crate::{Affected, Ecosystem, Event, Range, RangeType, Scheme, Version};
 
 /// Whether a version has what an advisory is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Decision {
+pub enum Membership {
     /// It does not.
     Unaffected,
     /// It cannot be told: a version that has no order, a range of commits alone.
@@ -18,23 +18,23 @@ pub enum Decision {
 /// Whether this version of the package has what the advisory says of it.
 ///
 /// A version that cannot be read is compared with listed versions as text; whether it lies in a range is undecided.
-pub fn decide(affected: &Affected, version: &str) -> Decision {
+pub fn decide(affected: &Affected, version: &str) -> Membership {
     let scheme = affected.ecosystem.scheme();
     if is_listed(affected, version, scheme) {
-        return Decision::Affected;
+        return Membership::Affected;
     }
     let commits_alone = affected.versions.is_empty()
         && !affected.ranges.is_empty()
         && affected.ranges.iter().all(|range| range.r#type == RangeType::Git);
     if commits_alone {
-        return Decision::Undecided;
+        return Membership::Undecided;
     }
     let ordered = affected.ranges.iter().filter(|range| range.r#type != RangeType::Git);
-    ordered.map(|range| decide_range(range, &affected.ecosystem, version)).max().unwrap_or(Decision::Unaffected)
+    ordered.map(|range| decide_range(range, &affected.ecosystem, version)).max().unwrap_or(Membership::Unaffected)
 }
 
 /// Whether a version lies in one range.
-pub fn decide_range(range: &Range, ecosystem: &Ecosystem, version: &str) -> Decision {
+pub fn decide_range(range: &Range, ecosystem: &Ecosystem, version: &str) -> Membership {
     let scheme = match range.r#type {
         RangeType::Semver => Some(Scheme::Semver),
         RangeType::Ecosystem => ecosystem.scheme(),
@@ -42,7 +42,7 @@ pub fn decide_range(range: &Range, ecosystem: &Ecosystem, version: &str) -> Deci
     };
     scheme
         .and_then(|scheme| lies_within(range, scheme, version))
-        .map_or(Decision::Undecided, |within| if within { Decision::Affected } else { Decision::Unaffected })
+        .map_or(Membership::Undecided, |within| if within { Membership::Affected } else { Membership::Unaffected })
 }
 
 fn is_listed(affected: &Affected, version: &str, scheme: Option<Scheme>) -> bool {

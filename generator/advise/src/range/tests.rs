@@ -31,7 +31,7 @@ fn fixed(at: &str) -> Event {
 }
 
 #[track_caller]
-fn decides(affected: &Affected, told: &[(&str, Decision)]) {
+fn decides(affected: &Affected, told: &[(&str, Membership)]) {
     for (version, decision) in told {
         assert_eq!(decide(affected, version), *decision, "{version}");
     }
@@ -40,7 +40,7 @@ fn decides(affected: &Affected, told: &[(&str, Decision)]) {
 #[test]
 fn a_pre_release_of_the_fix_still_has_it() {
     let package = affected(Ecosystem::CratesIo, vec![semver(&[introduced("0"), fixed("1.2.0")])], &[]);
-    let (yes, no) = (Decision::Affected, Decision::Unaffected);
+    let (yes, no) = (Membership::Affected, Membership::Unaffected);
     decides(
         &package,
         &[("0.0.0-0", yes), ("1.1.9", yes), ("1.2.0-rc.1", yes), ("1.2.0", no), ("1.2.0+build", no), ("1.2.1-alpha", no)],
@@ -51,7 +51,7 @@ fn a_pre_release_of_the_fix_still_has_it() {
 fn events_need_not_be_in_order_and_touch() {
     let events = [fixed("2.0.0"), introduced("1.5.0"), introduced("0.5.0"), fixed("1.0.0")];
     let package = affected(Ecosystem::Npm, vec![semver(&events)], &["4.0.0"]);
-    let (yes, no) = (Decision::Affected, Decision::Unaffected);
+    let (yes, no) = (Membership::Affected, Membership::Unaffected);
     decides(
         &package,
         &[("0.4.9", no), ("0.5.0", yes), ("1.0.0", no), ("1.5.0", yes), ("2.0.0", no), ("4.0.0", yes), ("v4.0.0+x", yes)],
@@ -65,7 +65,7 @@ fn the_last_affected_version_has_it_and_a_limit_ends_what_is_said() {
         vec![Range { r#type: RangeType::Ecosystem, events: vec![introduced("0"), Event::LastAffected("2.0".into())] }],
         &[],
     );
-    let (yes, no) = (Decision::Affected, Decision::Unaffected);
+    let (yes, no) = (Membership::Affected, Membership::Unaffected);
     decides(&last, &[("2", yes), ("2.0.0+cu118", yes), ("2.0.post1", no), ("2.0rc1", yes), ("2.1.dev0", no)]);
     let limited = affected(
         Ecosystem::Npm,
@@ -84,7 +84,7 @@ fn go_versions_are_written_with_a_v_and_pseudo_versions_have_their_place() {
         vec![semver(&[introduced("0"), fixed("0.0.0-20220314234659-1baeb1ce4c0b"), introduced("1.1.0"), fixed("1.2.0")])],
         &[],
     );
-    let (yes, no) = (Decision::Affected, Decision::Unaffected);
+    let (yes, no) = (Membership::Affected, Membership::Unaffected);
     decides(
         &package,
         &[
@@ -100,17 +100,17 @@ fn go_versions_are_written_with_a_v_and_pseudo_versions_have_their_place() {
 
 #[test]
 fn what_has_no_place_in_the_order_is_undecided() {
-    let undecided = Decision::Undecided;
+    let undecided = Membership::Undecided;
     let package = affected(Ecosystem::Npm, vec![semver(&[introduced("0"), fixed("1.0.0")])], &["weird"]);
-    decides(&package, &[("latest", undecided), ("weird", Decision::Affected)]);
+    decides(&package, &[("latest", undecided), ("weird", Membership::Affected)]);
     let wrong = affected(Ecosystem::Npm, vec![semver(&[introduced("0"), fixed("soon")])], &[]);
     decides(&wrong, &[("1.0.0", undecided)]);
     let commits = affected(Ecosystem::Npm, vec![Range { r#type: RangeType::Git, events: vec![introduced("0")] }], &[]);
     decides(&commits, &[("1.0.0", undecided)]);
     let maven = Ecosystem::Other("Maven".into());
     let other = affected(maven, vec![Range { r#type: RangeType::Ecosystem, events: vec![introduced("0")] }], &["1.0"]);
-    decides(&other, &[("1.0", Decision::Affected), ("1.1", undecided)]);
-    decides(&affected(Ecosystem::Npm, vec![], &[]), &[("1.0.0", Decision::Unaffected)]);
+    decides(&other, &[("1.0", Membership::Affected), ("1.1", undecided)]);
+    decides(&affected(Ecosystem::Npm, vec![], &[]), &[("1.0.0", Membership::Unaffected)]);
 }
 
 #[test]
@@ -416,7 +416,7 @@ fn agree<V: Made + std::fmt::Debug>(ecosystems: &[Ecosystem], types: &[RangeType
         let package = affected(dice.pick(ecosystems), written, &listed);
         let version = version.write(&mut dice);
         let decided = decide(&package, &version);
-        let expected = if expected { Decision::Affected } else { Decision::Unaffected };
+        let expected = if expected { Membership::Affected } else { Membership::Unaffected };
         assert_eq!(decided, expected, "case {case}: {version} in {package:?}");
     }
     yes
