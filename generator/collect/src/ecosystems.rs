@@ -25,6 +25,9 @@ const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 /// How far a script of a package that starts another one is followed.
 const DEPTH_MAX: usize = 4;
 
+/// How many commands of a script are looked at, those of the scripts that it starts too.
+const COMMANDS_MAX: usize = 2_000;
+
 /// Globs of what is not shipped, and of what is left out besides.
 pub(crate) fn not_shipped(exclude: &Globs) -> Result<impl Fn(&str) -> bool, Unasked> {
     let usual = Globs::new(NOT_SHIPPED.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked)?;
@@ -114,6 +117,9 @@ impl PackageScripts {
     ) {
         let parsed = Script::parse(script);
         for (place, command) in parsed.commands.iter().enumerate() {
+            if found.len() >= COMMANDS_MAX {
+                return;
+            }
             let unheard = outer.or_else(|| parsed.unheard(place, shell));
             let at = at.unwrap_or(command.span.start);
             match self.started(command.program()).filter(|_| depth < DEPTH_MAX) {

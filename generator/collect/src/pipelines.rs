@@ -33,6 +33,9 @@ pub(crate) const SPOTS_MAX: usize = 500;
 /// How far composite actions and reusable workflows of the repository are followed.
 const DEPTH_MAX: usize = 4;
 
+/// How many steps of a job are looked at, those of composite actions too.
+const STEPS_MAX: usize = 5_000;
+
 /// The pipelines of a tree.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
@@ -126,10 +129,14 @@ impl Pipelines {
         found: &mut Vec<Within<'a>>,
     ) {
         for step in steps {
+            if found.len() >= STEPS_MAX {
+                return;
+            }
             let state = (outer.0 || step.off, outer.1 || step.may_fail);
             let inner = step.uses.as_ref().and_then(|uses| self.local(uses.path()?));
             match inner {
-                Some(action) if depth < DEPTH_MAX => {
+                // One without steps is a step itself, so that what is followed always ends in something.
+                Some(action) if depth < DEPTH_MAX && action.jobs.iter().any(|job| !job.steps.is_empty()) => {
                     let steps = action.jobs.iter().flat_map(|job| &job.steps);
                     for step in steps {
                         self.follow(action, std::slice::from_ref(step), state, depth + 1, found);

@@ -12,6 +12,9 @@ use crate::ecosystems::folder;
 /// The largest configuration that is read, in bytes.
 const BYTES_MAX: u64 = 1024 * 1024;
 
+/// How many rules of Renovate are read.
+const RULES_MAX: usize = 500;
+
 /// A bot as its configuration says.
 #[derive(Debug)]
 pub(super) enum Bot {
@@ -43,6 +46,9 @@ pub(super) fn renovate(path: &str, bytes: &[u8]) -> Result<Option<Bot>, String> 
         let hint = if path.ends_with('5') { "; of JSON5 only comments and trailing commas are read" } else { "" };
         format!("{error}{hint}")
     })?;
+    if rules(&document.root).len() > RULES_MAX {
+        return Err(format!("{path}:1:1: the configuration has more than {RULES_MAX} rules"));
+    }
     Ok(Some(Bot::Renovate(document.root)))
 }
 

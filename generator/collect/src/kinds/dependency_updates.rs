@@ -25,6 +25,9 @@ const RENOVATE: &[&str] = &[
 ];
 const DEPENDABOT: &[&str] = &[".github/dependabot.{yml,yaml}"];
 
+/// How many packages may be sensitive: where all are, none is.
+const SENSITIVE_MAX: usize = 500;
+
 /// How many packages a transcript names.
 const NAMES_MAX: usize = 50;
 
@@ -215,6 +218,12 @@ fn packages(
             }
             Err(error) => unreadable.push(error.to_string()),
         }
+    }
+    if found.len() > SENSITIVE_MAX {
+        return Err(Unasked(format!(
+            "{} packages are sensitive; at most {SENSITIVE_MAX} can be: narrow `sensitive`",
+            found.len()
+        )));
     }
     Ok(found)
 }

@@ -20,6 +20,9 @@ use crate::{
     sources::{Place, place},
 };
 
+/// How many patterns of paths of a trigger are read.
+const PATTERNS_MAX: usize = 500;
+
 /// See the module.
 pub(super) struct WorkflowAuditGate;
 
@@ -270,6 +273,10 @@ fn triggers_on(trigger: &Trigger, path: &str) -> bool {
         })
     };
     let (paths, ignored) = (trigger.filter("paths"), trigger.filter("paths-ignore"));
+    // With more than anybody reads, nobody can say that it does.
+    if paths.len() + ignored.len() > PATTERNS_MAX {
+        return false;
+    }
     (paths.is_empty() || wanted(paths)) && !wanted(ignored)
 }
 

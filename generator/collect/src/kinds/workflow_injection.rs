@@ -1,6 +1,6 @@
 //! `workflow.injection`: can nobody write commands into a script through an expression?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::{
@@ -102,6 +102,9 @@ impl Question for WorkflowInjection {
     }
 }
 
+/// How many expressions of one script are read; GitHub takes no script that holds so many.
+const FENCES_MAX: usize = 2_000;
+
 /// Actions that run an input of theirs as code.
 const RUNNERS: &[(&str, &[&str])] = &[
     ("actions/github-script", &["script"]),
@@ -121,11 +124,10 @@ fn scripts(step: &Step) -> impl Iterator<Item = &Text> {
 }
 
 fn look(workflow: &Workflow, job: &Job, step: &Step, script: &Text, seen: &mut Seen) {
-    let mut pieces: Vec<&str> = Vec::new();
-    for fence in fences(&script.text) {
+    let mut pieces: HashMap<&str, usize> = HashMap::new();
+    for (number, fence) in fences(&script.text).into_iter().enumerate() {
         let Some(piece) = script.text.get(fence.span.clone()) else { continue };
-        let before = pieces.iter().filter(|known| **known == piece).count();
-        pieces.push(piece);
+        let before = *pieces.entry(piece).and_modify(|count| *count += 1).or_default();
         let mut put = |from: Whose, what: &str| {
             let spots = match from {
                 Whose::Anyone => &mut seen.anyone,
@@ -136,6 +138,10 @@ fn look(workflow: &Workflow, job: &Job, step: &Step, script: &Text, seen: &mut S
                 spots.push(spot(&workflow.source, workflow.locate(script, piece, before), what));
             }
         };
+        if number >= FENCES_MAX {
+            put(Whose::Computed, "more expressions than are read");
+            break;
+        }
         match Expression::parse(fence.inner) {
             // What cannot be understood is not taken for harmless.
             None => put(Whose::Computed, fence.inner.trim()),

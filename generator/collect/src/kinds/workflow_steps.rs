@@ -219,7 +219,7 @@ fn like(wanted: &Wanted, step: &Step, shell: Shell) -> Option<Option<Lame>> {
     let script = Script::parse(&run.text);
     // One command that counts is enough; otherwise what is wrong with the first is told.
     let mut first = None;
-    for found in pattern.find_iter(&text) {
+    for found in pattern.find_iter(&text).take(CANDIDATES_MAX) {
         let place = script.commands.iter().rposition(|command| command.span.contains(&found.start()));
         let command = place.and_then(|place| script.commands.get(place));
         let lame = match (place, command) {

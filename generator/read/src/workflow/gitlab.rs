@@ -22,6 +22,12 @@ const EXTENDS_MAX: usize = 11;
 /// How many tables a job may be joined of.
 const LAYERS_MAX: usize = 100;
 
+/// How many jobs are read; GitLab itself runs no such pipeline.
+const JOBS_MAX: usize = 5_000;
+
+/// How many values of a script or of rules are looked at, references followed.
+const VALUES_MAX: usize = 5_000;
+
 /// What stands for a merge key `<<`, which our YAML does not have: as many bytes, so every place stays where it is.
 const MERGE: &str = "«";
 
@@ -58,6 +64,10 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Workflow, Unreadable> {
         layer(&entry.value, root, 0, &mut layers);
         let fields = Fields(layers);
         if ["script", "trigger", "run"].iter().any(|key| fields.get(key).is_some()) {
+            if jobs.len() >= JOBS_MAX {
+                let message = format!("the pipeline has more than {JOBS_MAX} jobs");
+                return Err(Unreadable::at(&document.source, "too-many-jobs", entry.key_span.clone(), message));
+            }
             jobs.push(job(entry, &fields, root));
         }
     }
@@ -120,7 +130,7 @@ fn layer<'a>(node: &'a Node, root: &'a Node, depth: usize, layers: &mut Vec<&'a 
     if depth > EXTENDS_MAX || layers.len() >= LAYERS_MAX {
         return;
     }
-    for parent in node.get("extends").map(texts).unwrap_or_default() {
+    for parent in node.get("extends").map(texts).unwrap_or_default().into_iter().take(LAYERS_MAX) {
         if let Some(parent) = root.get(&parent) {
             layer(parent, root, depth + 1, layers);
         }
@@ -137,12 +147,13 @@ fn layer<'a>(node: &'a Node, root: &'a Node, depth: usize, layers: &mut Vec<&'a 
 
 fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
     let mut lines = Vec::new();
+    let mut left = VALUES_MAX;
     let before =
         node.get("before_script").or_else(|| root.pointer("/default/before_script")).or_else(|| root.get("before_script"));
     for part in [before, node.get("script")].into_iter().flatten() {
-        script(part, root, 0, &mut lines);
+        script(part, root, 0, &mut left, &mut lines);
     }
-    let rules = node.get("rules").map(|rules| flat(rules, root, 0));
+    let rules = node.get("rules").map(|rules| flat(rules, root, 0, &mut left));
     let when = node.get("when").and_then(Node::as_text).unwrap_or("on_success");
     let may = |node: Option<&Node>| node.is_some_and(|value| value.as_written() != Some("false"));
     let never = |rule: &&&Node| rule.get("when").and_then(Node::as_text) == Some("never");
@@ -177,14 +188,15 @@ fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
 }
 
 /// The rules, lists within lists and references joined.
-fn flat<'a>(node: &'a Node, root: &'a Node, depth: usize) -> Vec<&'a Node> {
-    if depth > EXTENDS_MAX {
+fn flat<'a>(node: &'a Node, root: &'a Node, depth: usize, left: &mut usize) -> Vec<&'a Node> {
+    if depth > EXTENDS_MAX || *left == 0 {
         return vec![];
     }
+    *left -= 1;
     match node.as_list() {
         Some(items) => match referred(items, root, depth) {
-            Some(found) => flat(found, root, depth + 1),
-            None => items.iter().flat_map(|item| flat(item, root, depth + 1)).collect(),
+            Some(found) => flat(found, root, depth + 1, left),
+            None => items.iter().flat_map(|item| flat(item, root, depth + 1, left)).collect(),
         },
         None => vec![node],
     }
@@ -201,14 +213,15 @@ fn referred<'a>(items: &[Node], root: &'a Node, depth: usize) -> Option<&'a Node
 }
 
 /// The lines of a script; lists within lists are joined, and `!reference [job, key]` is what stands there.
-fn script(node: &Node, root: &Node, depth: usize, lines: &mut Vec<Text>) {
-    if depth > EXTENDS_MAX {
+fn script(node: &Node, root: &Node, depth: usize, left: &mut usize, lines: &mut Vec<Text>) {
+    if depth > EXTENDS_MAX || *left == 0 {
         return;
     }
+    *left -= 1;
     match node.as_list() {
         Some(items) => match referred(items, root, depth) {
-            Some(found) => script(found, root, depth + 1, lines),
-            None => items.iter().for_each(|item| script(item, root, depth + 1, lines)),
+            Some(found) => script(found, root, depth + 1, left, lines),
+            None => items.iter().for_each(|item| script(item, root, depth + 1, left, lines)),
         },
         None => lines.extend(text(node)),
     }

@@ -10,6 +10,10 @@ mod scan;
 
 /// How deep `$( … )` is followed.
 const DEPTH_MAX: usize = 8;
+/// How deep groups, conditions and loops are followed.
+const OPEN_MAX: usize = 64;
+/// How many commands of a script are read. What comes after them is left out, and is nobody's gate.
+const COMMANDS_MAX: usize = 2_000;
 
 /// A command, `pnpm audit --audit-level high`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct Script {
     pub commands: Vec<Command>,
     /// What stands after each group.
     groups: Vec<(Link, usize)>,
+    /// Where an unconditional end stands: nothing after it is reached.
+    cut_off: Option<usize>,
 }
 
 impl Shell {
@@ -173,7 +179,9 @@ pub fn is_swallowed(script: &str, at: usize) -> bool {
 impl Script {
     /// The commands of a script.
     pub fn parse(text: &str) -> Self {
-        scan::scan(text)
+        let mut script = scan::scan(text);
+        script.cut_off = script.cut_off();
+        script
     }
 
     /// Why nobody hears when the command at this place fails; none if its failure is the step's.
@@ -270,15 +278,6 @@ impl Script {
 
     /// Whether an unconditional end, or a list that never goes on, stands before a command.
     fn is_cut_off(&self, before: &[Command], command: &Command) -> bool {
-        let exits = |other: &Command| {
-            other.outermost
-                && !other.never
-                && !other.asked
-                && matches!(other.words.first().map(String::as_str), Some("exit" | "exec" | "return"))
-                && (other.words.first().is_none_or(|word| word != "exec") || other.words.len() > 1)
-                && other.span.end <= command.span.start
-                && !self.follows_list(other)
-        };
         let skipped = before.last().is_some_and(|last| {
             let word = match &last.words[..] {
                 [word] => word.as_str(),
@@ -286,13 +285,25 @@ impl Script {
             };
             (last.next == Link::And && word == "false") || (last.next == Link::Or && matches!(word, "true" | ":"))
         });
-        skipped || before.iter().any(exits)
+        skipped || self.cut_off.is_some_and(|end| end <= command.span.start)
     }
 
-    /// Whether a command runs only if one before it did or did not fail.
-    fn follows_list(&self, command: &Command) -> bool {
-        let before = self.commands.iter().rfind(|other| other.span.end <= command.span.start);
-        before.is_some_and(|before| matches!(before.next, Link::And | Link::Or | Link::Pipe))
+    /// Where the first `exit` stands that is neither within something nor after `&&`, `||` or a pipe.
+    fn cut_off(&self) -> Option<usize> {
+        let mut before: Option<&Command> = None;
+        for command in self.commands.iter().filter(|command| command.outermost) {
+            let listed = before.is_some_and(|before| matches!(before.next, Link::And | Link::Or | Link::Pipe));
+            let ends = match command.words.first().map(String::as_str) {
+                Some("exit" | "return") => true,
+                Some("exec") => command.words.len() > 1,
+                _ => false,
+            };
+            if ends && !listed && !command.never && !command.asked {
+                return Some(command.span.end);
+            }
+            before = Some(command);
+        }
+        None
     }
 }
 

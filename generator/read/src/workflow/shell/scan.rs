@@ -1,6 +1,6 @@
 //! From the text of a script to its commands.
 
-use super::{Command, DEPTH_MAX, Link, Script};
+use super::{COMMANDS_MAX, Command, DEPTH_MAX, Link, OPEN_MAX, Script};
 
 /// The commands of a script.
 pub(super) fn scan(text: &str) -> Script {
@@ -127,7 +127,16 @@ impl Scanner<'_, '_> {
     }
 
     fn ask(&mut self, closed_by: &'static str) {
-        self.open.push(Open { closed_by, asking: true, never: false, group: None });
+        self.push(Open { closed_by, asking: true, never: false, group: None });
+    }
+
+    /// Opens something; what is nested deeper than anybody writes ends the reading.
+    fn push(&mut self, open: Open) {
+        if self.open.len() >= OPEN_MAX {
+            self.end = self.at;
+        } else {
+            self.open.push(open);
+        }
     }
 
     fn enter(&mut self, closed_by: &'static str, group: bool) {
@@ -135,7 +144,7 @@ impl Scanner<'_, '_> {
             self.script.groups.push((Link::Line, self.end));
             self.script.groups.len() - 1
         });
-        self.open.push(Open { closed_by, asking: false, never: false, group });
+        self.push(Open { closed_by, asking: false, never: false, group });
     }
 
     fn leave(&mut self, word: &str) {
@@ -169,14 +178,18 @@ impl Scanner<'_, '_> {
         match words.first().map(String::as_str) {
             // The words of a loop's or a choice's head are no command.
             Some("for" | "select") => {
-                self.open.push(Open { closed_by: "done", asking: false, never: false, group: None });
+                self.push(Open { closed_by: "done", asking: false, never: false, group: None });
                 return;
             }
             Some("case") => {
-                self.open.push(Open { closed_by: "esac", asking: false, never: false, group: None });
+                self.push(Open { closed_by: "esac", asking: false, never: false, group: None });
                 return;
             }
             _ => {}
+        }
+        if self.script.commands.len() >= COMMANDS_MAX {
+            self.end = self.at;
+            return;
         }
         let asking = self.open.iter().any(|open| open.asking);
         if let Some(open) = self.open.last_mut()
