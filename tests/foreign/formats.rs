@@ -73,10 +73,10 @@ fn spdx_tools_and_the_ntia_checker_read_our_spdx() {
         let accepted = judged(&good);
         assert!(accepted.status.success() && !said(&accepted).contains("invalid"), "{}", said(&accepted));
         for (what, broken) in [
-            ("no such licence", spdx.replacen("\"licenseDeclared\": \"NOASSERTION\"", "\"licenseDeclared\": \"NO SUCH\"", 1)),
+            ("no such licence", spdx.replacen("\"licenseDeclared\":\"NOASSERTION\"", "\"licenseDeclared\":\"NO SUCH\"", 1)),
             (
                 "a relation to nothing",
-                spdx.replacen("\"relatedSpdxElement\": \"SPDXRef-Package", "\"relatedSpdxElement\": \"SPDXRef-Gone", 1),
+                spdx.replacen("\"relatedSpdxElement\":\"SPDXRef-Package", "\"relatedSpdxElement\":\"SPDXRef-Gone", 1),
             ),
         ] {
             assert_ne!(spdx, broken, "{what}: nothing was broken");
