@@ -41,6 +41,8 @@ def crate(folder, name, version):
     if not found:
         sys.exit(f"error: cargo fetched {name} {version} to nowhere in {home}")
     shutil.copytree(found[0], into)
+    # It may ignore its own lockfile, although it is published with one.
+    (into / ".gitignore").unlink(missing_ok=True)
     manifest = into / "Cargo.toml"
     manifest.chmod(0o644)
     # It lies below another workspace here, and belongs to none.

@@ -1,7 +1,7 @@
 //! Files that are whole or not there: written beside, made durable, then renamed.
 
 use std::{
-    fs::{File, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
 };
@@ -24,6 +24,10 @@ pub(crate) enum Readers {
 /// # Errors
 /// When the folder cannot be written to, or the disk is full.
 pub(crate) fn put(file: &Utf8Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    // A pipe or a device is written to, not replaced: `-o /dev/stdout` must not put a file in its place.
+    if fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return OpenOptions::new().write(true).open(file)?.write_all(bytes);
+    }
     let folder = match file.parent() {
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
@@ -43,9 +47,17 @@ pub(crate) fn put(file: &Utf8Path, bytes: &[u8], readers: Readers) -> io::Result
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+
+    #[test]
+    fn a_device_is_written_to_and_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = Utf8Path::from_path(folder.path()).unwrap().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        put(&link, b"gone", Readers::Everyone).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
 
     #[test]
     fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
