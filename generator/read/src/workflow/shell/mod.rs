@@ -358,6 +358,8 @@ mod tests {
             "set -o pipefail\nnpm audit | tee log",
             "x=$(npm audit)",
             "npm audit 2>&1 >log",
+            "npm audit &> log",
+            "if ! command -v jq &> /dev/null\nthen\n  apt install jq\nfi\nnpm audit &>> log",
             "for d in a b; do\n  (cd $d && npm audit)\ndone",
             "npm audit || npm audit",
             "set +e\nnpm audit\ncode=$?\nexit $code",
@@ -421,6 +423,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_signs_are_read_to_their_end(text in "[a&|<>;(){}$'\"`#! \n0-9-]{0,60}") {
+            let script = Script::parse(&text);
+            prop_assert!(script.commands.iter().all(|command| command.span.end <= text.len()));
+        }
+
         #[test]
         fn any_script_is_read_without_harm(text in "([a-c$(){}'\"`#;&|<>=! \n\\\\é-]|if |then |fi |done |EOF|false|\\$\\(|\\$\\{\\{){0,40}") {
             let script = Script::parse(&text);

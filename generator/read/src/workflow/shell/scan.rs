@@ -83,10 +83,16 @@ impl Scanner<'_, '_> {
                     self.at += 1;
                     self.leave(")");
                 }
-                b'>' | b'<' => self.redirect(),
+                // `&>` sends both outputs away, and is no background.
+                b'>' | b'<' | b'&' => self.redirect(),
                 _ => {
                     let from = self.at;
                     let word = self.word();
+                    if self.at == from {
+                        // Nothing was taken: whatever stands here is passed over, so that reading always goes on.
+                        self.at += 1;
+                        continue;
+                    }
                     if words.is_empty() && start.is_none() && self.keyword(&word, &mut asked) {
                         continue;
                     }
