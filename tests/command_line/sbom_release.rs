@@ -368,3 +368,59 @@ fn nothing_of_the_project_is_run_and_no_socket_is_opened() {
     }
     whole(&parsed(&sandbox.read("bom.json")));
 }
+
+#[test]
+fn one_damaged_lockfile_stops_neither_the_sbom_nor_the_run() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    small::product(&sandbox, &[], "");
+    sandbox.commit(Some("v1.0.0"));
+    sandbox.avouch(&["run"]);
+    sandbox.file("service/Cargo.lock", "<<<<<<< ours\nversion = 4\n");
+    let ran = sandbox.avouch(&["sbom", "-o", "bom.json"]).exits(3);
+    assert!(ran.stderr.contains("service/Cargo.lock:1:1: "), "{}", ran.stderr);
+    let bom = parsed(&sandbox.read("bom.json"));
+    assert_eq!(bom["compositions"][0]["aggregate"], "incomplete");
+    sandbox.commit(Some("v1.1.0"));
+    fs::remove_file(sandbox.path().join("service/Cargo.lock")).unwrap();
+    sandbox.file("Cargo.lock", "<<<<<<< ours\n");
+    sandbox.commit(Some("v1.2.0"));
+    cargo_project(&sandbox);
+    sandbox.commit(Some("v1.3.0"));
+    let ran = sandbox.avouch(&["run"]);
+    assert!(ran.stderr.contains("release 1.2.0 has no SBOM: Cargo.lock:1:1: "), "{}", ran.stderr);
+    let listed = sandbox.avouch(&["evidence", "list"]).exits(0).stdout;
+    for release in ["1.1.0", "1.2.0", "1.3.0"] {
+        assert!(listed.contains(release), "{listed}");
+    }
+}
+
+#[test]
+fn a_lockfile_that_git_does_not_know_is_read_and_told() {
+    let sandbox = Sandbox::new();
+    sandbox.file(".gitignore", "/Cargo.lock\n");
+    cargo_project(&sandbox);
+    sandbox.commit(None);
+    let ran = sandbox.avouch(&["sbom"]).exits(0);
+    assert!(ran.stderr.contains("Cargo.lock is read although git ignores it"), "{}", ran.stderr);
+    sandbox.file(".gitignore", "");
+    sandbox.commit(None);
+    assert_eq!(property(&parsed(&sandbox.avouch(&["sbom"]).exits(0).stdout), "avouch:release:dirty"), ["false"]);
+    sandbox.file("python/requirements.txt", "flask==3.0.0\n");
+    assert_eq!(property(&parsed(&sandbox.avouch(&["sbom"]).exits(0).stdout), "avouch:release:dirty"), ["true"]);
+}
+
+#[test]
+fn a_folder_without_git_gives_the_same_bytes_by_its_lockfiles_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.file("requirements.txt", "flask==3.0.0\n");
+    fs::remove_dir_all(sandbox.path().join(".git")).ok();
+    let once = sandbox.avouch(&["sbom", "--lock-only"]).exits(0).stdout;
+    assert!(
+        once.contains("\"timestamp\": \"1970-01-01T00:00:00Z\"") || once.contains("\"timestamp\":\"1970-01-01T00:00:00Z\""),
+        "{once}"
+    );
+    fs::remove_file(sandbox.path().join("requirements.txt")).unwrap();
+    let none = sandbox.avouch(&["sbom"]).exits(3);
+    assert!(none.stderr.contains("no lockfile was found"), "{}", none.stderr);
+}

@@ -29,6 +29,23 @@ impl Digest {
         Self(hash.finalize().into())
     }
 
+    /// The digest of everything that a reader gives, without keeping it.
+    ///
+    /// # Errors
+    /// When it cannot be read to its end.
+    pub fn of_reader(reader: &mut dyn std::io::Read) -> std::io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Self(hash.finalize().into())),
+                Ok(length) => hash.update(buffer.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A digest whose 32 bytes are already known.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

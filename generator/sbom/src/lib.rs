@@ -124,6 +124,10 @@ pub struct Sbom {
     /// Lockfiles that are there and are not in it: path and reason. Those of tests, examples and vendored packages, those
     /// below a lockfile of the same ecosystem, and those of tools that are not read.
     pub left_out: BTreeMap<String, String>,
+    /// Lockfiles that are damaged and therefore not in it, each with what is wrong and where.
+    pub damaged: Vec<String>,
+    /// Lockfiles that are in it although git ignores them: no commit has them.
+    pub ignored: Vec<String>,
     /// What the lockfiles name and do not hold.
     pub unresolved: Vec<String>,
     /// Packages whose archive in a cache is another one than the lockfile's: `name version`. Nothing was taken from there.
@@ -216,6 +220,8 @@ fn write(
         edges: draft.edges,
         lockfiles: views.iter().map(|view| (view.read.lock.path.clone(), view.read.digest)).collect(),
         left_out: found.left_out.clone(),
+        damaged: found.damaged.values().map(ToString::to_string).collect(),
+        ignored: found.ignored.clone(),
         unresolved: draft.unresolved,
         mismatched: library.shelves.mismatched.iter().cloned().collect(),
         complete: draft.complete,

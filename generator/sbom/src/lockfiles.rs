@@ -1,18 +1,21 @@
 //! Which lockfiles make a release.
 //!
-//! Those that lie topmost: at the root, and in folders below that have no lockfile of the same ecosystem above them. What
-//! tests, examples and vendored packages bring is no part of the product.
+//! All of them, but for those that a workspace above leaves without a use (its members are in its own lockfile), and for those
+//! of tests, examples, templates and vendored packages, which are no part of the product.
 
 use std::collections::BTreeMap;
 
 use avouch_model::Digest;
-use avouch_read::lock::{self, Format, Lockfile};
+use avouch_read::{
+    lock::{self, Format, Lockfile, Origin},
+    structured::{Unreadable, parse_toml},
+};
 use avouch_repository::Files;
 
-use crate::SbomError;
+use crate::{SbomError, manifest::BYTES_MAX};
 
 /// Folders whose lockfiles belong to something else than the product.
-const OTHER: [&str; 22] = [
+const OTHER: [&str; 24] = [
     "test",
     "tests",
     "__tests__",
@@ -35,6 +38,8 @@ const OTHER: [&str; 22] = [
     "third_party",
     "third-party",
     "playground",
+    "template",
+    "templates",
 ];
 
 /// Why a lockfile of such a folder does not count.
@@ -47,8 +52,12 @@ pub(crate) struct Found {
     pub(crate) left_out: BTreeMap<String, String>,
     /// How many of these belong to tests, examples and vendored packages.
     pub(crate) others: usize,
-    /// Whether a lockfile of the product is of a tool that is not read.
+    /// Whether a lockfile of the product is of a tool that is not read, or is damaged.
     pub(crate) unread: bool,
+    /// Lockfiles that cannot be read, by path: what is wrong, in its place.
+    pub(crate) damaged: BTreeMap<String, Unreadable>,
+    /// Lockfiles that are read although git ignores them.
+    pub(crate) ignored: Vec<String>,
     /// All paths of the tree.
     pub(crate) paths: Vec<String>,
 }
@@ -63,15 +72,26 @@ pub(crate) struct Read {
 
 pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
     let paths: Vec<String> = tree.list()?.into_iter().map(|entry| entry.path).collect();
-    let mut found = Found { read: Vec::new(), left_out: BTreeMap::new(), others: 0, unread: false, paths };
+    let mut found = Found {
+        read: Vec::new(),
+        left_out: BTreeMap::new(),
+        others: 0,
+        unread: false,
+        damaged: BTreeMap::new(),
+        ignored: Vec::new(),
+        paths,
+    };
     let mut candidates: Vec<&String> = found.paths.iter().filter(|path| Format::of(path).is_some()).collect();
     candidates.sort_by_key(|path| (path.matches('/').count(), Format::of(path), *path));
     let mut taken: Vec<(String, Format)> = Vec::new();
     for path in candidates {
         let Some(format) = Format::of(path) else { continue };
         let folder = folder(path);
-        let above =
-            taken.iter().find(|(other, theirs)| folder.starts_with(other.as_str()) && theirs.ecosystem() == format.ecosystem());
+        let above = taken.iter().find(|(other, theirs)| {
+            folder.starts_with(other.as_str())
+                && theirs.ecosystem() == format.ecosystem()
+                && (*other == folder || found.read.iter().any(|upper| upper.folder == *other && has_member(tree, upper, &folder)))
+        });
         if let Some(part) = other_part(path) {
             found.left_out.insert(path.clone(), format!("{IN_OTHER} `{part}`"));
             found.others += 1;
@@ -80,12 +100,28 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             let reason = if *above == folder {
                 format!("{theirs:?} beside it counts")
             } else {
-                "another one of its ecosystem lies above".to_owned()
+                "its project is a member of the workspace above".to_owned()
             };
             found.left_out.insert(path.clone(), reason);
         } else {
             taken.push((folder, format));
-            found.read.push(read(tree, path)?);
+            match read(tree, path) {
+                Ok(read) => found.read.push(read),
+                // One that is damaged says nothing of the others.
+                Err(SbomError::Unreadable(damage)) => {
+                    found.left_out.insert(path.clone(), "it is damaged".to_owned());
+                    found.unread = true;
+                    found.damaged.insert(path.clone(), damage);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    for (name, format) in ignored(tree, &found.paths)? {
+        if !taken.iter().any(|(_, theirs)| theirs.ecosystem() == format.ecosystem()) {
+            taken.push((String::new(), format));
+            found.read.push(read(tree, name)?);
+            found.ignored.push(name.to_owned());
         }
     }
     for path in &found.paths {
@@ -95,10 +131,41 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
         }
     }
     if found.read.is_empty() {
+        if let Some((_, damage)) = found.damaged.pop_first() {
+            return Err(SbomError::Unreadable(damage));
+        }
         let left_out = found.left_out.iter().map(|(path, reason)| format!("{path} ({reason})")).collect();
         return Err(SbomError::NoLockfile { left_out });
     }
     Ok(found)
+}
+
+/// Whether a project below a lockfile's folder is a member of its workspace. A project that is none has packages of its own.
+fn has_member(tree: &dyn Files, upper: &Read, folder: &str) -> bool {
+    let Some(below) = folder.strip_prefix(&upper.folder).and_then(|below| below.strip_suffix('/')) else { return false };
+    let lock = &upper.lock;
+    if lock.format == Format::CargoLock {
+        // It tells the names of its members, and not where they lie.
+        let path = format!("{folder}Cargo.toml");
+        let manifest = tree.read(&path, BYTES_MAX).ok().flatten().and_then(|bytes| parse_toml(&path, &bytes, BYTES_MAX).ok());
+        let name = manifest.as_ref().and_then(|manifest| manifest.root.pointer("/package/name")?.as_text());
+        return name.is_some_and(|name| lock.roots.iter().any(|at| lock.packages.get(*at).is_some_and(|root| root.name == name)));
+    }
+    lock.importers.iter().any(|importer| importer.folder == below)
+        || lock.packages.iter().any(|package| matches!(&package.origin, Origin::Path { path: Some(path) } if path == below))
+}
+
+/// Lockfiles at the root that are there and not listed: git ignores them. A library's often is, and is what it is built by.
+fn ignored(tree: &dyn Files, listed: &[String]) -> Result<Vec<(&'static str, Format)>, SbomError> {
+    let mut ignored = Vec::new();
+    for format in Format::ALL {
+        for name in format.names() {
+            if !listed.iter().any(|path| path == name) && tree.read(name, lock::BYTES_MAX)?.is_some() {
+                ignored.push((*name, format));
+            }
+        }
+    }
+    Ok(ignored)
 }
 
 fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
@@ -120,5 +187,6 @@ pub(crate) fn folder(path: &str) -> String {
 
 fn other_part(path: &str) -> Option<&str> {
     let (folders, _) = path.rsplit_once('/')?;
-    folders.split('/').find(|part| part.starts_with('.') || OTHER.contains(part))
+    let is_other = |part: &&str| part.starts_with('.') || OTHER.contains(part) || part.ends_with("-templates");
+    folders.split('/').find(is_other)
 }

@@ -102,7 +102,7 @@ fn repository() -> InMemory {
         ("web/package-lock.json", package_lock()),
         ("tests/fixtures/x/Cargo.lock", "not a lockfile at all".to_owned()),
         ("web/node_modules/z/package-lock.json", "{".to_owned()),
-        ("web/docs/pnpm-lock.yaml", "lockfileVersion: '5.4'".to_owned()),
+        ("web/templates/pnpm-lock.yaml", "lockfileVersion: '5.4'".to_owned()),
         (".cargo/config.toml", "[build]\nrustc = '/bin/false'\n[source]\nx = ".to_owned()),
     ])
 }
@@ -127,7 +127,7 @@ fn the_bom_of_a_mixed_repository_reads_as_expected() {
     assert_eq!(sbom.lockfiles.keys().collect::<Vec<_>>(), ["Cargo.lock", "web/package-lock.json"]);
     assert_eq!(
         sbom.left_out.keys().collect::<Vec<_>>(),
-        ["tests/fixtures/x/Cargo.lock", "web/docs/pnpm-lock.yaml", "web/node_modules/z/package-lock.json"]
+        ["tests/fixtures/x/Cargo.lock", "web/node_modules/z/package-lock.json", "web/templates/pnpm-lock.yaml"]
     );
     assert!(!sbom.complete, "a Cargo.lock lists what any feature and platform may need");
 }
@@ -356,4 +356,42 @@ proptest! {
         prop_assert_eq!(reached.len(), needs.len());
         prop_assert_eq!(validate(&sbom.bytes), vec![]);
     }
+}
+
+#[test]
+fn a_damaged_lockfile_is_named_and_the_others_are_read() {
+    let tree =
+        InMemory::of([("package-lock.json", package_lock()), ("service/Cargo.lock", "<<<<<<< ours\nversion = 4\n".to_owned())]);
+    let sbom = write(&tree, Spec::V1_6);
+    assert_eq!(sbom.lockfiles.keys().collect::<Vec<_>>(), ["package-lock.json"]);
+    assert_eq!(sbom.damaged.len(), 1);
+    assert!(sbom.damaged[0].starts_with("service/Cargo.lock:1:1: "), "{:?}", sbom.damaged);
+    assert_eq!(parsed(&sbom)["compositions"][0]["aggregate"], "incomplete");
+    let alone = InMemory::of([("Cargo.lock", "<<<<<<< ours\n".to_owned())]);
+    assert!(matches!(
+        generate(&alone, &Caches::default(), &facts(), &Options::default()),
+        Err(SbomError::Unreadable(damage)) if damage.position() == (1, 1)
+    ));
+}
+
+#[test]
+fn a_project_below_that_is_no_member_has_packages_of_its_own() {
+    let npm = |name: &str, workspaces: &str, more: &str, package: &str| {
+        format!(
+            r#"{{"name":"{name}","version":"1.0.0","lockfileVersion":3,"packages":{{"":{{"name":"{name}","version":"1.0.0"{workspaces},"dependencies":{{"{package}":"1"}}}}{more},"node_modules/{package}":{{"version":"1.0.0","resolved":"https://registry.npmjs.org/{package}/-/{package}-1.0.0.tgz","integrity":"sha512-7iaw3Ur350mqGo7jwQrpkj9hiYB3Lkc/iBml1JQODbJ6wYX4oOHV+E+IvIh/1nsUNzLDBMxfqa2Ob1f1ACio/w=="}}}}}}"#
+        )
+    };
+    let member = r#","w":{"version":"1.0.0"},"node_modules/w":{"resolved":"w","link":true}"#;
+    let tree = InMemory::of([
+        ("package-lock.json", npm("root", r#","workspaces":["w"]"#, member, "left")),
+        ("w/package-lock.json", npm("w", "", "", "old")),
+        ("frontend/package-lock.json", npm("frontend", "", "", "own")),
+        ("app-templates/package-lock.json", npm("sketch", "", "", "none")),
+    ]);
+    let sbom = write(&tree, Spec::V1_6);
+    assert_eq!(sbom.lockfiles.keys().collect::<Vec<_>>(), ["frontend/package-lock.json", "package-lock.json"]);
+    let names: Vec<String> = scopes(&parsed(&sbom)).into_keys().collect();
+    assert!(names.iter().any(|name| name.contains("npm/own@1.0.0")) && names.iter().any(|name| name.contains("npm/left@1.0.0")));
+    assert!(!names.iter().any(|name| name.contains("npm/old@") || name.contains("npm/none@")), "{names:?}");
+    assert_eq!(sbom.left_out["w/package-lock.json"], "its project is a member of the workspace above");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, bail};
+use avouch_model::Timestamp;
 use avouch_repository::Repository;
 use avouch_sbom::Format;
 use camino::Utf8Path;
@@ -47,6 +48,8 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
     };
     let timestamp = match clock::source_date_epoch()? {
         Some(timestamp) => timestamp,
+        // By lockfiles alone the same files give the same bytes on any day: the beginning of time says nothing.
+        None if arguments.lock_only => current.committed.unwrap_or(Timestamp::from_unix(0)),
         None => current.committed.unwrap_or_else(clock::now),
     };
     // Hashing this program takes as long as the rest of a quick run.
@@ -69,7 +72,12 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
             output.note(&format!("{} components, {} edges in {}", sbom.components, sbom.edges, plain(file.as_str())));
         }
     }
-    Ok(Exit::Satisfied)
+    Ok(exit(&sbom))
+}
+
+/// An SBOM without what a damaged lockfile holds is written, and does not pass for one of everything.
+fn exit(sbom: &avouch_sbom::Sbom) -> Exit {
+    if sbom.damaged.is_empty() { Exit::Satisfied } else { Exit::CouldNotTell }
 }
 
 /// A file for each deployable package, in the folder that was named.
@@ -94,7 +102,7 @@ fn write_split(global: &Global, output: &Output, arguments: &Sbom, split: &[avou
         let (components, edges) = (deployable.sbom.components, deployable.sbom.edges);
         output.note(&format!("{}: {components} components, {edges} edges in {file}", plain(&deployable.name)));
     }
-    Ok(Exit::Satisfied)
+    Ok(split.first().map_or(Exit::Satisfied, |first| exit(&first.sbom)))
 }
 
 /// Says what is not in a BOM, and what is wrong with what it was made from.
@@ -115,7 +123,8 @@ const fn format(asked: SbomFormat) -> Format {
 
 pub(super) fn of_sbom(error: avouch_sbom::SbomError) -> anyhow::Error {
     match error {
-        error @ avouch_sbom::SbomError::NoLockfile { .. } => anyhow::Error::new(Usage(error.to_string())),
+        // Nothing to read is no mistake at the command line.
+        error @ avouch_sbom::SbomError::NoLockfile { .. } => anyhow::Error::new(error),
         error => anyhow::Error::new(error).context("cannot write the SBOM"),
     }
 }

@@ -112,7 +112,27 @@ pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> 
         current.dirty = true;
         return Ok(current);
     };
+    current.dirty = current.dirty || has_own_lockfile(&*current.tree, root, repository)?;
     current.committed = Some(repository.commit_time(&head).context("cannot tell when the commit was made")?);
     current.release = Some(Release { version: Release::UNRELEASED.to_owned(), commit: head, tag: None });
     Ok(current)
+}
+
+/// Whether the folder holds a lockfile that is in no commit. Other files that git does not know change nothing of what a
+/// release is made of.
+fn has_own_lockfile(tree: &dyn Files, root: &str, repository: &Repository) -> anyhow::Result<bool> {
+    let listed = tree.list().context("cannot list the files of the folder")?;
+    let listed = listed.into_iter().map(|entry| entry.path);
+    let lockfiles: Vec<String> = listed.filter(|path| avouch_read::lock::Format::of(path).is_some()).collect();
+    if lockfiles.is_empty() {
+        return Ok(false);
+    }
+    let root = std::fs::canonicalize(root).with_context(|| format!("cannot tell where `{root}` lies"))?;
+    let top = std::fs::canonicalize(repository.root()).context("cannot tell where the repository lies")?;
+    let below = root.strip_prefix(&top).unwrap_or(&root);
+    let tracked = repository.tracked().context("cannot tell which files are committed")?;
+    let is_tracked = |path: &String| {
+        below.join(path).to_str().is_some_and(|path| tracked.binary_search_by(|known| known.as_str().cmp(path)).is_ok())
+    };
+    Ok(!lockfiles.iter().all(is_tracked))
 }

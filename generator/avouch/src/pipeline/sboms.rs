@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock,
-    output::{Output, plain},
+    output::{Output, causes, plain},
     project::Project,
 };
 
@@ -75,11 +75,11 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
             let (boms, entries) = in_formats(&sbom, &project.configuration.sbom.formats, &release.version)?;
             (sbom.lockfiles, boms, entries)
         }
-        Err(error @ avouch_sbom::SbomError::NoLockfile { .. }) => {
-            output.warn(&format!("release {} has no SBOM: {error}", release.version));
+        // What a tag holds cannot be mended any more: it must not stop what comes after it.
+        Err(error) => {
+            output.warn(&format!("release {} has no SBOM: {}", release.version, plain(&causes(&error))));
             (BTreeMap::new(), Vec::new(), Vec::new())
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot write the SBOM of release {}", release.version)),
     };
     let record = ReleaseRecord { v: 1, release: release.clone(), dirty: false, committed, lockfiles, boms };
     entries.push(NewEntry::json(EntryKind::Release, &release.version, canonical("release record", &record)?));
@@ -155,8 +155,8 @@ pub(crate) fn facts(
 /// The digest of this program: the SBOM says which one wrote it.
 pub(crate) fn own_digest() -> anyhow::Result<Digest> {
     let path = std::env::current_exe().context("cannot tell which file this program is")?;
-    let bytes = std::fs::read(path).context("cannot read this program's own file")?;
-    Ok(Digest::of(&bytes))
+    let mut file = std::fs::File::open(path).context("cannot open this program's own file")?;
+    Digest::of_reader(&mut file).context("cannot read this program's own file")
 }
 
 /// Where packages that the product is made of may lie on this machine.
@@ -181,6 +181,12 @@ pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
 
 /// Says what is wrong with what the BOM was made from.
 pub(crate) fn warn_of(output: &Output, sbom: &avouch_sbom::Sbom) {
+    for damage in &sbom.damaged {
+        output.warn(&format!("a lockfile is damaged, and nothing of it is in the SBOM: {}", plain(damage)));
+    }
+    for path in &sbom.ignored {
+        output.warn(&format!("{} is read although git ignores it: no release has it", plain(path)));
+    }
     for missing in &sbom.unresolved {
         output.warn(&format!("a lockfile names and does not hold {}", plain(missing)));
     }
