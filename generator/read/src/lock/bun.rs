@@ -8,7 +8,7 @@ use super::{
     Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package,
     graph::Graph,
     manifest::asked_of_npm,
-    origin::{git, git_url, integrity, relative_path, without_credentials},
+    origin::{git, git_url, integrity, relative_path},
     package_lock, sound,
 };
 use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_bounded, shown};
@@ -121,7 +121,9 @@ fn package(
     };
     let (origin, version, url) = match reference.split_once(':') {
         Some(("link" | "file" | "workspace" | "root", path)) => (Origin::Path { path: relative_path(path) }, None, None),
-        Some(("https" | "http", _)) => (super::origin::archive(reference), None, Some(reference)),
+        Some(_) if super::address::is_web(reference) && git(reference).is_none() => {
+            (super::origin::archive(reference), None, Some(reference))
+        }
         Some(_) => (of_git(document, entry, name, reference)?, None, None),
         None if reference.contains('/') || reference.starts_with('.') => {
             (Origin::Path { path: relative_path(reference) }, None, None)
@@ -159,7 +161,7 @@ fn of_git(document: &Document, entry: &Entry, name: &str, reference: &str) -> Re
         let message = format!("`{}` comes from git without a commit", shown(name));
         return Err(refuse(document, &entry.value, message));
     }
-    Ok(Origin::Git { url: without_credentials(&git_url(place)), commit: commit.to_ascii_lowercase() })
+    Ok(Origin::Git { url: git_url(place), commit: commit.to_ascii_lowercase() })
 }
 
 /// The keys as a tree of names.

@@ -4,14 +4,18 @@
 //! no places for errors, resolves a dependency without a source to the first package of that name and version (two
 //! sources of one version are then one), and compares every dependency with every package.
 
-use std::{cell::Cell, collections::HashMap};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use cargo_lock::{SourceId, package::SourceKind};
 
 use super::{
     Asked, Ecosystem, Format, Hash, HashAlgorithm, Lockfile, Need, Origin, Package, Surplus,
+    address::of_registry,
     graph::Graph,
-    origin::{git, hex_hash, relative_path, without_credentials},
+    origin::{git, hex_hash, relative_path},
     sound,
 };
 use crate::structured::{Document, Node, Unreadable, parse_toml_packages, shown};
@@ -45,6 +49,14 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     if entries.is_empty() {
         return Err(refuse(&document, &document.root, "the lockfile holds no package".to_owned()));
     }
+    let mut known = HashSet::new();
+    for entry in &entries {
+        if !known.insert((entry.name, entry.version, entry.source.as_ref().map(|(text, _)| *text))) {
+            let message = format!("`{} {}` is listed twice", shown(entry.name), shown(entry.version));
+            return Err(refuse(&document, entry.node, message));
+        }
+    }
+    drop(known);
     let mut names = Names { entries: &entries, by_name: HashMap::new(), by_version: HashMap::new(), compared: Cell::new(0) };
     for (at, entry) in entries.iter().enumerate() {
         names.by_name.entry(entry.name).or_default().push(at);
@@ -124,8 +136,8 @@ fn origin(document: &Document, entry: &Entry<'_>) -> Result<Origin, Unreadable> 
         SourceKind::Git(_) => git(text).ok_or_else(|| {
             refuse(document, entry.node, format!("`{}` comes from git without a full commit id", shown(entry.name)))
         })?,
-        SourceKind::Registry => Origin::OtherRegistry { url: without_credentials(id.url().as_str()) },
-        SourceKind::SparseRegistry => Origin::OtherRegistry { url: format!("sparse+{}", without_credentials(id.url().as_str())) },
+        SourceKind::Registry => Origin::OtherRegistry { url: of_registry(id.url().as_str()) },
+        SourceKind::SparseRegistry => Origin::OtherRegistry { url: format!("sparse+{}", of_registry(id.url().as_str())) },
         _ => Origin::Path { path: relative_path(id.url().path()) },
     })
 }

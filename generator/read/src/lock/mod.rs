@@ -9,6 +9,7 @@ use avouch_model::diagnostic::Source;
 
 use crate::structured::{Unreadable, is_invisible, shown};
 
+mod address;
 mod bun;
 mod cargo;
 mod format;

@@ -2,6 +2,8 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use super::address;
+
 /// Where a package comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -156,22 +158,6 @@ pub(crate) fn integrity(text: &str) -> Option<Vec<Hash>> {
     Some(hashes)
 }
 
-/// A URL without the user and password that somebody put into it. The user of an `ssh` URL is part of the address.
-pub(crate) fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let Some((user, host)) = authority.rsplit_once('@') else {
-        return url.to_owned();
-    };
-    if scheme.ends_with("ssh") && !user.contains(':') {
-        return url.to_owned();
-    }
-    format!("{scheme}://{host}{tail}")
-}
-
 /// A path that a lockfile states, unless it is absolute.
 pub(crate) fn relative_path(path: &str) -> Option<String> {
     let path = path.strip_prefix("file:").or_else(|| path.strip_prefix("link:")).unwrap_or(path);
@@ -204,8 +190,7 @@ pub(crate) fn is_commit(text: &str) -> bool {
 pub(crate) fn git(url: &str) -> Option<Origin> {
     let (place, fragment) = url.rsplit_once('#')?;
     let bare = place.split('?').next().unwrap_or(place);
-    let is_web = bare.starts_with("https://") || bare.starts_with("http://");
-    if is_web && !bare.ends_with(".git") && !fragment.contains("commit=") {
+    if address::is_web(bare) && !bare.ends_with(".git") && !fragment.contains("commit=") {
         return None;
     }
     let commit = fragment.split('&').find_map(|part| {
@@ -229,7 +214,7 @@ pub(crate) fn git_url(place: &str) -> String {
         && let Some((user, rest)) = place.split_once('@')
         && let Some((host, path)) = rest.split_once(':')
     {
-        return without_credentials(&format!("ssh://{user}@{host}/{path}"));
+        return address::plain(&format!("ssh://{user}@{host}/{path}"));
     }
     // `git+ssh://git@host:owner/name` is written by npm, and is no URL.
     if let Some(rest) = place.strip_prefix("ssh://")
@@ -237,20 +222,40 @@ pub(crate) fn git_url(place: &str) -> String {
         && !authority.contains('/')
         && !path.starts_with(|first: char| first.is_ascii_digit())
     {
-        return without_credentials(&format!("ssh://{authority}/{path}"));
+        return address::plain(&format!("ssh://{authority}/{path}"));
     }
-    without_credentials(place)
+    address::plain(place)
 }
 
-/// An archive at a URL. A forge that packs a commit names it in the path.
+/// Where something comes from by its address: an archive, or the commit that a forge packs and names in the path. Of an
+/// address that is no URL (`javascript:…`, `data:…`) the scheme alone is told.
 pub(crate) fn archive(url: &str) -> Origin {
-    let packed = url.strip_prefix("https://codeload.github.com/").and_then(|rest| rest.split_once("/tar.gz/"));
+    let plain = address::plain(url);
+    let packed = plain.strip_prefix("https://codeload.github.com/").and_then(|rest| rest.split_once("/tar.gz/"));
     match packed {
         Some((repository, commit)) if is_commit(commit) => {
             Origin::Git { url: format!("https://github.com/{repository}"), commit: commit.to_ascii_lowercase() }
         }
-        _ => Origin::Archive { url: without_credentials(url) },
+        _ => Origin::Archive { url: published(url) },
     }
+}
+
+fn published(url: &str) -> String {
+    match address::scheme(url) {
+        Some(scheme) if scheme.starts_with("git") => address::of_archive(&git_url(url)),
+        Some(scheme) if !url.contains("://") => format!("{scheme}:"),
+        _ => address::of_archive(url),
+    }
+}
+
+/// The path that an address leads to; none when it is an address elsewhere, of whatever scheme.
+pub(crate) fn as_path(text: &str) -> Option<Origin> {
+    let path = match address::scheme(text).as_deref() {
+        None => text,
+        Some("file" | "link" | "portal" | "workspace") => text.split_once(':').map_or("", |(_, path)| path),
+        Some(_) => return None,
+    };
+    Some(Origin::Path { path: relative_path(path) })
 }
 
 #[cfg(test)]
@@ -258,23 +263,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_leave_a_url() {
-        for (url, plain) in [
-            ("https://user:secret@host/a@b", "https://host/a@b"),
-            ("https://token@host:8443?x", "https://host:8443?x"),
-            ("ssh://git@host/a", "ssh://git@host/a"),
-            ("ssh://git:secret@host/a", "ssh://host/a"),
-            ("https://host/a", "https://host/a"),
-        ] {
-            assert_eq!(without_credentials(url), plain);
-        }
-    }
-
-    #[test]
     fn a_path_of_the_machine_is_not_told() {
         assert_eq!(relative_path("file:../lib").as_deref(), Some("../lib"));
         for path in ["file:/home/a/lib", "C:\\lib", "~/lib", ""] {
             assert_eq!(relative_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_an_archive_elsewhere() {
+        for text in ["s3://bucket/a.tgz", "javascript:alert(1)", "HTTPS://host/a", "data:text/plain,SECRET", "github:o/a"] {
+            assert_eq!(as_path(text), None, "{text}");
+        }
+        for text in ["../a", "FILE:../a", "portal:../a"] {
+            assert_eq!(as_path(text), Some(Origin::Path { path: Some("../a".into()) }), "{text}");
+        }
+        for (text, url) in [
+            ("s3://bucket/a.tgz?sig=SECRET", "s3://bucket/a.tgz"),
+            ("javascript:alert(1)", "javascript:"),
+            ("github:o/a#main", "https://github.com/o/a"),
+            ("HTTPS://host/a.tgz", "https://host/a.tgz"),
+        ] {
+            assert_eq!(archive(text), Origin::Archive { url: url.into() });
         }
     }
 

@@ -2,10 +2,10 @@
 //! version 1, in which dependencies are nested.
 
 use super::{
-    Asked, Ecosystem, Format, Lockfile, Need, Origin, Package,
+    Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, address,
     graph::Graph,
     manifest::{asked_of_npm, is_optional_peer},
-    origin::{Archive, git, integrity, relative_path, without_credentials},
+    origin::{Archive, as_path, git, integrity, relative_path},
     sound,
 };
 use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_bounded, shown};
@@ -112,11 +112,8 @@ fn hashes(document: &Document, name: &str, node: &Node) -> Result<Vec<super::Has
 
 /// The archive at an address, if it is one of the web.
 pub(super) fn archives(resolved: Option<&str>, hashes: &[super::Hash]) -> Vec<Archive> {
-    let url = resolved.filter(|url| url.starts_with("https://") || url.starts_with("http://"));
-    let archive = url.map(|url| {
-        let url = url.split('#').next().unwrap_or(url);
-        Archive { url: Some(without_credentials(url)), file: None, hashes: hashes.to_vec() }
-    });
+    let url = resolved.filter(|url| address::is_web(url));
+    let archive = url.map(|url| Archive { url: Some(address::of_archive(url)), file: None, hashes: hashes.to_vec() });
     archive.into_iter().collect()
 }
 
@@ -129,10 +126,10 @@ pub(super) fn origin(name: &str, resolved: Option<&str>) -> Origin {
     if let Some(origin) = resolved.starts_with("git").then(|| git(resolved)).flatten() {
         return origin;
     }
-    if !resolved.starts_with("https://") && !resolved.starts_with("http://") {
-        return Origin::Path { path: relative_path(resolved) };
+    if !address::is_web(resolved) {
+        return as_path(resolved).unwrap_or_else(|| super::origin::archive(resolved));
     }
-    let url = without_credentials(resolved.split('#').next().unwrap_or(resolved));
+    let url = address::plain(resolved);
     // A registry serves `<registry>/<name>/-/<file>.tgz`; anything else is an archive somewhere.
     match url.split_once(&format!("/{name}/-/")).or_else(|| url.split_once(&format!("/{}/-/", name.replace('/', "%2f")))) {
         None => super::origin::archive(&url),
@@ -142,10 +139,11 @@ pub(super) fn origin(name: &str, resolved: Option<&str>) -> Origin {
 
 /// The registry at a URL.
 pub(super) fn registry_at(url: &str) -> Origin {
+    let url = address::plain(url);
     let url = url.trim_end_matches('/');
     let host = url.split_once("://").map_or("", |(_, host)| host);
     let default = DEFAULT_HOSTS.iter().any(|labels| host.split('.').eq(labels.iter().copied()));
-    if default { Origin::Registry } else { Origin::OtherRegistry { url: without_credentials(url) } }
+    if default { Origin::Registry } else { Origin::OtherRegistry { url: address::of_registry(url) } }
 }
 
 fn needs(graph: &mut Graph, folders: &Folders<'_>, entry: &Entry, folder: u32, from: usize) {

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Archive, Ecosystem, Hash, Origin, Package,
-        origin::{archive, git_url, integrity, is_commit, relative_path, without_credentials},
+        Archive, Ecosystem, Hash, Origin, Package, address,
+        origin::{archive, git_url, integrity, is_commit, relative_path},
         package_lock, sound,
     },
     key::Key,
@@ -31,7 +31,7 @@ pub(super) fn package(document: &Document, key: Key<'_>, entry: &Entry, node: &N
     for variant in variants {
         let of = |key: &str| variant.get("resolution").and_then(|it| it.get(key)).and_then(Node::as_text);
         let hashes = of("integrity").map(hash).transpose()?.unwrap_or_default();
-        archives.push(Archive { url: of("url").map(without_credentials), file: None, hashes });
+        archives.push(Archive { url: of("url").map(address::of_archive), file: None, hashes });
     }
     let origin = match (resolved("repo"), resolved("commit"), resolved("tarball"), resolved("directory")) {
         (Some(url), Some(commit), ..) if is_commit(commit) => {
@@ -79,7 +79,7 @@ fn of_tarball(name: &str, tarball: &str, node: &Node) -> Origin {
 fn registry_of(tarball: &str, otherwise: Origin) -> Origin {
     let host_end = tarball.find("://").and_then(|at| Some(at + 3 + tarball.get(at + 3..)?.find('/')?));
     match host_end.and_then(|end| tarball.get(..end)) {
-        Some(host) => package_lock::registry_at(&without_credentials(host)),
+        Some(host) => package_lock::registry_at(host),
         None => otherwise,
     }
 }

@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{
-    Archive, Asked, Hash, Manifest, Need, Origin, Package,
-    origin::{named_hash, without_credentials},
-    purl::pypi_name,
-};
+use super::{Archive, Asked, Hash, Manifest, Need, Origin, Package, address, origin::named_hash, purl::pypi_name};
 use crate::structured::{Document, Node, Table, Unreadable, shown};
 
 pub(super) mod poetry;
@@ -29,7 +25,7 @@ const DEFAULT_HOST: [&str; 2] = ["pypi", "org"];
 
 /// The registry at the URL of an index.
 fn registry_at(url: &str) -> Origin {
-    let url = without_credentials(url);
+    let url = address::of_registry(url);
     let host = url.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default();
     if host.split('.').eq(DEFAULT_HOST) { Origin::Registry } else { Origin::OtherRegistry { url } }
 }

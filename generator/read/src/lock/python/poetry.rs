@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        Archive, Ecosystem, Format, Lockfile, Need, Origin, Package, Scope, Surplus,
+        Archive, Ecosystem, Format, Lockfile, Need, Origin, Package, Scope, Surplus, address,
         graph::Graph,
-        origin::{git_url, is_commit, relative_path, without_credentials},
+        origin::{archive, git_url, is_commit, relative_path},
         sound,
     },
     Names, hash, normal, registry_at, requirement, table, with_archives,
@@ -111,7 +111,7 @@ fn package(document: &Document, node: &Node) -> Result<Package, Unreadable> {
     for file in files {
         let of = |key: &str| file.get(key).and_then(Node::as_text);
         let hashes = file.get("hash").map(|node| hash(document, node, name)).transpose()?;
-        let url = of("url").map(without_credentials);
+        let url = of("url").map(address::of_archive);
         archives.push(Archive { url, file: of("file").map(str::to_owned), hashes: hashes.into_iter().collect() });
     }
     let package = Package::new(Ecosystem::PyPi, name, Some(version), origin(document, node, name)?);
@@ -130,7 +130,7 @@ fn origin(document: &Document, node: &Node, name: &str) -> Result<Origin, Unread
                 .ok_or_else(|| refuse(document, source, format!("`{}` comes from git without a full commit id", shown(name))))?;
             Origin::Git { url: git_url(url), commit: commit.to_ascii_lowercase() }
         }
-        Some("url") => Origin::Archive { url: without_credentials(url) },
+        Some("url") => archive(url),
         Some("directory" | "file") => Origin::Path { path: relative_path(url) },
         Some(other) => {
             let message = format!("`{}` comes from a source of type `{}`, which is not known", shown(name), shown(other));

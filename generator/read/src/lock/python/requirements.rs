@@ -7,9 +7,9 @@ use avouch_model::diagnostic::Source;
 
 use super::{
     super::{
-        Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Surplus,
+        Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Surplus, address,
         graph::Graph,
-        origin::{git_url, is_commit, named_hash, relative_path, without_credentials},
+        origin::{archive, git_url, is_commit, named_hash, relative_path},
         sound,
     },
     normal, registry_at, requirement, with_archives,
@@ -34,7 +34,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
         let text = match option(&line.text) {
             None => line.text.as_str(),
             Some(("-r" | "--requirement" | "-c" | "--constraint", file)) => {
-                graph.leave_open(&format!("includes {}, which is not read", shown(file)));
+                graph.leave_open(&format!("includes {}, which is not read", shown(&address::of_archive(file))));
                 continue;
             }
             Some(("-e" | "--editable", place)) => place,
@@ -137,10 +137,10 @@ fn package(source: &Arc<Source>, line: &Logical, text: &str, index: &Origin) -> 
     if place.contains("://") {
         let egg = || place.rsplit_once("egg=").map(|(_, egg)| egg.split(['&', '[']).next().unwrap_or(egg));
         let Some(name) = named.map(|(name, _)| name).or_else(egg) else {
-            return Ok(Found::Unpinned(place.to_owned()));
+            return Ok(Found::Unpinned(address::of_archive(place)));
         };
         return match at_url(place) {
-            Some(origin) => pinned(name, None, origin, place),
+            Some(origin) => pinned(name, None, origin, &address::of_archive(place)),
             None => Ok(Found::Unpinned(name.to_owned())),
         };
     }
@@ -182,7 +182,7 @@ fn exact(specifier: &str) -> Option<&str> {
 /// A commit of a repository, `git+https://host/a.git@0123…`, or an archive. None where a branch may move on.
 fn at_url(place: &str) -> Option<Origin> {
     if !place.starts_with("git+") {
-        return Some(Origin::Archive { url: without_credentials(place.split('#').next().unwrap_or(place)) });
+        return Some(archive(place));
     }
     let plain = place.split('#').next().unwrap_or(place);
     let (url, commit) = plain.rsplit_once('@')?;

@@ -9,9 +9,9 @@ use std::{
 
 use super::{
     super::{
-        Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Surplus,
+        Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Surplus, address,
         graph::Graph,
-        origin::{git_url, is_commit, relative_path, without_credentials},
+        origin::{archive, git_url, is_commit, relative_path},
         sound,
     },
     hash, normal, registry_at, table, with_archives,
@@ -110,9 +110,10 @@ fn package<'a>(document: &Document, node: &'a Node) -> Result<(&'a str, Package)
     let wheels = node.get("wheels").and_then(Node::as_list).unwrap_or_default();
     for file in node.get("sdist").into_iter().chain(wheels) {
         let of = |key: &str| file.get(key).and_then(Node::as_text);
-        let url = of("url").map(without_credentials);
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let url = of("url").map(address::plain);
         let file_name = of("filename").or_else(|| of("path")).or(url.as_deref()).map(last);
+        let url = url.as_deref().map(address::of_archive);
         let hashes = file.get("hash").map(|node| hash(document, node, name)).transpose()?;
         archives.push(Archive { url, file: file_name, hashes: hashes.into_iter().collect() });
     }
@@ -137,7 +138,7 @@ fn origin(document: &Document, node: &Node, name: &str) -> Result<Origin, Unread
         return Ok(Origin::Git { url: git_url(url), commit: commit.to_ascii_lowercase() });
     }
     if let Some(url) = text("url") {
-        return Ok(Origin::Archive { url: without_credentials(url) });
+        return Ok(archive(url));
     }
     let path = ["editable", "virtual", "directory", "path"].into_iter().find_map(text);
     match path {

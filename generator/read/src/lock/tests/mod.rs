@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod addresses;
 mod bun;
 mod go;
 mod hostile;

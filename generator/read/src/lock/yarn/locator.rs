@@ -29,7 +29,7 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 /// A text without percent encoding.
-pub(super) fn decoded(text: &str) -> String {
+pub(in crate::lock) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
