@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, time::Instant};
 
-use avouch_advise::{Bom, Component, Database, Ecosystem, Loader, Scope, matches};
+use avouch_advise::{Bom, Component, Database, Ecosystem, Loader, Role, Scope, matches};
 
 /// How often each is done.
 const TIMES: usize = 25;
@@ -67,7 +67,14 @@ fn made_up(database: &Database) -> Vec<Component> {
     let component = |(place, name): (usize, String)| {
         let version = format!("{}.{}.{}", place % 3, place % 11, place % 7);
         let purl = format!("pkg:cargo/{name}@{version}");
-        Component { reference: purl.clone(), name, version: Some(version), purl: Some(purl), scope: Scope::Required }
+        Component {
+            reference: purl.clone(),
+            name,
+            version: Some(version),
+            purl: Some(purl),
+            scope: Scope::Required,
+            role: Role::Package,
+        }
     };
     let unknown = (0..).map(|place| format!("nobody-speaks-of-{place}"));
     crates.take(500).chain(unknown).take(1_000).enumerate().map(component).collect()

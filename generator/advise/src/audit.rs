@@ -6,12 +6,15 @@ use avouch_model::{Span, Timestamp, state::Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certainty, Class, Component, Database, Facts, Finding, Ignore, Rating,
+    Certainty, Class, Component, Database, Facts, Finding, Ignore, Rating, Role,
     matching::{Ignored, identity, matches},
 };
 
 /// How far the clocks of a database and of this machine may be apart, in seconds.
 const CLOCKS_SECONDS_MAX: i64 = 86_400;
+
+/// How many components that were not looked at are named.
+const NAMED_MAX: usize = 10;
 
 /// What an audit is asked.
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +35,36 @@ pub struct Counted {
     pub components: u64,
     /// Those of an ecosystem: what was looked at, by the ecosystem's name in OSV.
     pub ecosystems: BTreeMap<String, u64>,
-    /// Those without a package URL of an ecosystem: the product's own parts, and what nobody publishes advisories for.
+    /// Those without a package URL of an ecosystem: the product's own parts, what is no package, and what is unidentified.
     pub without_identity: u64,
+    /// Of these the packages of others, which something may be published about: nobody can tell.
+    #[serde(default)]
+    pub unidentified: u64,
+    /// The first of them, by name and version, with the package URL that says nothing.
+    #[serde(default)]
+    pub unidentified_names: Vec<String>,
+    /// Of these what is no package by its type: files, data, operating systems and the like.
+    #[serde(default)]
+    pub not_packages: u64,
 }
 
 impl Counted {
     /// How many components were looked at.
     pub fn examined(&self) -> u64 {
         self.ecosystems.values().sum()
+    }
+
+    /// Why it cannot be told for packages that were not looked at; none where all were.
+    pub fn unidentified_doubt(&self) -> Option<String> {
+        let more = self.unidentified.saturating_sub(self.unidentified_names.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (self.unidentified > 0).then(|| {
+            format!(
+                "{} components have no package URL of an ecosystem and were not looked at: {}{more}",
+                self.unidentified,
+                self.unidentified_names.join(", ")
+            )
+        })
     }
 }
 
@@ -68,7 +93,13 @@ pub fn audit(database: &Database, components: &[Component], ignores: &[Ignore], 
 
 /// What follows from what was found: the second half of [`audit`], for findings that were kept.
 pub fn conclude(database: Facts, counted: Counted, mut findings: Vec<Finding>, ignores: &[Ignore], asked: &Asked) -> Report {
-    let warnings = ignore(&mut findings, ignores, asked.now);
+    let mut warnings = ignore(&mut findings, ignores, asked.now);
+    if counted.not_packages > 0 {
+        warnings.push(format!(
+            "{} components are files, data, operating systems and the like by their type, and were not looked at",
+            counted.not_packages
+        ));
+    }
     let mut doubts = doubts_about(&database, &counted, asked);
     doubts.extend(findings.iter().flat_map(|finding| doubtful(finding, asked.fail_on)));
     let fails = findings.iter().any(|finding| fails(finding, asked.fail_on));
@@ -109,7 +140,20 @@ pub fn count(components: &[Component]) -> Counted {
     for component in components {
         match identity(component) {
             Some((_, ecosystem)) => *counted.ecosystems.entry(ecosystem.name().to_owned()).or_default() += 1,
-            None => counted.without_identity += 1,
+            None => {
+                counted.without_identity += 1;
+                match component.role {
+                    Role::Own => {}
+                    Role::NoPackage => counted.not_packages += 1,
+                    Role::Package | Role::Copy => {
+                        counted.unidentified += 1;
+                        if counted.unidentified_names.len() < NAMED_MAX {
+                            let purl = component.purl.as_ref().map(|purl| format!(" ({purl})")).unwrap_or_default();
+                            counted.unidentified_names.push(format!("{}{purl}", component.label()));
+                        }
+                    }
+                }
+            }
         }
     }
     counted
@@ -149,6 +193,7 @@ fn doubts_about(facts: &Facts, counted: &Counted, asked: &Asked) -> Vec<String> 
     if counted.ecosystems.is_empty() {
         doubts.push("no component has a package URL of an ecosystem: nothing was looked at".to_owned());
     }
+    doubts.extend(counted.unidentified_doubt());
     if facts.unreadable > 0 {
         let first = facts.unreadable_names.first().map(|name| format!(", first {name}")).unwrap_or_default();
         doubts.push(format!("{} advisories or files of the database cannot be read{first}", facts.unreadable));

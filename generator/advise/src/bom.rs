@@ -4,8 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    Purl,
+    completeness::{self, Composition},
+};
+
 /// How deep components may lie within components; `serde_json` bounds it, too.
 const COMPONENTS_MAX: usize = 1_000_000;
+
+/// The types of components that are no packages (CycloneDX 1.7, `component.type`); all others are, and so is an unknown one.
+const NO_PACKAGES: [&str; 7] =
+    ["cryptographic-asset", "data", "device", "device-driver", "file", "machine-learning-model", "operating-system"];
 
 /// What a component is needed for (CycloneDX, `scope`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +40,20 @@ impl Scope {
     }
 }
 
+/// What a component is to somebody who looks for known vulnerabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A package that others publish: a library, a framework or an application, and whatever does not say what it is.
+    #[default]
+    Package,
+    /// A package that others publish, as a copy that lies in the product: what was changed in it nobody knows.
+    Copy,
+    /// A part of the product itself, which nobody publishes advisories for.
+    Own,
+    /// No package: a file, data, a device, an operating system and the like (CycloneDX, `type`).
+    NoPackage,
+}
+
 /// A component as a BOM has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Component {
@@ -44,6 +67,8 @@ pub struct Component {
     pub purl: Option<String>,
     /// What it is needed for.
     pub scope: Scope,
+    /// What it is.
+    pub role: Role,
 }
 
 impl Component {
@@ -67,6 +92,10 @@ pub struct Bom {
     pub root: Option<Component>,
     /// The components, those within others too.
     pub components: Vec<Component>,
+    /// Why something may be missing, where the document says that it is incomplete: in one sentence.
+    pub incomplete: Option<String>,
+    /// Whether the document says of what it describes how complete it is, in whatever words.
+    pub tells_completeness: bool,
     /// What each needs, by reference.
     edges: HashMap<String, Vec<String>>,
 }
@@ -99,15 +128,29 @@ struct Document {
     components: Vec<Written>,
     #[serde(default)]
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    compositions: Vec<Composition>,
 }
 
 #[derive(Default, Deserialize)]
 struct Metadata {
     component: Option<Written>,
+    #[serde(default)]
+    properties: Vec<Property>,
+}
+
+/// A property; some tools leave out the value, or the name.
+#[derive(Deserialize)]
+pub(crate) struct Property {
+    #[serde(default)]
+    pub(crate) name: String,
+    pub(crate) value: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Written {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     #[serde(rename = "bom-ref")]
     reference: Option<String>,
     group: Option<String>,
@@ -115,6 +158,8 @@ struct Written {
     version: Option<String>,
     purl: Option<String>,
     scope: Option<Scope>,
+    #[serde(default)]
+    properties: Vec<Property>,
     #[serde(default)]
     components: Vec<Written>,
 }
@@ -143,11 +188,12 @@ impl Bom {
         waiting.reverse();
         if let Some(mut root) = document.metadata.component {
             waiting.append(&mut root.components);
-            bom.root = Some(root.component());
+            bom.root = Some(root.component(None));
         }
         while let Some(mut written) = waiting.pop() {
             waiting.append(&mut written.components);
-            bom.components.push(written.component());
+            let component = written.component(bom.root.as_ref());
+            bom.components.push(component);
             if bom.components.len() > COMPONENTS_MAX {
                 return Err(BomError::TooMany);
             }
@@ -155,6 +201,9 @@ impl Bom {
         for Dependency { reference, depends_on } in document.dependencies {
             bom.edges.entry(reference).or_default().extend(depends_on);
         }
+        let told = completeness::told(&bom, &document.compositions, &document.metadata.properties);
+        bom.tells_completeness = told.is_some();
+        bom.incomplete = told.flatten();
         Ok(bom)
     }
 
@@ -191,13 +240,36 @@ impl Bom {
 }
 
 impl Written {
-    fn component(self) -> Component {
+    fn role(&self, product: Option<&Component>) -> Role {
+        let own = self.purl.as_deref().is_some_and(|purl| is_own(purl, product));
+        let mut origins = self.properties.iter().filter(|property| property.name == "avouch:origin");
+        match (&self.kind, origins.next().and_then(|origin| origin.value.as_deref())) {
+            (Some(kind), _) if NO_PACKAGES.contains(&kind.as_str()) => Role::NoPackage,
+            // An archive in the repository was packed somewhere; the product's parts are folders.
+            (_, Some("path")) if own && !self.is_archive() => Role::Own,
+            (_, Some(_)) => Role::Copy,
+            (_, None) if own => Role::Own,
+            (_, None) => Role::Package,
+        }
+    }
+
+    /// Whether it is named by the place of an archive, `path:ECOSYSTEM:PLACE#NAME@VERSION`.
+    fn is_archive(&self) -> bool {
+        let place = self.reference.as_deref().and_then(|reference| reference.strip_prefix("path:")).unwrap_or_default();
+        let place = place.split('#').next().unwrap_or_default();
+        [".tgz", ".tar.gz", ".tar.bz2", ".zip", ".whl", ".crate"].iter().any(|suffix| place.ends_with(suffix))
+    }
+
+    /// `product` is what the document describes, whose own parts are told apart.
+    fn component(self, product: Option<&Component>) -> Component {
         let name = match self.group.filter(|group| !group.is_empty()) {
             Some(group) => format!("{group}/{}", self.name),
             None => self.name,
         };
         let fallback = || self.purl.clone().unwrap_or_else(|| format!("{name}@{}", self.version.as_deref().unwrap_or_default()));
+        let role = self.role(product);
         Component {
+            role,
             reference: self.reference.clone().unwrap_or_else(fallback),
             name,
             version: self.version,
@@ -205,6 +277,12 @@ impl Written {
             scope: self.scope.unwrap_or_default(),
         }
     }
+}
+
+/// Whether a package URL names a part of the product: `pkg:generic/PRODUCT/NAME@VERSION`, which no registry has.
+fn is_own(purl: &str, product: Option<&Component>) -> bool {
+    let (Ok(purl), Some(product)) = (purl.parse::<Purl>(), product) else { return false };
+    purl.kind == "generic" && purl.namespace.as_deref() == Some(&product.name)
 }
 
 #[cfg(test)]
@@ -231,5 +309,27 @@ mod tests {
         for text in ["", "{}", "[]", r#"{"spdxVersion":"SPDX-2.3"}"#, r#"{"bomFormat":"CycloneDX","components":[{}]}"#] {
             assert!(Bom::read(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_component_is_follows_from_its_type_and_its_package_url() {
+        let bom = Bom::read(
+            br#"{"bomFormat":"CycloneDX","specVersion":"1.6",
+            "metadata":{"component":{"type":"application","bom-ref":"root","name":"@acme/shop","purl":"pkg:generic/%40acme%2Fshop@1.0.0"}},
+            "components":[{"type":"library","name":"own","purl":"pkg:generic/%40acme%2Fshop/own@1.0.0"},
+            {"type":"library","name":"foreign","purl":"pkg:generic/openssl@3.0.0"},
+            {"type":"library","name":"copy","purl":"pkg:npm/copy@1.0.0","properties":[{"name":"avouch:origin","value":"path"}]},
+            {"type":"library","bom-ref":"path:npm:vendor/x.tgz#x@1","name":"x","purl":"pkg:generic/%40acme%2Fshop/x@1",
+             "properties":[{"name":"avouch:origin","value":"path"}]},
+            {"type":"library","bom-ref":"path:npm:x#x@1","name":"x","purl":"pkg:generic/%40acme%2Fshop/x@1",
+             "properties":[{"name":"avouch:origin","value":"path"}]},
+            {"type":"file","name":"a.txt"},{"type":"of tomorrow","name":"new"},{"name":"untold"}]}"#,
+        )
+        .unwrap();
+        let roles: Vec<_> = bom.components.iter().map(|component| component.role).collect();
+        assert_eq!(
+            roles,
+            [Role::Own, Role::Package, Role::Copy, Role::Copy, Role::Own, Role::NoPackage, Role::Package, Role::Package]
+        );
     }
 }

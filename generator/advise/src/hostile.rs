@@ -77,6 +77,7 @@ fn many_aliases_of_each_other_take_no_longer_than_they_are_many() {
         version: Some("1.0.0".to_owned()),
         purl: Some(format!("pkg:npm/a{place}@1.0.0")),
         scope: Scope::Required,
+        role: crate::Role::Package,
     };
     let found = matches(&database, &(0..2_000).map(component).collect::<Vec<_>>());
     assert_eq!((found.len(), found[0].components.len()), (1, 2_000));

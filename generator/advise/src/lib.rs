@@ -10,6 +10,7 @@ mod advisory;
 mod archive;
 mod audit;
 mod bom;
+mod completeness;
 mod database;
 mod ecosystem;
 mod ignore;
@@ -26,7 +27,7 @@ mod vex;
 
 pub use advisory::{Advisory, Affected, Class, Event, Range, RangeType};
 pub use audit::{Asked, Counted, Report, audit, conclude, count};
-pub use bom::{Bom, BomError, Component, Scope};
+pub use bom::{Bom, BomError, Component, Role, Scope};
 pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
 pub use ecosystem::Ecosystem;
 pub use ignore::{Ignore, IgnoreError, TERM_DAYS_MAX, read_ignores};

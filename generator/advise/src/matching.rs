@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Scope, Severity,
+    Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Role, Scope, Severity,
     range::{Membership, decide, fixed_after},
 };
 
@@ -66,7 +66,7 @@ pub struct Ignored {
 pub enum Certainty {
     /// The version has no place in the order of versions, or the advisory tells of commits alone.
     Undecided,
-    /// The package is a fork from a git repository, from another registry or an archive, with a name and a version that have it.
+    /// The package is a copy from a git repository, from another registry, an archive or a folder, with a name and a version that have it.
     Possible,
     /// The version is one that has it.
     Certain,
@@ -125,8 +125,21 @@ pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
 
 /// The package of a component, and its ecosystem.
 pub(crate) fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
-    let purl: Purl = component.purl.as_deref()?.parse().ok()?;
-    let ecosystem = purl.ecosystem()?;
+    let stated = component.purl.as_deref().and_then(|purl| purl.parse::<Purl>().ok());
+    let stated = stated.and_then(|purl| purl.ecosystem().map(|ecosystem| (purl, ecosystem)));
+    if stated.is_some() || component.role != Role::Copy {
+        return stated;
+    }
+    // Our own bills name a copy that has no package URL by its place: `path:ECOSYSTEM:PLACE#NAME@VERSION`.
+    let (kind, _) = component.reference.strip_prefix("path:")?.split_once(':')?;
+    let ecosystem = Ecosystem::of_purl(kind)?;
+    let purl = Purl {
+        kind: kind.to_owned(),
+        namespace: None,
+        name: component.name.clone(),
+        version: component.version.clone(),
+        qualifiers: BTreeMap::new(),
+    };
     Some((purl, ecosystem))
 }
 
@@ -178,7 +191,7 @@ impl<'a> Group<'a> {
     fn add(&mut self, component: &Component, purl: &Purl, hits: &[Hit<'a>]) {
         let decision = hits.iter().map(|hit| hit.decision).max().unwrap_or(Membership::Undecided);
         let certainty = match decision {
-            Membership::Affected if purl.is_elsewhere() => Certainty::Possible,
+            Membership::Affected if purl.is_elsewhere() || component.role == Role::Copy => Certainty::Possible,
             Membership::Affected => Certainty::Certain,
             Membership::Undecided | Membership::Unaffected => Certainty::Undecided,
         };
@@ -262,6 +275,7 @@ mod tests {
             version: parsed.version.clone(),
             purl: Some(purl.to_owned()),
             scope: Scope::Required,
+            role: Role::Package,
         }
     }
 
@@ -282,13 +296,23 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_possible_and_a_path_is_nothing() {
+    fn a_fork_and_a_vendored_copy_are_possible_and_what_has_no_package_url_is_nothing() {
         let database = database(&[&record("RUSTSEC-2026-0001", "", "time", "")]);
         let certainty =
             |component: Component| matches(&database, &[component]).first().map(|finding| finding.components[0].certainty);
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0")), Some(Certainty::Certain));
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0?vcs_url=git%2Bhttps://h/t%40c")), Some(Certainty::Possible));
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0?repository_url=https://h")), Some(Certainty::Possible));
+        let vendored = Component { role: Role::Copy, ..component("pkg:cargo/time@1.0.0") };
+        assert_eq!(certainty(vendored), Some(Certainty::Possible));
+        let placed = |role: Role| Component {
+            role,
+            reference: "path:cargo:vendor/time#time@1.0.0".to_owned(),
+            purl: Some("pkg:generic/shop/time@1.0.0".to_owned()),
+            ..component("pkg:cargo/time@1.0.0")
+        };
+        assert_eq!(certainty(placed(Role::Copy)), Some(Certainty::Possible));
+        assert_eq!(certainty(placed(Role::Own)), None);
         assert_eq!(certainty(component("pkg:cargo/time@soon")), Some(Certainty::Undecided));
         assert_eq!(certainty(component("pkg:cargo/time")), Some(Certainty::Undecided));
         assert_eq!(certainty(component("pkg:npm/time@1.0.0")), None);

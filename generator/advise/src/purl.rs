@@ -39,6 +39,15 @@ impl Purl {
         }
     }
 
+    /// Whether both name one package, by the rules of its ecosystem; versions and qualifiers do not count.
+    pub fn is_of_package(&self, other: &Self) -> bool {
+        let normal = |purl: &Self| match purl.ecosystem() {
+            Some(ecosystem) => ecosystem.normal(&purl.full_name()),
+            None => purl.full_name(),
+        };
+        self.kind == other.kind && normal(self) == normal(other)
+    }
+
     /// Whether it says that the package comes from somewhere else than the ecosystem's own registry: a git repository, another
     /// registry, an archive. What is published about the registry's package may or may not hold for it.
     pub fn is_elsewhere(&self) -> bool {
@@ -75,7 +84,12 @@ impl fmt::Display for Purl {
 
 /// The parts, from the right as the standard has it (section 5.6): subpath, qualifiers, type, version, name, namespace.
 fn parse(text: &str) -> Option<Purl> {
-    let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
+    // Scheme and type are written in any case (ECMA-427, sections 5.2 and 5.4).
+    let (scheme, rest) = text.split_once(':')?;
+    let rest = rest.trim_start_matches('/');
+    if !scheme.eq_ignore_ascii_case("pkg") {
+        return None;
+    }
     let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
     let (rest, written) = rest.split_once('?').map_or((rest, ""), |(rest, qualifiers)| (rest, qualifiers));
     let mut qualifiers = BTreeMap::new();
@@ -153,6 +167,17 @@ mod tests {
         assert_eq!((go.full_name().as_str(), go.version.as_deref()), ("github.com/owner/module/v2", Some("v2.1.0")));
         let maven: Purl = "pkg:maven/org.example/core@1".parse().unwrap();
         assert_eq!(maven.full_name(), "org.example:core");
+    }
+
+    #[test]
+    fn scheme_and_type_are_written_in_any_case() {
+        let loud: Purl = "PKG:NPM/left@1.0.0".parse().unwrap();
+        assert_eq!((loud.kind.as_str(), loud.ecosystem()), ("npm", Some(Ecosystem::Npm)));
+        assert_eq!(loud.to_string(), "pkg:npm/left@1.0.0");
+        assert!(loud.is_of_package(&"pkg:npm/left".parse().unwrap()));
+        assert!(!loud.is_of_package(&"pkg:npm/Left".parse().unwrap()));
+        let python = |text: &str| text.parse::<Purl>().unwrap();
+        assert!(python("pkg:pypi/Zope_Interface@1").is_of_package(&python("pkg:PyPI/zope.interface@2")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What passes, what fails, and everything that is neither.
 
 use super::*;
-use crate::{Loader, Purl, Scope, read_ignores};
+use crate::{Loader, Purl, Role, Scope, read_ignores};
 
 const NOW: &str = "2026-11-22T00:00:00Z";
 
@@ -31,6 +31,7 @@ fn component(purl: &str) -> Component {
         version: parsed.version.clone(),
         purl: Some(purl.to_owned()),
         scope: Scope::Required,
+        role: Role::Package,
     }
 }
 
@@ -80,6 +81,33 @@ fn absence_is_not_a_pass() {
     );
     let withdrawn = record("GHSA-1", "2026-11-20T00:00:00Z", "LOW").replacen('{', r#"{"withdrawn":"2026-11-20T00:00:00Z","#, 1);
     doubt(audited(&database(&[withdrawn]), &[OLD], ""), "no advisory for npm");
+}
+
+#[test]
+fn what_was_not_looked_at_is_a_doubt_unless_it_is_known() {
+    let of = |purl: Option<&str>, role: Role| Component { purl: purl.map(str::to_owned), role, ..component(NEW) };
+    let held = |one: Component| audit(&fresh("HIGH"), &[component(NEW), one], &[], &asked(Rating::High));
+    for (purl, role) in [
+        (None, Role::Package),
+        (Some("npm/left@1.0.0"), Role::Package),
+        (Some("pkg:generic/openssl@3.0.0"), Role::Package),
+        (Some("pkg:github/owner/name@1"), Role::Package),
+        (Some("pkg:generic/left@1.0.0"), Role::Copy),
+    ] {
+        let report = held(of(purl, role));
+        assert_eq!(report.verdict, Verdict::CouldNotTell, "{purl:?}");
+        assert!(report.doubts[0].contains("1 components have no package URL of an ecosystem"), "{report:?}");
+        assert!(report.doubts[0].contains("left 2.0.0"), "{report:?}");
+    }
+    assert_eq!(held(of(Some("pkg:generic/shop/own@1.0.0"), Role::Own)).verdict, Verdict::Satisfied);
+    let file = held(of(None, Role::NoPackage));
+    assert_eq!((file.verdict, file.warnings.len(), file.counted.not_packages), (Verdict::Satisfied, 1, 1));
+    let many: Vec<Component> = (0..12).map(|_| of(None, Role::Package)).collect();
+    let many = audit(&fresh("HIGH"), &many, &[], &asked(Rating::High));
+    assert!(many.doubts.iter().any(|doubt| doubt.contains("12 components") && doubt.ends_with(" and 2 more")), "{many:?}");
+    // A type in capital letters is the same type.
+    let loud = audit(&fresh("HIGH"), &[of(Some("PKG:NPM/left@1.0.0"), Role::Package)], &[], &asked(Rating::High));
+    assert_eq!(loud.verdict, Verdict::NotSatisfied);
 }
 
 #[test]
