@@ -262,12 +262,12 @@ impl Written {
 
     /// `product` is what the document describes, whose own parts are told apart.
     fn component(self, product: Option<&Component>) -> Component {
+        let role = self.role(product);
         let name = match self.group.filter(|group| !group.is_empty()) {
             Some(group) => format!("{group}/{}", self.name),
             None => self.name,
         };
         let fallback = || self.purl.clone().unwrap_or_else(|| format!("{name}@{}", self.version.as_deref().unwrap_or_default()));
-        let role = self.role(product);
         Component {
             role,
             reference: self.reference.clone().unwrap_or_else(fallback),
