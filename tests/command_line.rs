@@ -368,7 +368,7 @@ fn a_bom_goes_to_standard_output_and_is_valid() {
     }
     sandbox.avouch(&["sbom", "--spec", "0.9"]).exits(2);
     sandbox.avouch(&["sbom", "nowhere"]).exits(2);
-    let ran = sandbox.avouch(&["sbom", "src"]).exits(2);
+    let ran = sandbox.avouch(&["sbom", "src"]).exits(3);
     assert!(ran.stderr.contains("lockfile"), "{}", ran.stderr);
     sandbox.avouch(&["sbom", "--release", "9.9.9"]).exits(2);
 }
