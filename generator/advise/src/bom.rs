@@ -245,7 +245,8 @@ impl Written {
         let mut origins = self.properties.iter().filter(|property| property.name == "avouch:origin");
         match (&self.kind, origins.next().and_then(|origin| origin.value.as_deref())) {
             (Some(kind), _) if NO_PACKAGES.contains(&kind.as_str()) => Role::NoPackage,
-            // An archive in the repository was packed somewhere; the product's parts are folders.
+            (_, Some("member")) => Role::Own,
+            // Bills from before members were told apart. An archive was packed somewhere; the product's parts are folders.
             (_, Some("path")) if own && !self.is_archive() => Role::Own,
             (_, Some(_)) => Role::Copy,
             (_, None) if own => Role::Own,
@@ -323,13 +324,24 @@ mod tests {
              "properties":[{"name":"avouch:origin","value":"path"}]},
             {"type":"library","bom-ref":"path:npm:x#x@1","name":"x","purl":"pkg:generic/%40acme%2Fshop/x@1",
              "properties":[{"name":"avouch:origin","value":"path"}]},
+            {"type":"library","name":"part","purl":"pkg:generic/other/part@1","properties":[{"name":"avouch:origin","value":"member"}]},
             {"type":"file","name":"a.txt"},{"type":"of tomorrow","name":"new"},{"name":"untold"}]}"#,
         )
         .unwrap();
         let roles: Vec<_> = bom.components.iter().map(|component| component.role).collect();
         assert_eq!(
             roles,
-            [Role::Own, Role::Package, Role::Copy, Role::Copy, Role::Own, Role::NoPackage, Role::Package, Role::Package]
+            [
+                Role::Own,
+                Role::Package,
+                Role::Copy,
+                Role::Copy,
+                Role::Own,
+                Role::Own,
+                Role::NoPackage,
+                Role::Package,
+                Role::Package
+            ]
         );
     }
 }

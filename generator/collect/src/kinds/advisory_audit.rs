@@ -59,6 +59,9 @@ pub(super) struct Seen {
     now: Timestamp,
     /// The bill of the current release on record; none where there is none.
     bom: Option<Digest>,
+    /// Why something may be missing in the bill, where it says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    incomplete: Option<String>,
     database: Facts,
     counted: Counted,
     findings: Vec<Finding>,
@@ -80,6 +83,7 @@ impl Question for AdvisoryAudit {
         let mut seen = Seen {
             now: world.now,
             bom: None,
+            incomplete: None,
             database: Facts::default(),
             counted: Counted::default(),
             findings: Vec::new(),
@@ -90,6 +94,7 @@ impl Question for AdvisoryAudit {
         let path = world.folder.root().join(&asked.advisories);
         let database = advisories::load(&path).map_err(|error| Unasked(chain(&error)))?;
         seen.bom = Some(digest);
+        seen.incomplete.clone_from(&bom.incomplete);
         seen.database = database.facts().clone();
         seen.counted = count(&bom.components);
         seen.findings = matches(&database, &bom.components);
@@ -101,6 +106,9 @@ impl Question for AdvisoryAudit {
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let question = AuditAsked { fail_on: asked.fail_on, max_age: asked.max_age, now: seen.now };
         let mut report = conclude(seen.database.clone(), seen.counted.clone(), seen.findings.clone(), &seen.ignores, &question);
+        if let Some(why) = &seen.incomplete {
+            report.doubt(why.clone());
+        }
         if seen.more > 0 {
             report.doubt(format!("{} findings more are not in the transcript", seen.more));
         }
@@ -239,6 +247,18 @@ const EXAMPLES: &[Example] = &[
         outcome: avouch_model::state::Outcome::Error,
     },
     Example {
+        name: "the bill of materials says that it is incomplete",
+        asked: ASKED,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","incomplete":"the bill of materials says that it is incomplete (`incomplete`), may be missing: b/yarn.lock (it is damaged)","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":212,"ecosystems":{"npm":212},"without_identity":0},"findings":[],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::Error,
+    },
+    Example {
+        name: "a package of the bill has no package URL",
+        asked: ASKED,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":213,"ecosystems":{"npm":212},"without_identity":1,"unidentified":1,"unidentified_names":["openssl 3.0.0"]},"findings":[],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::Error,
+    },
+    Example {
         name: "the release has no bill of materials on record",
         asked: ASKED,
         seen: r#"{"now":"2026-11-22T00:00:00Z","bom":null,"database":{"digest":null,"files":0,"advisories":0,"withdrawn":0,"ecosystems":{},"unreadable":0,"unreadable_names":[]},"counted":{"components":0,"ecosystems":{},"without_identity":0},"findings":[],"more":0,"ignores":[]}"#,
@@ -267,6 +287,10 @@ mod tests {
     const RECORD: &str = r#"{"id":"GHSA-1","modified":"2026-11-20T00:00:00Z","database_specific":{"severity":"HIGH"},"affected":[{"package":{"ecosystem":"npm","name":"left"},"versions":["1.0.0"]}]}"#;
 
     fn judged(record: &str, ignores: Option<&str>) -> Result<Judgement, Unasked> {
+        judged_of(BOM, record, ignores)
+    }
+
+    fn judged_of(bom: &str, record: &str, ignores: Option<&str>) -> Result<Judgement, Unasked> {
         let release = Release { version: "1.0.0".into(), commit: "0".repeat(40), tag: Some("v1.0.0".into()) };
         let recorded = ReleaseRecord {
             v: 1,
@@ -277,14 +301,14 @@ mod tests {
             boms: vec![BomRecord {
                 file: "bom.json".into(),
                 spec: "1.6".into(),
-                digest: Digest::of(BOM.as_bytes()),
+                digest: Digest::of(bom.as_bytes()),
                 components: 1,
             }],
         };
         let scene = Scene {
             release: Some(release),
             folder: [("osv/a.json".to_owned(), record.to_owned())].into(),
-            releases: vec![(recorded, vec![BOM.as_bytes().to_vec()])],
+            releases: vec![(recorded, vec![bom.as_bytes().to_vec()])],
             ..Scene::of(ignores.map(|text| ("advisories.toml", text)))
         };
         let asked: Asked = serde_json::from_str(ASKED).unwrap();
@@ -304,5 +328,17 @@ mod tests {
         assert!(ignored.outcome == Outcome::Pass && ignored.seen.contains("1 findings are ignored"), "{}", ignored.seen);
         assert!(judged(RECORD, Some("[[ignore]]\nid = \"GHSA-1\"\n")).is_err());
         assert_eq!(judged("{", None).unwrap().outcome, Outcome::Error);
+    }
+
+    #[test]
+    fn a_bill_that_says_it_is_incomplete_or_names_no_package_urls_is_no_pass() {
+        let clean = RECORD.replace(r#"["1.0.0"]"#, r#"["0.9.0"]"#);
+        let incomplete = BOM.replace(r#""components""#, r#""compositions":[{"aggregate":"incomplete"}],"components""#);
+        let judgement = judged_of(&incomplete, &clean, None).unwrap();
+        assert_eq!(judgement.outcome, Outcome::Error);
+        assert!(judgement.findings[0].contains("says that it is incomplete"), "{:?}", judgement.findings);
+        let unidentified = BOM.replace(r#""components":["#, r#""components":[{"type":"library","name":"openssl"},"#);
+        assert_eq!(judged_of(&unidentified, &clean, None).unwrap().outcome, Outcome::Error);
+        assert_eq!(judged_of(&incomplete, RECORD, None).unwrap().outcome, Outcome::Fail);
     }
 }
