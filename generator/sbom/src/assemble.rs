@@ -163,12 +163,14 @@ fn merge<'a>(
         let entry = merged.entry(reference.clone()).or_insert_with(|| Merged {
             package,
             scope,
+            member: false,
             patched: false,
             licence: None,
             hashes: BTreeSet::new(),
             needs: BTreeSet::new(),
         });
         entry.scope = entry.scope.min(scope);
+        entry.member |= lock.roots.binary_search(&at).is_ok();
         entry.patched |= package.patched;
         entry.licence = entry.licence.or(package.licence.as_deref());
         entry.hashes.extend(&package.hashes);

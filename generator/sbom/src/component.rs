@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Merged<'a> {
     pub(crate) package: &'a Package,
     pub(crate) scope: Scope,
+    /// Whether the repository makes it itself.
+    pub(crate) member: bool,
     pub(crate) patched: bool,
     pub(crate) licence: Option<&'a str>,
     pub(crate) hashes: BTreeSet<&'a LockHash>,
@@ -32,10 +34,13 @@ pub(crate) struct Lacking {
     pub(crate) version: bool,
 }
 
-/// Its package URL. What has none of its ecosystem gets a generic one below the product's name, which nobody takes for a
-/// package of a registry, nor for the product.
-fn identifier(package: &Package, product: &str) -> String {
-    package.purl().unwrap_or_else(|| {
+/// Its package URL. What the repository makes itself gets a generic one below the product's name, which nobody takes for a
+/// package of a registry, nor for the product. A copy of somebody else's package, which lies in a folder or file, keeps the
+/// one of its ecosystem: whoever looks up advisories has to see it.
+fn identifier(merged: &Merged<'_>, product: &str) -> String {
+    let package = merged.package;
+    let copied = || package.published_purl().filter(|_| !merged.member);
+    package.purl().or_else(copied).unwrap_or_else(|| {
         let own = generic_purl(&package.name, package.version.as_deref());
         let name = own.strip_prefix("pkg:generic/").unwrap_or(&own);
         format!("{}/{name}", generic_purl(product, None))
@@ -52,11 +57,10 @@ pub(crate) fn component(
 ) -> (Component, Lacking) {
     let (product, supplier) = product;
     let package = merged.package;
-    let own = matches!(package.origin, Origin::Path { .. });
     let hashes = hashes(merged, told);
     let licence = licence(merged, told);
     let (licenses, evidence) = licence.written(spec);
-    let supplier = supplied(told, supplier.filter(|_| own));
+    let supplier = supplied(told, supplier.filter(|_| merged.member));
     let lacking = Lacking {
         licence: licence.declared.is_none() && licence.concluded.is_none(),
         supplier: supplier.name.as_deref() == Some(UNKNOWN),
@@ -78,7 +82,7 @@ pub(crate) fn component(
         external_references: external_references(package, told, &hashes, spec),
         hashes,
         licenses,
-        purl: Some(identifier(package, product)),
+        purl: Some(identifier(merged, product)),
         properties: properties(merged, &licence),
         evidence,
     };
@@ -180,7 +184,7 @@ fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
         properties.push(property("avouch:patched", "true"));
     }
     if matches!(package.origin, Origin::Path { .. }) {
-        properties.push(property("avouch:origin", "path"));
+        properties.push(property("avouch:origin", if merged.member { "member" } else { "path" }));
     }
     for seal in &package.seals {
         let (name, value) = match seal {
@@ -223,6 +227,8 @@ fn file_name(package: &Package) -> Option<String> {
 
 fn last_part(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
+    // A URL that was cut down to its host names no file.
+    let (_, path) = path.split_once("://").map_or(path, |(_, rest)| rest).split_once('/')?;
     path.rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 

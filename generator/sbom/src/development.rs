@@ -11,6 +11,7 @@ use avouch_repository::Files;
 
 use crate::{
     SbomError,
+    copies::{self, Copies},
     lockfiles::{Read, folder},
     manifest::{self, BYTES_MAX},
 };
@@ -18,11 +19,16 @@ use crate::{
 /// Adds to a lockfile what the manifests of its workspace tell.
 pub(crate) fn tell(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
     match lockfile.lock.format {
-        Format::CargoLock => crates(tree, paths, lockfile),
-        Format::PnpmLock => importers(tree, lockfile),
-        Format::PackageLock | Format::YarnLock | Format::PoetryLock => manifests(tree, paths, lockfile),
-        Format::BunLock | Format::UvLock | Format::Requirements | Format::GoMod => Ok(()),
+        Format::CargoLock => crates(tree, paths, lockfile)?,
+        Format::PnpmLock => importers(tree, lockfile)?,
+        Format::PackageLock | Format::YarnLock | Format::PoetryLock => manifests(tree, paths, lockfile)?,
+        Format::BunLock | Format::UvLock | Format::Requirements | Format::GoMod => {}
     }
+    let lock = &mut lockfile.lock;
+    let copies = lock.roots.iter().filter(|root| lock.packages.get(**root).is_some_and(copies::lies_among_copies));
+    let copies = copies.map(|root| (*root, None)).collect();
+    lock.tell_copies(&copies);
+    Ok(())
 }
 
 /// The manifests of a lockfile that does not write down what its projects ask for, or what for.
@@ -82,15 +88,21 @@ fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(),
     let mut direct: BTreeMap<String, Direct> = BTreeMap::new();
     let mut licences: BTreeMap<String, String> = BTreeMap::new();
     let (mut renamed, mut shared) = (Renames::new(), None);
+    let mut found = Copies::default();
     for path in manifests {
         let bytes = tree.read(path, BYTES_MAX)?.unwrap_or_default();
         // Among all manifests of a tree some are broken on purpose; one of ours that is leaves its crates required.
-        let Ok(document) = parse_toml(path, &bytes, BYTES_MAX) else { continue };
+        let Ok(document) = parse_toml(path, &bytes, BYTES_MAX) else {
+            found.unread();
+            continue;
+        };
         if folder(path) == lockfile.folder {
+            found.root(&document.root);
             renamed = renames(document.root.pointer("/workspace/dependencies"));
             shared = document.root.pointer("/workspace/package/license").and_then(Node::as_text).map(str::to_owned);
         }
         let name = document.root.pointer("/package/name").and_then(Node::as_text).unwrap_or_default();
+        found.manifest(name, folder(path).strip_prefix(&lockfile.folder).unwrap_or_default());
         if own.contains(name) && !direct.contains_key(name) {
             direct.insert(name.to_owned(), needs(&document.root, &renamed));
             let licence = document.root.pointer("/package/license");
@@ -112,6 +124,8 @@ fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(),
         told.unwrap_or(old)
     });
     lockfile.lock.surplus.remove(&Surplus::Development);
+    let copies = found.copies(&lockfile.lock);
+    lockfile.lock.tell_copies(&copies);
     Ok(())
 }
 

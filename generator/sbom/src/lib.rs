@@ -29,6 +29,7 @@ mod component;
 mod components;
 mod compositions;
 mod contents;
+mod copies;
 mod development;
 mod diff;
 mod facts;
@@ -52,6 +53,8 @@ mod xsd;
 mod diff_tests;
 #[cfg(test)]
 mod formats_tests;
+#[cfg(test)]
+mod products_tests;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,9 @@
 //! What manifests say of the product itself.
 
-use avouch_read::structured::{Node, Unreadable, parse_json, parse_toml};
+use avouch_read::{
+    lock::Manifest,
+    structured::{Node, Unreadable, parse_json, parse_toml},
+};
 use avouch_repository::Files;
 
 use crate::{ReleaseFacts, SbomError};
@@ -31,12 +34,15 @@ pub(crate) struct Named {
 pub(crate) fn root(tree: &dyn Files, facts: &ReleaseFacts) -> Result<Root, SbomError> {
     let cargo = cargo(tree, "Cargo.toml")?;
     let npm = npm(tree, "package.json")?;
+    let python = python(tree, "pyproject.toml")?;
+    let go = go(tree, "go.mod")?;
     let from_release = facts.release.as_ref().filter(|release| release.is_released()).map(|release| release.version.clone());
     let unreleased = || facts.release.as_ref().map(|release| release.version.clone());
+    let named = [&cargo.name, &npm.name, &python.name, &go].into_iter().flatten().find(|name| !name.is_empty()).cloned();
     Ok(Root {
-        name: facts.name.clone().or(cargo.name.clone()).or(npm.name).unwrap_or_else(|| "unnamed".to_owned()),
-        version: from_release.or(cargo.version).or(npm.version).or_else(unreleased),
-        licence: cargo.licence.or(npm.licence),
+        name: facts.name.clone().or(named).unwrap_or_else(|| "unnamed".to_owned()),
+        version: from_release.or(cargo.version).or(npm.version).or(python.version).or_else(unreleased),
+        licence: cargo.licence.or(npm.licence).or(python.licence),
         crate_name: cargo.name,
     })
 }
@@ -63,4 +69,34 @@ pub(crate) fn npm(tree: &dyn Files, path: &str) -> Result<Named, SbomError> {
     let document = parse_json(path, &bytes, BYTES_MAX).map_err(|error: Unreadable| error.help("correct the manifest"))?;
     let field = |name: &str| document.root.get(name).and_then(Node::as_text).map(str::to_owned);
     Ok(Named { name: field("name"), version: field("version"), licence: field("license") })
+}
+
+/// What a `pyproject.toml` says of its project.
+fn python(tree: &dyn Files, path: &str) -> Result<Named, SbomError> {
+    let Some(bytes) = tree.read(path, BYTES_MAX)? else {
+        return Ok(Named::default());
+    };
+    let manifest = Manifest::parse(path, &bytes).map_err(|error| error.help("correct the manifest"))?;
+    // Some put the whole text of a licence where its name belongs; that is no name.
+    let licence = manifest.licence.filter(|licence| !licence.trim().contains('\n'));
+    Ok(Named { name: manifest.name, version: manifest.version, licence })
+}
+
+/// The name of a module as its `go.mod` states it: the last part of its path, and the one before where that is only the major
+/// version (Go Modules Reference, "Major version suffixes").
+fn go(tree: &dyn Files, path: &str) -> Result<Option<String>, SbomError> {
+    let Some(bytes) = tree.read(path, BYTES_MAX)? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    let module = text.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix("module")?;
+        let rest = rest.split("//").next().unwrap_or_default();
+        rest.starts_with([' ', '\t']).then(|| rest.trim().trim_matches(['"', '`']))
+    });
+    let is_major = |part: &str| {
+        part.strip_prefix('v').is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut parts = module.unwrap_or_default().rsplit('/').filter(|part| !part.is_empty());
+    let last = parts.next();
+    let name = last.filter(|part| !is_major(part)).or_else(|| parts.next()).or(last);
+    Ok(name.map(str::to_owned))
 }

@@ -16,7 +16,7 @@ use super::*;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const INDEX: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-fn facts() -> ReleaseFacts {
+pub(crate) fn facts() -> ReleaseFacts {
     ReleaseFacts {
         name: None,
         release: Some(Release { version: "1.4.2".into(), commit: COMMIT.into(), tag: Some("v1.4.2".into()) }),

@@ -300,7 +300,16 @@ struct Component {
     version: Option<String>,
     purl: Option<String>,
     #[serde(default)]
+    properties: Vec<Property>,
+    #[serde(default)]
     components: Vec<Self>,
+}
+
+#[derive(Deserialize)]
+struct Property {
+    #[serde(default)]
+    name: String,
+    value: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -312,9 +321,11 @@ struct Dependency {
 }
 
 impl Component {
-    /// Whether it is a package of no registry: without a package URL, or with a generic one.
+    /// Whether it is a package of no registry: without a package URL, with a generic one, or a copy in a folder, which has
+    /// the one of the package that it is a copy of.
     fn is_unregistered(&self) -> bool {
-        self.purl.as_deref().is_none_or(|purl| purl.starts_with("pkg:generic/"))
+        let is_copy = |property: &Property| property.name == "avouch:origin" && property.value.as_deref() == Some("path");
+        self.properties.iter().any(is_copy) || self.purl.as_deref().is_none_or(|purl| purl.starts_with("pkg:generic/"))
     }
 
     fn identity(&self) -> String {

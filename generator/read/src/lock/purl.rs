@@ -8,12 +8,21 @@ impl Package {
     /// Its package URL. None for what comes from a path: it would look like a package of the registry, and be taken for
     /// one by whoever looks up advisories.
     pub fn purl(&self) -> Option<String> {
+        self.purl_from(&self.origin)
+    }
+
+    /// The package URL of the package that its registry has by this name and version: what a copy is a copy of.
+    pub fn published_purl(&self) -> Option<String> {
+        self.purl_from(&Origin::Registry)
+    }
+
+    fn purl_from(&self, origin: &Origin) -> Option<String> {
         let version = self.version.as_deref();
         match self.ecosystem {
-            Ecosystem::Cargo => cargo_purl(&self.name, version, &self.origin),
-            Ecosystem::Npm => npm_purl(&self.name, version, &self.origin),
-            Ecosystem::PyPi => pypi_purl(&self.name, version, &self.origin),
-            Ecosystem::Go => golang_purl(&self.name, version, &self.origin),
+            Ecosystem::Cargo => cargo_purl(&self.name, version, origin),
+            Ecosystem::Npm => npm_purl(&self.name, version, origin),
+            Ecosystem::PyPi => pypi_purl(&self.name, version, origin),
+            Ecosystem::Go => golang_purl(&self.name, version, origin),
         }
     }
 }

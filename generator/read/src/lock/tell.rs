@@ -1,6 +1,6 @@
 //! What others know about a lockfile's packages and the lockfile does not: manifests and checksum files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Asked, Ecosystem, Format, Importer, Lockfile, Manifest, Need, Origin, Package, Surplus, go, graph::OPEN_CHARACTERS_MAX,
@@ -116,6 +116,34 @@ impl Lockfile {
         self.fold_scopes();
         self.fold_edges();
         Ok(())
+    }
+
+    /// Tells which roots are copies of packages that others publish, by their places, each with the folder that it lies in
+    /// if that is known: a lockfile does not tell these from what the repository makes. They stay packages, and are roots no
+    /// longer. Roots that were all copies stay what they are: something has to need the rest.
+    pub fn tell_copies(&mut self, copies: &BTreeMap<usize, Option<String>>) {
+        if self.roots.iter().all(|root| copies.contains_key(root)) {
+            return;
+        }
+        self.roots.retain(|root| !copies.contains_key(root));
+        self.importers.retain(|importer| !copies.contains_key(&importer.root));
+        let mut places = std::mem::take(&mut self.reach.roots);
+        places.retain(|place| self.reach.package(*place).is_none_or(|package| !copies.contains_key(&package)));
+        self.reach.roots = places;
+        for (at, path) in copies {
+            if let (Some(package), Some(path)) = (self.packages.get_mut(*at), path)
+                && let Origin::Path { path: known @ None } = &mut package.origin
+            {
+                *known = relative_path(path);
+            }
+        }
+        let asked = self.roots.iter().filter_map(|root| self.packages.get(*root)).flat_map(|root| &root.dependencies);
+        let asked: BTreeSet<usize> = asked.copied().collect();
+        for (at, package) in self.packages.iter_mut().enumerate() {
+            package.direct &= asked.contains(&at);
+        }
+        self.fold_scopes();
+        self.fold_edges();
     }
 
     /// Adds the checksums of a `go.sum` to the modules of its `go.mod`.

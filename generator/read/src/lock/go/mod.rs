@@ -109,7 +109,10 @@ fn package(
             sound(source, &directive.span, other, Some(version))?;
             Package { patched: false, ..Package::new(Ecosystem::Go, other, Some(version), Origin::Registry) }
         }
-        Some((folder, None)) => Package::new(Ecosystem::Go, module, None, Origin::Path { path: relative_path(folder) }),
+        Some((folder, None)) => {
+            // The version that the folder stands in for is all that is known of what lies there.
+            Package::new(Ecosystem::Go, module, Some(version), Origin::Path { path: relative_path(folder) })
+        }
     })
 }
 

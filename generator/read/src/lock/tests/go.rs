@@ -39,6 +39,7 @@ fn requirements_replacements_and_what_is_indirect_are_told() {
             "pkg:golang/golang.org/x/sys@v0.1.0%2Bincompatible"
         ]
     );
+    assert!(package(&lock, "example.org/local").version.is_some(), "what the folder stands in for");
     assert_eq!(package(&lock, "example.org/local").origin, Origin::Path { path: Some("./local".into()) });
     assert_eq!(lock.packages.iter().filter(|it| it.direct).map(|it| it.name.as_str()).collect::<Vec<_>>().len(), 3);
     assert!(!package(&lock, "golang.org/x/sys").direct);
