@@ -157,6 +157,20 @@ impl Rules {
         Profile(matching)
     }
 
+    /// Whether a content at a path of this profile is left out whatever it holds: an allow-list for every rule names the path, or
+    /// no rule is for it.
+    pub fn leave_out(&self, profile: &Profile) -> bool {
+        let named = |list: &AllowList| {
+            let alone = list.patterns.is_empty() && list.stopwords.is_empty() && list.commits.is_empty();
+            (alone || !list.all) && list.paths.iter().any(|path| profile.has(*path))
+        };
+        let is_for = |rule: &Rule| {
+            let lists = || rule.allowed.iter().chain(self.allowed.iter().filter(|list| list.rules.contains(&rule.id)));
+            rule.path.is_none_or(|path| profile.has(path)) && !lists().any(named)
+        };
+        self.allowed.iter().any(|list| list.rules.is_empty() && named(list)) || !self.rules.iter().any(is_for)
+    }
+
     /// Compiles every pattern now, so that one that is too large is found before anything is scanned.
     ///
     /// # Errors

@@ -3,14 +3,18 @@
 mod judge;
 mod windows;
 
-use std::io::{self, Read};
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memchr_iter;
 use regex_automata::util::captures::Captures;
 
 use crate::{
-    Content, Key, KeyedDigest, Profile, Rules, content,
+    Content, Key, KeyedDigest, Profile, Rules,
+    content::{Utf8, content, order},
     key_file::{self, FORMS},
     pattern::{Reach, each_match},
 };
@@ -20,6 +24,8 @@ use windows::Windows;
 
 /// How much of a content is searched at a time, in bytes. What is larger is searched piece by piece.
 pub(crate) const PIECE: usize = 4 << 20;
+/// Enough of a content to tell what it is.
+const KIND: usize = 16 << 10;
 /// How far pieces reach into each other: a match that is longer, across the end of a piece, can be missed.
 const OVERLAP: usize = 64 << 10;
 
@@ -151,14 +157,34 @@ impl<'r> Scanner<'r> {
     /// # Errors
     /// [`ScanError`]. What was found until then is lost: the content counts as not searched.
     pub fn scan(&self, from: &mut dyn Read, place: Place<'_>, buffer: &mut Vec<u8>) -> Result<Scanned, ScanError> {
+        self.scan_text(from, place, buffer, false)
+    }
+
+    /// The same; `decoded` where it is known to be text, UTF-16 once.
+    fn scan_text(
+        &self,
+        from: &mut dyn Read,
+        place: Place<'_>,
+        buffer: &mut Vec<u8>,
+        decoded: bool,
+    ) -> Result<Scanned, ScanError> {
         let mut all = Scanned::default();
         let (mut lines_before, mut offset) = (0, 0);
         let mut reached: Vec<(usize, usize)> = Vec::new();
         buffer.clear();
         loop {
             let more = read_piece(&mut *from, buffer).map_err(ScanError::Read)?;
+            if offset == 0 && !decoded {
+                match (content(buffer.get(..KIND).unwrap_or(buffer)), order(buffer)) {
+                    (Content::Text(Cow::Owned(_)), Some(order)) => {
+                        let raw = io::Cursor::new(std::mem::take(buffer));
+                        return self.scan_text(&mut Utf8::of(raw.chain(from), order), place, buffer, true);
+                    }
+                    (Content::Binary, _) => all.binary = true,
+                    (Content::Text(_), _) => {}
+                }
+            }
             if offset == 0 {
-                all.binary = matches!(content(buffer), Content::Binary);
                 self.path_hit(place, &mut all);
             }
             if all.binary {
@@ -168,10 +194,7 @@ impl<'r> Scanner<'r> {
             }
             // A value that begins in the part that the next piece begins with is left to that piece.
             let keep = if more { buffer.len().saturating_sub(OVERLAP) } else { buffer.len() + 1 };
-            let found = match (content(buffer), offset == 0) {
-                (Content::Text(text), true) => self.search(&text, place, &mut all.allowed_by_commit)?,
-                _ => self.search(buffer, place, &mut all.allowed_by_commit)?,
-            };
+            let found = self.search(buffer, place, &mut all.allowed_by_commit)?;
             let mut across = Vec::new();
             for found in found.into_iter().filter(|found| found.start < keep) {
                 // The rest of a value that the piece before ended in is no value of its own.

@@ -55,6 +55,9 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("npm-access-token", ".npmrc", "x=npm|_‹alnum:36›"),
     ("npmrc-auth", ".npmrc", "//registry.example.org/:_authToken=‹word:44›"),
     ("npmrc-auth", ".yarnrc.yml", "npmAuthToken: \"‹word:44›\""),
+    ("npmrc-auth", "Dockerfile", "RUN echo //registry.corp.net/:_authToken=‹word:44› > .npmrc"),
+    ("npmrc-own-auth", "web/.npmrc", "_auth = ‹base64:32›"),
+    ("npmrc-own-auth", ".npmrc", "_password=\"‹base64:20›\""),
     ("pypi-upload-token", "a.txt", "pypi|-AgEIcHlwaS5vcmc‹word:120›"),
     ("rubygems-api-token", "a.txt", "rubygems|_‹hex:48›"),
     ("crates-api-token", "a.toml", "token = \"cio|‹alnum:32›\""),
@@ -164,6 +167,12 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("kubeconfig-key", "config", "users:\n- user:\n    client-key-data: ‹base64:200›\n"),
     ("url-credential", "package-lock.json", "\"resolved\": \"https://bot:‹alnum:24›@npm.corp.net/a.tgz\""),
     ("url-credential", "a.ts", "postgres://svc:q9W8e7R6@db1.prod.internal:5432/x"),
+    ("url-credential", "a.yml", "postgres://admin:Xk29fm|Qz81LpVw@heroku-prod.acme.io:5432/app"),
+    ("url-credential", "yarn.lock", "resolved \"https://ci:Zk4Jd8|2hQpLm9TvB@harbor.acme.io/a/-/a-1.0.0.tgz\""),
+    ("url-credential", "b.txt", "REDIS: redis://x:Zk4Jd8|2hQpLm9TvB@hub.acme.io"),
+    ("url-credential", "b.txt", "amqp://x:Zk4Jd8|2hQpLm9TvB@localhost.acme.io amqp://y:z@localhost"),
+    ("url-credential", "b.txt", "redis://x:Zk4Jd8|2hQpLm9TvB@example-prod.acme.io."),
+    ("url-credential", "b.txt", "redis://x:Zk4Jd8|2hQpLm9TvB@[2001:db8::7]:6379"),
     ("url-token", "pnpm-lock.yaml", "tarball: https://‹alnum:40›@git.corp.net/x.tgz"),
     ("netrc-password", ".netrc", "machine git.corp.net login bot password q9W8e7R6"),
     ("pypirc-password", ".pypirc", "[pypi]\nusername = bot\npassword = q9W8e7R6\n"),
@@ -186,6 +195,25 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("generic-api-key", "a.py", "client_secret='‹alnum:40›'"),
     ("generic-api-key", "tenant.config.json", "{\"apiKey\": \"ck|_live_7‹lower:25›\"}"),
     ("generic-assignment", "deploy.sh", "export CK_KEY=ck|_live_7‹base32:25›\n"),
+    ("env-file-secret", ".env", "DB_PASSWORD=Xk29fm|Qz81LpVw"),
+    ("generic-api-key", "a.py", "new_password = \"Xk29fm|Qz81LpVw\""),
+    ("password-assignment", "a.yml", "password: Xk29fm|Qz81LpVw"),
+    ("password-assignment", "a.yml", "db:\n  dbPassword: \"p9!Xk2-q\"  # why\n"),
+    ("password-assignment", "dc.yml", "   - MYSQL_ROOT_PASSWORD=Xk29fm|Qz81LpVw"),
+    ("password-assignment", "b.properties", "spring.datasource.password=Xk29fm|Qz81LpVw\r"),
+    ("password-assignment", "g.ini", "[db]\npassword = Xk29fm|Qz81LpVw"),
+    ("password-assignment", "e.sh", "export PASSWORD=Xk29fm|Qz81LpVw"),
+    ("password-assignment", "e.sh", "PGPASSWORD=Xk29fm|Qz81LpVw psql -h db1"),
+    ("password-assignment", "Dockerfile", "ENV ADMIN_PASS=Xk29fm|Qz81LpVw"),
+    ("connection-string-password", "c.cs", "var c = \"Server=x;Database=y;User Id=sa;Password=Xk29fm|Qz81LpVw;\";"),
+    ("connection-string-password", "appsettings.json", "{\"a\": \"Pwd=Xk29fm|Qz81LpVw;Server=db1\"}"),
+    ("xml-credential", "d.xml", "<password>Xk29fm|Qz81LpVw</password>"),
+    ("xml-credential", "settings.xml", "  <ftp:userPassword> Xk29fm|Qz81LpVw </ftp:userPassword>"),
+    ("xml-credential", "web.config", "<add key=\"ApiSecret\" value=\"Xk29fm|Qz81LpVwTz83Qw\"/>"),
+    ("command-line-password", "e.sh", "curl -u admin:Xk29fm|Qz81LpVw https://api.acme.io"),
+    ("command-line-password", "e.sh", "curl https://api.acme.io \\\n  --user 'admin:Xk29fm|Qz81LpVw'"),
+    ("command-line-password", "e.sh", "mysql -u root -pXk29fm|Qz81LpVw app"),
+    ("command-line-password", "e.sh", "sshpass -p 'Xk29fm|Qz81LpVw' ssh bot@db1"),
     ("generic-assignment", "ci.yml", "    PAYMENT_TOKEN: ‹alnum:40›\n"),
 ];
 
@@ -258,6 +286,41 @@ const SILENT: &[(&str, &str)] = &[
         "src/db.ts",
         "postgres://postgres:postgres@localhost:5432/app\nredis://user:${PASSWORD}@host:6379\nhttps://user:pass@example.com\n",
     ),
+    (
+        "src/db.ts",
+        "postgres://app:Xk29fmQz81LpVw@localhost/app amqp://a:Xk29fmQz81LpVw@127.0.0.1:5672 redis://a:Xk29fmQz81LpVw@[::1]:6379 https://a:Xk29fmQz81LpVw@git.example.com/x",
+    ),
+    // Forms, serializers and models name passwords in every project.
+    (
+        "app/forms.py",
+        "form_password = forms.CharField(widget=forms.PasswordInput)\nnew_password = serializers.CharField(write_only=True)\nuser_password = request.POST[\"password\"]\nold_password=self.cleaned_data.get(\"old_password\")\n    _password = models.CharField(max_length=128)\n",
+    ),
+    ("app/b.go", "\tuser_password = cfg.Database.Password.Value\n\tdb_password := os.Getenv(\"DB_PASSWORD\")\n"),
+    ("app/c.rb", "user_password = params[:password]\nold_password = current_user.encrypted_password\n"),
+    // Passwords that are kept elsewhere, typed, spoken of, or made up for a container.
+    (
+        "values.yaml",
+        "PASSWORD_MIN_LENGTH: 12\npassword: \"{{ vault_password }}\"\nPASSWORD: !vault |\nregistry_password: $CI_JOB_TOKEN\nA_PASSWORD: $(DB_PASSWORD)\nB_PASSWORD: %NPM_PASSWORD1%\nC_PASSWORD: file:/run/secrets/pw1\nPOSTGRES_PASSWORD_FILE: /run/secrets/postgres_password\nPOSTGRES_PASSWORD: postgres16\nSMTP_PASSWORD: op://vault/item/password1\nD_PASSWORD: changeme123!\npassword: string\nE_PASSWORD: Password123\npassword: Base64String\nF_PASSWORD: *anchor1Abc\nG_PASSWORD: secrets.db1_password\n",
+    ),
+    (
+        "main.tf",
+        "db_password = random_password.db1.result\ntoken_password = module.x1.token_secret_arn\npassword = var.db1_password\npassword = data.aws_ssm_parameter.db1.value\n",
+    ),
+    (
+        "a.properties",
+        "db.password=${DB_PASSWORD1}\nb.password=********\nc.password=your-password-1\nd.password=ENC(G6N718UuyPE5bHyWKyuLQSm02auQPUtm)\n",
+    ),
+    (
+        "a.xml",
+        "<password>${env.PASSWORD1}</password><token>xxxxxxxx1</token><secret>changeme123</secret><add key=\"TokenSecret\" value=\"__TOKEN_1__\"/>",
+    ),
+    ("c.cs", "\"Server=x;User Id=sa;Password={0};\" + \"Server=x;User Id=sa;Password=yourStrong(!)Password1;\""),
+    (
+        "e.sh",
+        "curl -u admin:$PASSWORD1 https://a\ncurl -u \"user:password123\" https://a\nmysql -u root -p app1\nmysql -u root -p\"$PW1\"\ndocker run -u 1000:1000 --user node:node18 x\nsort -u file:name1\nPASSWORD=$(openssl rand -hex 16) run\n",
+    ),
+    // The example key of Stripe's documentation, put together here.
+    ("docs/stripe.md", "STRIPE_KEY=sk|_test_4eC39HqLyjWDarjtT1zdp7dc\n"),
     ("k8s/s.yaml", "kind: Secret\nmetadata:\n  name: a\ndata:\n  password: {{ .Values.password | b64enc }}\n"),
     ("k8s/s.yaml", "kind: Secret\ndata:\n  password: Y2hhbmdlbWU=\n"),
     ("k8s/s.yaml", "kind: ConfigMap\ndata:\n  greeting: aGVsbG8gd29ybGQgMTIz\n"),
@@ -338,7 +401,7 @@ fn what_is_no_secret_is_left_alone() {
     let scanner = Scanner::new(&rules, Key::from_bytes([1; 32]));
     let mut told = Vec::new();
     for (path, text) in SILENT {
-        let ids = found(&scanner, path, text);
+        let ids = found(&scanner, path, &text.replace("sk|_", "sk_"));
         if !ids.is_empty() {
             told.push(format!("{path}: {text:?} gave {ids:?}"));
         }

@@ -100,6 +100,24 @@ commits = ["0123456789ABCDEF0123456789abcdef01234567"]
 }
 
 #[test]
+fn what_rules_leave_out_by_its_path_is_known_beforehand() {
+    let leave_out = |text: &str, path: &str| {
+        let rules = load(text).unwrap();
+        rules.leave_out(&rules.profile(path))
+    };
+    let extended = "[extend]\nuseDefault = true\n";
+    assert!(!leave_out(extended, "a.txt"));
+    assert!(leave_out(&format!("{extended}[[allowlists]]\npaths = ['.*']\n"), "a.txt"));
+    assert!(leave_out(&format!("{extended}[[allowlists]]\npaths = ['^a']\nregexes = ['x']\n"), "a.txt"), "one of them is enough");
+    let both = format!("{extended}[[allowlists]]\ncondition = \"AND\"\npaths = ['^a']\nregexes = ['x']\n");
+    assert!(!leave_out(&both, "a.txt"), "only some values in it are left out");
+    let one = "[[rules]]\nid = \"k\"\nregex = 'k=(\\d{4})'\npath = '^src/'\n";
+    assert!(leave_out(one, "a.txt") && !leave_out(one, "src/a.txt"));
+    let own = format!("{one}[[rules.allowlists]]\npaths = ['txt$']\n");
+    assert!(leave_out(&own, "src/a.txt") && !leave_out(&own, "src/a.ts"));
+}
+
+#[test]
 fn a_commit_that_is_allowed_is_counted() {
     let rules = load("[[rules]]\nid = \"k\"\nregex = 'k=(\\d{4})'\n[[allowlists]]\ncommits = [\"aa\"]\n").unwrap();
     let scanner = Scanner::new(&rules, Key::from_bytes([1; 32]));

@@ -197,6 +197,17 @@ fn what_is_no_text_is_looked_at_and_not_searched() {
 }
 
 #[test]
+fn utf16_is_searched_to_its_end_however_large_it_is() {
+    let rules = own();
+    let scanner = Scanner::new(&rules, key());
+    let text = format!("{}const t = \"{}\";\n", "é plain line\n".repeat(400_000), token(5));
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(wide.len() > 2 * PIECE);
+    let found = hits(&scanner, "a.sql", &wide);
+    assert_eq!(found.iter().map(|hit| (hit.id.as_str(), hit.line)).collect::<Vec<_>>(), [("github-pat", 400_001)]);
+}
+
+#[test]
 fn a_content_that_cannot_be_read_to_its_end_is_not_searched() {
     struct Broken;
     impl Read for Broken {
