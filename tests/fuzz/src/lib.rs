@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use avouch_advise::{Component, Database, Loader, Scope};
+use avouch_advise::{Bom, Database, Loader};
 use avouch_model::{diagnostic::Source, entry::Entry};
 use avouch_read::{
     configuration, lock, report, sshsig,
@@ -142,24 +142,22 @@ pub fn signature(bytes: &[u8]) {
     }
 }
 
+/// What the advisories of an input are held against.
+const COMPONENTS: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+    {"type":"library","name":"a","version":"1.0.1","bom-ref":"1","purl":"pkg:cargo/a@1.0.1"},
+    {"type":"library","name":"a","group":"@s","version":"2.0.0-rc.1","bom-ref":"2","purl":"pkg:npm/%40s/a@2.0.0-rc.1"},
+    {"type":"library","name":"a","version":"1.0rc1","bom-ref":"3","purl":"pkg:pypi/a@1.0rc1"},
+    {"type":"library","name":"a/b","version":"v1.0.0","bom-ref":"4","purl":"pkg:golang/a/b@v1.0.0"}]}"#;
+
 /// OSV records, archives of them and advisories of RustSec; the first line is the name of the file.
 pub fn advisories(bytes: &[u8]) {
     let Some((name, bytes)) = named(bytes) else { return };
     let mut loader = Loader::default();
     loader.file(name, bytes);
     let database: Database = loader.finish();
-    let components: Vec<Component> =
-        ["pkg:cargo/a@1.0.1", "pkg:npm/%40s/a@2.0.0-rc.1", "pkg:pypi/a@1.0rc1", "pkg:golang/a/b@v1.0.0"]
-            .iter()
-            .map(|purl| Component {
-                reference: (*purl).to_owned(),
-                name: "a".to_owned(),
-                version: None,
-                purl: Some((*purl).to_owned()),
-                scope: Scope::Required,
-            })
-            .collect();
-    for finding in avouch_advise::matches(&database, &components) {
+    static BOM: LazyLock<Option<Bom>> = LazyLock::new(|| Bom::read(COMPONENTS.as_bytes()).ok());
+    let Some(bom) = &*BOM else { unreachable!("the components that are written here are a BOM") };
+    for finding in avouch_advise::matches(&database, &bom.components) {
         assert!(!finding.id.is_empty() && !finding.components.is_empty(), "a finding is of something");
     }
 }
