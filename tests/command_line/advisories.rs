@@ -265,3 +265,125 @@ fn a_check_holds_the_release_against_the_advisories() {
     sandbox.file("osv/a.json", record("GHSA-xxxx", 30, r#","database_specific":{"severity":"LOW"}"#));
     assert_eq!(state(&sandbox, "audit"), "error");
 }
+
+// ── What is not in a bill ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A BOM of one npm package that nothing is known about, with more said of it and more in it.
+fn bill(more: &str, components: &str) -> String {
+    format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{{"component":{{"bom-ref":"root","type":"application","name":"shop"}},
+        "properties":[{{"name":"avouch:left-out:lower/package-lock.json","value":"it is damaged"}}]}},{more}
+        "components":[{{"type":"library","bom-ref":"clean","name":"clean","version":"1.0.0","purl":"pkg:npm/clean@1.0.0"}}{components}]}}"#
+    )
+}
+
+/// A folder with a database for npm, and one grave vulnerability of `left`.
+fn with_npm() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let record = record("GHSA-left", 1, r#","database_specific":{"severity":"HIGH"}"#);
+    sandbox.file("osv/npm/GHSA-left.json", record.replace("crates.io", "npm").replace("itoa", "left"));
+    sandbox
+}
+
+#[test]
+fn a_bill_that_says_it_is_incomplete_is_no_pass_in_any_format() {
+    let sandbox = with_npm();
+    let about = |aggregate: &str| format!(r#""compositions":[{{"aggregate":"{aggregate}","assemblies":["root"]}}],"#);
+    for aggregate in ["incomplete", "incomplete_first_party_only", "not_specified"] {
+        sandbox.file("bom.json", bill(&about(aggregate), ""));
+        for format in ["text", "json", "sarif", "markdown"] {
+            let told = audit(&sandbox, &["bom.json", "--format", format]).exits(3).stdout.replace('\\', "");
+            assert!(told.contains("lower/package-lock.json (it is damaged)"), "{format}: {told}");
+        }
+    }
+    sandbox.file("bom.json", bill(&about("complete"), ""));
+    assert!(!audit(&sandbox, &["bom.json"]).exits(0).stderr.contains("complete"));
+    // Who says nothing of it is believed, and that it says nothing is said.
+    sandbox.file("bom.json", bill("", ""));
+    let silent = audit(&sandbox, &["bom.json"]).exits(0);
+    assert!(silent.stderr.contains("does not say whether it is complete"), "{}", silent.stderr);
+}
+
+#[test]
+fn what_nobody_can_look_up_is_no_pass() {
+    let sandbox = with_npm();
+    for (component, words) in [
+        (r#"{"type":"library","name":"left","version":"1"}"#, "left 1"),
+        (r#"{"type":"framework","name":"left","version":"1","purl":"npm/left@1"}"#, "left 1 (npm/left@1)"),
+        (r#"{"type":"application","name":"openssl","version":"3","purl":"pkg:generic/openssl@3"}"#, "openssl 3"),
+    ] {
+        sandbox.file("bom.json", bill("", &format!(",{component}")));
+        let told = audit(&sandbox, &["bom.json"]).exits(3).stdout;
+        assert!(told.contains("1 components have no package URL of an ecosystem") && told.contains(words), "{told}");
+    }
+    for known in [r#"{"type":"file","name":"a.txt"}"#, r#"{"type":"library","name":"part","purl":"pkg:generic/shop/part@1"}"#] {
+        sandbox.file("bom.json", bill("", &format!(",{known}")));
+        audit(&sandbox, &["bom.json"]).exits(0);
+    }
+    sandbox.file("bom.json", bill("", r#",{"type":"library","name":"left","purl":"PKG:NPM/left@1.0.0"}"#));
+    audit(&sandbox, &["bom.json"]).exits(1);
+}
+
+#[test]
+fn a_copy_that_lies_in_the_repository_is_possible() {
+    let sandbox = with_npm();
+    sandbox.file("package.json", r#"{"name":"shop","version":"1.0.0","dependencies":{"left":"file:vendor/left-1.0.0.tgz"}}"#);
+    let lock = |version: &str| {
+        format!(
+            r#"{{"name":"shop","version":"1.0.0","lockfileVersion":3,"packages":{{"":{{"name":"shop","version":"1.0.0","dependencies":{{"left":"file:vendor/left-{version}.tgz"}}}},"node_modules/left":{{"version":"{version}","resolved":"file:vendor/left-{version}.tgz"}}}}}}"#
+        )
+    };
+    sandbox.file("package-lock.json", lock("1.0.0"));
+    let told = audit(&sandbox, &[]).exits(3).stdout;
+    assert!(told.contains("left 1.0.0: possible, it is a copy from elsewhere"), "{told}");
+    sandbox.file("package-lock.json", lock("2.0.0"));
+    audit(&sandbox, &[]).exits(0);
+}
+
+#[test]
+fn a_folder_without_a_lockfile_could_not_be_told() {
+    let sandbox = with_npm();
+    let none = audit(&sandbox, &[]).exits(3);
+    assert!(none.stderr.contains("no lockfile was found"), "{}", none.stderr);
+}
+
+#[test]
+fn a_folder_with_a_lockfile_that_is_not_read_is_no_pass() {
+    let sandbox = project("LOW", 1);
+    audit(&sandbox, &["--fail-on", "high"]).exits(0);
+    sandbox.file("Gemfile.lock", "GEM\n");
+    let told = audit(&sandbox, &["--fail-on", "high"]).exits(3).stdout;
+    assert!(told.contains("says that it is incomplete") && told.contains("Gemfile.lock"), "{told}");
+}
+
+#[test]
+fn no_release_is_cleared_by_a_bill_that_says_it_is_incomplete() {
+    let sandbox = released("contact: us\n");
+    sandbox.file("Gemfile.lock", "GEM\n");
+    sandbox.commit(Some("v1.1.0"));
+    sandbox.avouch(&["run"]).exits(0);
+    let told = json(&sandbox.avouch(&["affected", "pkg:npm/left", "--format", "json"]).exits(3).stdout);
+    assert_eq!(told["affected"], serde_json::json!([]));
+    let doubt = told["doubts"][0].as_str().unwrap();
+    assert!(doubt.starts_with("the release 1.1.0: ") && doubt.contains("may be missing: Gemfile.lock"), "{told}");
+    assert_eq!(sandbox.avouch(&["affected", "PKG:Cargo/itoa"]).exits(1).code, 1);
+}
+
+#[test]
+fn a_statement_about_a_package_that_no_release_has_is_recorded_with_a_warning() {
+    let sandbox = two_releases();
+    let set = |product: &str, release: &str| {
+        let set = ["vex", "set", "CVE-2026-1111", "--release", release, "--status", "fixed", "--product", product];
+        sandbox.avouch(&set).exits(0)
+    };
+    for (product, release) in [("pkg:cargo/itoaa", "*"), ("pkg:cargo/itoa@9.9.9", "*"), ("pkg:cargo/itoa@1.0.11", "1.1.0")] {
+        let told = set(product, release);
+        assert!(told.stderr.contains(&format!("contains `{product}`")), "{}", told.stderr);
+        assert!(told.stdout.contains("recorded"), "{}", told.stdout);
+    }
+    for product in ["pkg:cargo/itoa", "PKG:cargo/Itoa@1.0.11"] {
+        let told = set(product, "*");
+        assert!(!told.stderr.contains("contains"), "{}", told.stderr);
+    }
+    assert_eq!(digests(&sandbox, "vex").len(), 5);
+}

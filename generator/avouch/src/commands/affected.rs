@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::bail;
-use avouch_advise::{Bom, Certainty, Component, Database, Ecosystem, Purl, Requirement, Scope, matches, release_matches};
+use avouch_advise::{Bom, Certainty, Component, Database, Ecosystem, Purl, Requirement, Role, Scope, matches, release_matches};
 use avouch_model::{
     Timestamp,
     payload::{Recorded, VexStatement},
@@ -56,6 +56,8 @@ pub(crate) fn affected(global: &Global, output: &Output, arguments: &Affected) -
             continue;
         };
         looked += 1;
+        let unsure = bom.incomplete.clone().into_iter().chain(avouch_advise::count(&bom.components).unidentified_doubt());
+        doubts.extend(unsure.map(|why| format!("the release {release}: {why}")));
         for (component, certainty) in find(&bom, &sought) {
             let runs = running.values().filter(|running| running.release == release);
             answers.push(Answer {
@@ -90,7 +92,7 @@ pub(crate) fn affected(global: &Global, output: &Output, arguments: &Affected) -
 
 fn sought(global: &Global, arguments: &Affected) -> anyhow::Result<Sought> {
     let what = arguments.what.as_str();
-    if !what.starts_with("pkg:") {
+    if !what.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkg:")) {
         if arguments.range.is_some() {
             bail!(Usage("--range goes with a package URL; an advisory names its own versions".to_owned()));
         }
@@ -133,10 +135,9 @@ fn sought(global: &Global, arguments: &Affected) -> anyhow::Result<Sought> {
 fn find<'a>(bom: &'a Bom, sought: &Sought) -> Vec<(&'a Component, Certainty)> {
     match sought {
         Sought::Package { purl, ecosystem, range } => {
-            let wanted = ecosystem.normal(&purl.full_name());
             let of_package = bom.components.iter().filter_map(|component| {
                 let there: Purl = component.purl.as_deref()?.parse().ok()?;
-                (there.kind == purl.kind && ecosystem.normal(&there.full_name()) == wanted).then_some((component, there))
+                there.is_of_package(purl).then_some((component, there))
             });
             let decided = of_package.filter_map(|(component, there)| {
                 let meets = match (&purl.version, range) {
@@ -146,7 +147,9 @@ fn find<'a>(bom: &'a Bom, sought: &Sought) -> Vec<(&'a Component, Certainty)> {
                 };
                 match meets {
                     Some(false) => None,
-                    Some(true) if there.is_elsewhere() && !purl.is_elsewhere() => Some((component, Certainty::Possible)),
+                    Some(true) if component.role == Role::Copy || (there.is_elsewhere() && !purl.is_elsewhere()) => {
+                        Some((component, Certainty::Possible))
+                    }
                     Some(true) => Some((component, Certainty::Certain)),
                     None => Some((component, Certainty::Undecided)),
                 }

@@ -46,6 +46,15 @@ fn set(global: &Global, output: &Output, arguments: &VexSet) -> anyhow::Result<E
             plain(&statement.releases)
         ));
     }
+    if let Some(named) = &statement.component {
+        let boms = boms(&ledger, &recorded)?;
+        // Of a statement about releases to come, any release tells whether the package is ours at all.
+        let asked = boms.iter().filter(|(version, _)| meant.is_empty() || meant.contains(version));
+        let mut known = asked.filter_map(|(_, bom)| bom.as_ref()).flat_map(|bom| bom.components.iter().chain(&bom.root));
+        if !known.any(|component| component.purl.as_deref().is_some_and(|purl| is_named(named, purl))) {
+            output.warn(&format!("no release on record that is meant contains `{}`: look for a slip of the pen", plain(named)));
+        }
+    }
     if statements(&recorded)
         .rev()
         .find(|(_, known)| known.vulnerability == statement.vulnerability)
@@ -181,6 +190,12 @@ pub(crate) fn statements(recorded: &[Recorded]) -> impl DoubleEndedIterator<Item
         Payload::Vex(statement) => Some((recorded.entry.at, statement)),
         _ => None,
     })
+}
+
+/// Whether a package URL of a bill is of the package that was named, and of its version, where one was named.
+fn is_named(named: &str, there: &str) -> bool {
+    let (Ok(named), Ok(there)) = (named.parse::<Purl>(), there.parse::<Purl>()) else { return false };
+    named.is_of_package(&there) && (named.version.is_none() || named.version == there.version)
 }
 
 /// The versions on record that a glob means.

@@ -43,8 +43,9 @@ pub(crate) fn audit(global: &Global, output: &Output, arguments: &Audit) -> anyh
     let subject = subject(&target, &arguments.target, now)?;
     let asked = Asked { fail_on: arguments.fail_on, max_age: arguments.max_age, now };
     let mut report = avouch_advise::audit(&database, &subject.bom.components, &ignores, &asked);
-    for doubt in subject.doubts {
-        report.doubt(doubt);
+    subject.doubts.into_iter().chain(subject.bom.incomplete.clone()).for_each(|doubt| report.doubt(doubt));
+    if !subject.bom.tells_completeness {
+        report.warnings.push("the bill of materials does not say whether it is complete".to_owned());
     }
     for warning in &report.warnings {
         output.warn(&plain(warning));
@@ -110,16 +111,13 @@ fn folder(root: &Utf8Path, now: Timestamp) -> anyhow::Result<Subject> {
     let current = releases::folder_as_it_lies(root.as_str(), repository.as_ref())?;
     let facts = sboms::facts(&current, now, &sboms::Known::default(), None);
     let options = avouch_sbom::Options::default();
-    let sbom = match avouch_sbom::generate(&*current.tree, &avouch_sbom::Caches::default(), &facts, &options) {
-        Ok(sbom) => sbom,
-        Err(error @ avouch_sbom::SbomError::NoLockfile { .. }) => bail!(Usage(error.to_string())),
-        Err(error) => return Err(error).context("cannot tell what the folder is made of"),
-    };
+    let sbom = avouch_sbom::generate(&*current.tree, &avouch_sbom::Caches::default(), &facts, &options)
+        .context("cannot tell what the folder is made of")?;
     let bom = Bom::read(&sbom.bytes).context("cannot read the SBOM of the folder")?;
-    let unread =
-        sbom.left_out.iter().filter(|(path, reason)| avouch_read::lock::unread(path).is_some_and(|tool| reason.contains(tool)));
-    let mut doubts: Vec<String> = unread.map(|(path, reason)| format!("{path} was not looked at: {reason}")).collect();
-    doubts.extend(sbom.unresolved.iter().map(|missing| format!("a lockfile names and does not hold {missing}")));
+    // What is left out is told by the bill itself.
+    let damaged = sbom.damaged.iter().map(|damage| format!("a lockfile is damaged and was not looked at: {damage}"));
+    let unresolved = sbom.unresolved.iter().map(|missing| format!("a lockfile names and does not hold {missing}"));
+    let doubts = damaged.chain(unresolved).collect();
     let place = sbom.lockfiles.keys().next().cloned().unwrap_or_else(|| ".".to_owned());
     Ok(Subject { bom, place, doubts })
 }
