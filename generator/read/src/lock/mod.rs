@@ -1,7 +1,7 @@
 //! Lockfiles: which packages a release is made of, where each comes from, and what needs what.
 //!
 //! What is read is the lockfile alone: no manifest, no cache, no registry. What a lockfile does not say is not guessed; a
-//! manifest that somebody else has read can be told to it ([`Lockfile::tell_manifest`]).
+//! manifest that somebody else has read can be told to it ([`Lockfile::tell_manifests`]).
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
