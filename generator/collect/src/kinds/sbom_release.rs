@@ -474,6 +474,16 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_in_a_folder_is_held_against_what_the_lockfile_names_by_its_folder() {
+        let mut written = json!({"name": "real", "version": "2.0.0", "purl": "pkg:npm/real@2.0.0",
+            "properties": [{"name": "avouch:origin", "value": "path"}]});
+        let identity = |written: &serde_json::Value| serde_json::from_value::<Component>(written.clone()).unwrap().identity();
+        assert_eq!(identity(&written), plain("real", Some("2.0.0")), "the lockfile names no package URL for it");
+        written["properties"] = json!([{"name": "avouch:patched", "value": "true"}]);
+        assert_eq!(identity(&written), normal("pkg:npm/real@2.0.0"));
+    }
+
+    #[test]
     fn the_bill_is_held_against_the_lockfile_both_ways() {
         let good = judge(&scene(bom()));
         assert_eq!((good.outcome, good.findings), (Outcome::Pass, vec![]));
