@@ -27,6 +27,11 @@ fn token(seed: u64) -> String {
     format!("{}{}", ["gh", "p_"].concat(), letters(seed, 36))
 }
 
+/// A day to come.
+fn in_days(days: i64) -> String {
+    (chrono::Utc::now() + chrono::TimeDelta::days(days)).format("%Y-%m-%d").to_string()
+}
+
 /// A repository with one file, committed.
 fn repository(path: &str, text: &str) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -170,7 +175,7 @@ fn what_was_remembered_counts_for_the_same_rules_and_the_same_file() {
 #[test]
 fn a_baseline_knows_secrets_until_its_day() {
     let sandbox = repository("tests/a.txt", &format!("{}\n", token(8)));
-    let write = ["scan", "--write-baseline", "known.toml", "--reason", "Revoked; kept for the parser.", "--until", "2199-12-31"];
+    let write = ["scan", "--write-baseline", "known.toml", "--reason", "Revoked; kept for the parser.", "--until", &in_days(180)];
     sandbox.avouch_with(&write, &[KEY]).exits(0);
     assert!(!sandbox.read("known.toml").contains(&token(8)));
     let known = sandbox.avouch_with(&["scan", "--baseline", "known.toml"], &[KEY]).exits(0);
@@ -178,7 +183,7 @@ fn a_baseline_knows_secrets_until_its_day() {
     // Another key knows nothing; another value is another secret; an entry that has ended counts no more and says so.
     let other = ("AVOUCH_SCAN_KEY", "another-key-of-somebody-else-0123");
     sandbox.avouch_with(&["scan", "--baseline", "known.toml"], &[other]).exits(1);
-    let ended = sandbox.read("known.toml").replace("2199-12-31", "2026-01-01");
+    let ended = sandbox.read("known.toml").replace(&in_days(180), "2026-01-01");
     sandbox.file("ended.toml", ended);
     let again = sandbox.avouch_with(&["scan", "--baseline", "ended.toml"], &[KEY]).exits(1);
     assert!(again.stdout.contains("its entry ended on 2026-01-01"), "{}", again.stdout);
@@ -191,11 +196,92 @@ fn a_baseline_knows_secrets_until_its_day() {
     let unused = elsewhere.avouch_with(&["scan", "--baseline", "known.toml"], &[KEY]).exits(0);
     assert!(unused.stderr.contains("known.toml:5: nothing was found for this entry"), "{}", unused.stderr);
     // Without a key one is made, in the private place, for its owner alone.
-    let write = ["scan", "--write-baseline", "mine.toml", "--reason", "Mine alone.", "--until", "2199-12-31"];
+    let write = ["scan", "--write-baseline", "mine.toml", "--reason", "Mine alone.", "--until", &in_days(180)];
     assert!(sandbox.avouch(&write).exits(0).stderr.contains("made a key"));
     sandbox.avouch(&["scan", "--baseline", "mine.toml"]).exits(0);
     let key = sandbox.path().join(".git/avouch/scan.key");
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(key).unwrap().permissions()) & 0o777, 0o600);
+}
+
+#[test]
+fn what_the_rules_leave_out_was_not_searched() {
+    let sandbox = repository("a.txt", &format!("{}\n", token(40)));
+    sandbox.file("none.toml", "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['.*']\n");
+    sandbox.file("some.toml", "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['^a']\n");
+    let ran = sandbox.avouch(&["scan", "--rules", "none.toml"]).exits(3);
+    assert!(
+        ran.stderr.contains("0 contents") && ran.stderr.contains("3 left out by the rules and not searched"),
+        "{}",
+        ran.stderr
+    );
+    sandbox.avouch(&["scan", "--history", "--rules", "none.toml"]).exits(3);
+    let told = json(&sandbox.avouch(&["scan", "--rules", "some.toml", "--format", "json"]).exits(0));
+    assert_eq!((&told["counts"]["searched"], &told["counts"]["left_out_by_rules"]), (&2.into(), &1.into()));
+}
+
+#[test]
+fn what_is_staged_is_searched_though_the_folder_was_cleaned() {
+    let sandbox = Sandbox::new();
+    sandbox.git(&["init", "-q", "-b", "main"]);
+    sandbox.file("a.ts", format!("\"{}\"\n", token(41)));
+    sandbox.git(&["add", "a.ts"]);
+    sandbox.file("a.ts", "\"\"\n");
+    let before = sandbox.avouch(&["scan"]).exits(1);
+    assert!(before.stdout.starts_with("a.ts:1:2: github-pat: ") && before.stdout.contains("staged"), "{}", before.stdout);
+    sandbox.git(&["add", "a.ts"]);
+    sandbox.commit(None);
+    sandbox.avouch(&["scan"]).exits(0);
+    sandbox.file("src/b c.ts", format!("\"{}\"\n", token(42)));
+    sandbox.git(&["add", "src"]);
+    assert_eq!(sandbox.avouch(&["scan"]).exits(1).stdout.lines().count(), 1, "once, where it lies in both");
+    fs::remove_file(sandbox.path().join("src/b c.ts")).unwrap();
+    let told = json(&sandbox.avouch(&["scan", "--format", "json"]).exits(1));
+    assert_eq!((&told["hits"][0]["path"], &told["hits"][0]["staged"]), (&"src/b c.ts".into(), &true.into()));
+}
+
+#[test]
+fn messages_of_commits_and_tags_are_part_of_the_history() {
+    let sandbox = repository("a.txt", "text");
+    sandbox.file("b.txt", "text");
+    sandbox.git(&["add", "-A"]);
+    sandbox.git(&["commit", "-q", "-m", &format!("Say how\n\n    curl -H 'token: {}'\n", token(43))]);
+    let brought = sandbox.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    sandbox.avouch(&["scan"]).exits(0);
+    let hits = || {
+        let told = json(&sandbox.avouch(&["scan", "--history", "--format", "json"]).exits(1));
+        let hits = told["hits"].as_array().unwrap().iter();
+        hits.map(|hit| format!("{} {} {}", hit["path"], hit["line"], hit["commit"])).collect::<Vec<_>>()
+    };
+    let first = [format!("\"commit message\" 3 \"{brought}\"")];
+    assert_eq!(hits(), first);
+    assert_eq!(hits(), first, "with what is remembered");
+    sandbox.file("c.txt", "more");
+    sandbox.commit(None);
+    assert_eq!(hits(), first, "and after another commit");
+    sandbox.git(&["tag", "-a", "v9", "-m", &format!("Release\n\n{}", token(44))]);
+    assert_eq!(hits().len(), 2);
+    assert!(hits()[1].starts_with("\"tag message\" 3 "), "{:?}", hits());
+}
+
+#[test]
+fn a_baseline_has_a_term() {
+    let sandbox = repository("a.txt", &format!("{}\n", token(45)));
+    let write = |until: &str| ["scan", "--write-baseline", "k.toml", "--reason", "Revoked.", "--until", until].map(str::to_owned);
+    for (until, code) in [("2099-01-01", 2), (in_days(182).as_str(), 2), (in_days(179).as_str(), 0)] {
+        let arguments = write(until);
+        let ran = sandbox.avouch_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[KEY]).exits(code);
+        assert_eq!(ran.stderr.contains("at most 180"), code == 2, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn large_utf16_is_searched_to_its_end() {
+    let sandbox = Sandbox::new();
+    let text = format!("{}{}\n", "a line of an export\n".repeat(250_000), token(46));
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    sandbox.file("export.csv", wide);
+    let found = sandbox.avouch(&["scan"]).exits(1);
+    assert!(found.stdout.starts_with("export.csv:250001:1: github-pat: "), "{}", found.stdout);
 }
 
 #[test]
@@ -265,7 +351,8 @@ fn no_value_is_in_any_output_log_cache_or_file() {
     fs::remove_file(sandbox.path().join("gone.sh")).unwrap();
     sandbox.commit(None);
 
-    let write = |file| ["scan", "-v", "--history", "--write-baseline", file, "--reason", "A reason.", "--until", "2199-01-01"];
+    let until = in_days(180);
+    let write = |file| ["scan", "-v", "--history", "--write-baseline", file, "--reason", "A reason.", "--until", until.as_str()];
     let mut said = String::new();
     for key in [&[][..], &[KEY]] {
         for format in ["text", "json", "sarif"] {

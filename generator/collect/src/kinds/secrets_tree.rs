@@ -74,6 +74,9 @@ pub(super) struct Seen {
     /// Texts that could not be searched, and some of them with the reason.
     unsearched: u64,
     unsearched_named: Vec<String>,
+    /// Texts at paths that the rules leave out; not searched, and not among the others.
+    #[serde(default, skip_serializing_if = "is_none")]
+    left_out: u64,
     /// Whether older commits may be missing.
     shallow: bool,
     /// Secrets that count.
@@ -150,6 +153,7 @@ pub(super) fn look(
         contents: counts.contents,
         unsearched: counts.unsearched,
         unsearched_named: counts.unsearched_named.iter().map(|(path, why)| format!("{path}: {why}")).collect(),
+        left_out: counts.left_out,
         shallow: counts.shallow,
         ..Seen::default()
     };
@@ -209,7 +213,11 @@ pub(super) fn judged(seen: &Seen, asked: &Asked, place: &str) -> Judgement {
         PositiveControl::Held
     };
     let mut apart = String::new();
-    for (count, what) in [(seen.known, "known and excepted, with an end"), (seen.elsewhere, "outside of what counts")] {
+    for (count, what) in [
+        (seen.left_out, "more left out by the rules and not searched"),
+        (seen.known, "known and excepted, with an end"),
+        (seen.elsewhere, "outside of what counts"),
+    ] {
         if count > 0 {
             apart.push_str(&format!(", {count} {what}"));
         }
@@ -223,6 +231,11 @@ pub(super) fn judged(seen: &Seen, asked: &Asked, place: &str) -> Judgement {
             seen.contents
         ),
     )
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn rules(world: &World<'_>, asked: &Asked) -> Result<Rules, Unasked> {
@@ -335,6 +348,9 @@ mod tests {
         assert_eq!(judge(&blind, r#"{"rules":"rules.toml"}"#).outcome, Outcome::Error);
         let silenced = rules("[extend]\nuseDefault = true\n[[allowlists]]\nregexes = ['.']\n");
         assert_eq!(judge(&silenced, r#"{"rules":"rules.toml"}"#).outcome, Outcome::Error);
+        let apart = rules("[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['^a[.]', '^rules[.]']\n");
+        let judgement = judge(&apart, r#"{"rules":"rules.toml"}"#);
+        assert_eq!((judgement.outcome, judgement.population.examined), (Outcome::NotExercised, 0), "nothing was searched");
         let extended = rules("[extend]\nuseDefault = true\n");
         assert_eq!(judge(&extended, r#"{"rules":"rules.toml"}"#).outcome, Outcome::Fail);
     }

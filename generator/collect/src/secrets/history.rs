@@ -13,6 +13,7 @@ use avouch_scan::{KeyedDigest, Place, Profile, ScanError, Scanned, Scanner};
 use super::{
     Counts, Found, Memory, Searched, SecretsError,
     memory::{History, Holding, Seen, seen},
+    messages,
     workers::{count, found_at, threads},
 };
 use crate::sources::chain;
@@ -40,7 +41,7 @@ pub fn everything_committed(
     memory: &mut Memory,
 ) -> Result<Searched, SecretsError> {
     let tips = repository.tips()?;
-    search(repository, &tips, scanner, memory)
+    search(repository, &tips, &|_| true, scanner, memory)
 }
 
 /// What one commit leads to: itself and everything before it.
@@ -53,12 +54,13 @@ pub fn everything_that_led_to(
     scanner: &Scanner<'_>,
     memory: &mut Memory,
 ) -> Result<Searched, SecretsError> {
-    search(repository, &[commit.to_owned()], scanner, memory)
+    search(repository, &[commit.to_owned()], &|tagged| tagged == commit, scanner, memory)
 }
 
 fn search(
     repository: &Repository,
     tips: &[String],
+    tag_of: &dyn Fn(&str) -> bool,
     scanner: &Scanner<'_>,
     memory: &mut Memory,
 ) -> Result<Searched, SecretsError> {
@@ -69,7 +71,9 @@ fn search(
         _ => History::default(),
     };
     let mut brought = Vec::new();
-    counts.commits = collect(repository, tips, &known, scanner, &mut brought)?;
+    counts.commits = collect(repository, tips, &known, scanner, &mut brought, &mut counts.left_out)?;
+    let said = messages::search(repository, tips, &known, tag_of, scanner)?;
+    counts.messages = said.searched;
     let (wanted, keys) = to_search(&brought, memory, &mut counts, &known);
     let (mut results, searched) = search_contents(repository, &brought, &wanted, scanner)?;
     counts.add(searched);
@@ -95,7 +99,7 @@ fn search(
     counts.contents = (memory.blobs.len() + holding.len()) as u64;
     // A content that could not be searched must come again next time.
     if counts.unsearched == 0 {
-        memory.history = History { tips: tips.to_vec(), holding };
+        memory.history = History { tips: tips.to_vec(), holding, messages: said.holding };
     }
     let mut first: HashSet<(String, Arc<str>, KeyedDigest)> = HashSet::new();
     let mut found: Vec<Found> = Vec::new();
@@ -108,6 +112,7 @@ fn search(
             }
         }
     }
+    found.extend(said.found);
     Ok(Searched { found, counts })
 }
 
@@ -118,6 +123,7 @@ fn collect(
     known: &History,
     scanner: &Scanner<'_>,
     brought: &mut Vec<Brought>,
+    left_out: &mut u64,
 ) -> Result<u64, SecretsError> {
     let mut paths: HashMap<Arc<str>, Arc<Profile>> = HashMap::new();
     let mut once: HashSet<(String, Arc<str>)> = HashSet::new();
@@ -135,6 +141,10 @@ fn collect(
             last = Arc::from(commit);
         }
         if once.insert((blob.to_owned(), Arc::clone(&path))) {
+            if scanner.rules().leave_out(&profile) {
+                *left_out += 1;
+                return;
+            }
             brought.push(Brought { blob: blob.to_owned(), path, profile, commit: Arc::clone(&last) });
         }
     };

@@ -10,7 +10,7 @@ use avouch_model::Digest;
 use avouch_scan::Profile;
 use serde::{Deserialize, Serialize};
 
-const MAGIC: &str = "avouch secrets memory 1";
+const MAGIC: &str = "avouch secrets memory 2";
 /// More is not kept: the least that is forgotten is what would be searched again.
 const KEYS_MAX: usize = 4_000_000;
 
@@ -37,6 +37,8 @@ pub(super) struct History {
     pub(super) tips: Vec<String>,
     /// Contents with something in them.
     pub(super) holding: Vec<Holding>,
+    /// Commits with something in their message.
+    pub(super) messages: Vec<String>,
 }
 
 /// A content with something in it.
@@ -122,6 +124,7 @@ mod tests {
         memory.history = History {
             tips: vec!["a".repeat(40)],
             holding: vec![Holding { blob: "b".repeat(40), path: "odd\n\"path\"".into(), commit: "c".repeat(40) }],
+            messages: vec!["d".repeat(40)],
         };
         let bytes = memory.bytes();
         let again = Memory::recall(Some(&bytes), bound);

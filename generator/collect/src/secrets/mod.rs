@@ -5,6 +5,8 @@
 
 mod history;
 mod memory;
+mod messages;
+mod plumbing;
 mod tree;
 mod workers;
 
@@ -40,6 +42,8 @@ pub struct Found {
     pub class: PathClass,
     /// The commit that brought it; none for the folder as it lies.
     pub commit: Option<String>,
+    /// Whether it is staged for the next commit and not in the folder any more.
+    pub staged: bool,
 }
 
 /// What was looked at, and what was not.
@@ -61,8 +65,12 @@ pub struct Counts {
     pub unsearched_named: BTreeMap<String, String>,
     /// Links, submodules, pipes: nothing to search by themselves.
     pub passed_over: u64,
+    /// Contents at paths that the rules leave out; they were not searched.
+    pub left_out: u64,
     /// Commits that were walked through, now.
     pub commits: u64,
+    /// Messages of commits and annotated tags that were searched, now. They are no contents.
+    pub messages: u64,
     /// Whether older commits may be missing, as in a pipeline's checkout.
     pub shallow: bool,
     /// Matches that are none because an allow-list names the commit.
@@ -86,7 +94,9 @@ impl Counts {
         self.unsearched += other.unsearched;
         self.unsearched_named.extend(other.unsearched_named);
         self.passed_over += other.passed_over;
+        self.left_out += other.left_out;
         self.commits += other.commits;
+        self.messages += other.messages;
         self.shallow |= other.shallow;
         self.allowed_by_commit += other.allowed_by_commit;
     }
@@ -95,6 +105,14 @@ impl Counts {
 /// Why a search could not be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
+    /// A question to `git` failed.
+    #[error("`git {operation}` gives no answer: {said}")]
+    Git {
+        /// What was asked.
+        operation: String,
+        /// What it said.
+        said: String,
+    },
     /// The repository or the folder cannot be read.
     #[error("the contents cannot be read")]
     Repository(#[from] RepositoryError),

@@ -6,13 +6,14 @@ use std::{
 };
 
 use avouch_model::Timestamp;
-use avouch_repository::{Files, Folder, Repository};
-use avouch_scan::Scanner;
+use avouch_repository::{Files, Folder, Repository, RepositoryError};
+use avouch_scan::{Place, ScanError, Scanner};
 
 use super::{
-    Counts, Memory, Searched, SecretsError,
+    Counts, Found, Memory, Searched, SecretsError,
     memory::seen,
-    workers::{Task, search},
+    plumbing::staged,
+    workers::{Task, count, found_at, search},
 };
 use crate::sources::chain;
 
@@ -50,6 +51,10 @@ pub fn folder(
             counts.passed_over += 1;
             continue;
         };
+        if rules.leave_out(&profile) {
+            counts.left_out += 1;
+            continue;
+        }
         let key = seen(b"file", &[path.as_bytes(), &stamp.bytes()].concat(), &profile);
         if memory.files.contains(&key) {
             counts.remembered += 1;
@@ -70,7 +75,50 @@ pub fn folder(
         memory.files = remembered;
     }
     memory.files.extend(worked.clean.into_iter().filter_map(|index| keys.get(index).copied().flatten()));
-    Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts })
+    let searched = Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts };
+    match repository {
+        Some(repository) => with_staged(searched, repository, &prefix, scanner),
+        None => Ok(searched),
+    }
+}
+
+/// What the next commit would bring and the folder does not hold, as it was staged before the file was cleaned or deleted.
+fn with_staged(
+    mut searched: Searched,
+    repository: &Repository,
+    prefix: &str,
+    scanner: &Scanner<'_>,
+) -> Result<Searched, SecretsError> {
+    let mut staged = staged(repository)?;
+    staged.retain(|(path, _)| path.starts_with(prefix) && !scanner.rules().leave_out(&scanner.rules().profile(path)));
+    let ids: Vec<String> = staged.iter().map(|(_, id)| id.clone()).collect();
+    let (mut buffer, mut wrong, mut found) = (Vec::new(), None, Vec::new());
+    repository.blobs::<RepositoryError>(&ids, &mut |index, _, content| {
+        let Some((path, _)) = staged.get(index) else { return Ok(()) };
+        let profile = scanner.rules().profile(path);
+        match scanner.scan(content, Place { path, profile: &profile, commit: None }, &mut buffer) {
+            Ok(scanned) => {
+                count(&mut searched.counts, &scanned);
+                searched.counts.contents += u64::from(!scanned.binary);
+                found.extend(found_at(scanned, path, None));
+            }
+            Err(error @ ScanError::Pattern { .. }) => wrong = Some(error),
+            Err(error) => searched.counts.not_searched(path, chain(&error)),
+        }
+        Ok(())
+    })?;
+    if let Some(error) = wrong {
+        return Err(SecretsError::Rules(chain(&error)));
+    }
+    let same =
+        |one: &Found, other: &Found| one.path == other.path && one.hit.id == other.hit.id && one.hit.digest == other.hit.digest;
+    for mut one in found {
+        if !searched.found.iter().any(|known| same(known, &one)) {
+            one.staged = true;
+            searched.found.push(one);
+        }
+    }
+    Ok(searched)
 }
 
 /// The files of a commit, or of whatever else holds files.
@@ -79,8 +127,8 @@ pub fn folder(
 /// When they cannot be listed, or a rule cannot be used.
 pub fn files(files: &(dyn Files + Sync), scanner: &Scanner<'_>) -> Result<Searched, SecretsError> {
     let listed = files.list()?;
-    let tasks: Vec<Task<'_>> =
-        listed.iter().map(|entry| Task { path: &entry.path, profile: scanner.rules().profile(&entry.path) }).collect();
+    let all = listed.iter().map(|entry| Task { path: &entry.path, profile: scanner.rules().profile(&entry.path) });
+    let tasks: Vec<Task<'_>> = all.filter(|task| !scanner.rules().leave_out(&task.profile)).collect();
     let open = |path: &str| match files.read(path, COMMITTED_BYTES_MAX) {
         Ok(bytes) => Ok(bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read>)),
         Err(error) => Err(chain(&error)),
@@ -88,5 +136,6 @@ pub fn files(files: &(dyn Files + Sync), scanner: &Scanner<'_>) -> Result<Search
     let worked = search(&tasks, scanner, &open).map_err(|error| SecretsError::Rules(chain(&error)))?;
     let mut counts = worked.counts;
     counts.contents = counts.searched;
+    counts.left_out = (listed.len() - tasks.len()) as u64;
     Ok(Searched { found: worked.found.into_iter().flat_map(|(_, found)| found).collect(), counts })
 }

@@ -113,6 +113,6 @@ pub(super) fn count(counts: &mut Counts, scanned: &Scanned) {
 /// The hits of a content as what was found at a path.
 pub(super) fn found_at(scanned: Scanned, path: &str, commit: Option<&str>) -> Vec<Found> {
     let class = PathClass::of(path);
-    let found = |hit| Found { hit, path: path.to_owned(), class, commit: commit.map(str::to_owned) };
+    let found = |hit| Found { hit, path: path.to_owned(), class, commit: commit.map(str::to_owned), staged: false };
     scanned.hits.into_iter().map(found).collect()
 }

@@ -9,6 +9,7 @@ mod text;
 use std::{fs, sync::Arc};
 
 use anyhow::{Context as _, bail};
+use avouch_advise::TERM_DAYS_MAX;
 use avouch_collect::{
     Keeper as _,
     secrets::{self, Counts, Found, Memory, SecretsError},
@@ -290,6 +291,11 @@ fn write_baseline(
     let until: Day = until.parse().map_err(|_| Usage(format!("`{until}` is no day such as 2027-03-31")))?;
     if until.end() < clock::now() {
         bail!(Usage(format!("{until} is over; name a day to come")));
+    }
+    // A secret is let stand no longer than a vulnerability.
+    let term = (until.start().unix() - clock::now().unix()).div_euclid(86_400) + 1;
+    if term > TERM_DAYS_MAX {
+        bail!(Usage(format!("a term of {term} days is too long: at most {TERM_DAYS_MAX}; decide again then")));
     }
     let path = global.directory.join(file);
     if path.exists() {

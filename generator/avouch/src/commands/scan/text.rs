@@ -26,6 +26,9 @@ pub(super) fn text(told: &Told<'_>) -> String {
         if let Some(commit) = &found.commit {
             notes.push(format!("since commit {}", commit.get(..12).unwrap_or(commit)));
         }
+        if found.staged {
+            notes.push("staged, and not in the folder".to_owned());
+        }
         match result.stands {
             Stands::Ended(entry) => notes.push(format!("its entry ended on {}", entry.until)),
             Stands::Notice => notes.push("only worth knowing".to_owned()),
@@ -65,6 +68,12 @@ pub(super) fn summary(told: &Told<'_>) -> String {
     }
     if counts.passed_over > 0 {
         looked.push(number(counts.passed_over, "link or submodule", "links or submodules"));
+    }
+    if counts.messages > 0 {
+        looked.push(number(counts.messages, "message", "messages"));
+    }
+    if counts.left_out > 0 {
+        looked.push(format!("{} left out by the rules and not searched", counts.left_out));
     }
     if counts.unsearched > 0 {
         looked.push(format!("{} NOT searched", counts.unsearched));
