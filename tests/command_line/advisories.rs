@@ -341,6 +341,29 @@ fn a_copy_that_lies_in_the_repository_is_possible() {
 }
 
 #[test]
+fn a_crate_that_a_patch_takes_from_a_folder_is_possible_and_a_member_of_the_workspace_is_nothing() {
+    let sandbox = project("HIGH", 1);
+    let manifest = sandbox.read("Cargo.toml");
+    let lock = sandbox.read("Cargo.lock");
+    let start = lock.find("source = ").unwrap();
+    let end = lock.find("\n\n[[package]]\nname = \"shop\"").unwrap();
+    sandbox.file("Cargo.lock", format!("{}{}", &lock[..start].trim_end(), &lock[end..]));
+    let itoa = "[package]\nname = \"itoa\"\nversion = \"1.0.11\"\nedition = \"2021\"\n";
+    sandbox.file("vendor/itoa/Cargo.toml", itoa);
+    sandbox.file("Cargo.toml", format!("{manifest}\n[workspace]\n\n[patch.crates-io]\nitoa = {{ path = \"vendor/itoa\" }}\n"));
+    let told = audit(&sandbox, &[]).exits(3).stdout;
+    assert!(told.contains("itoa 1.0.11: possible, it is a copy from elsewhere"), "{told}");
+    // A part of the product that happens to be called the same. Without a package of others nothing is looked at.
+    sandbox.file("parts/itoa/Cargo.toml", itoa);
+    sandbox.file(
+        "Cargo.toml",
+        format!("{manifest}\n[workspace]\nmembers = [\"parts/itoa\"]\n").replace("\"1\"", "{ path = \"parts/itoa\" }"),
+    );
+    let told = audit(&sandbox, &[]).exits(3).stdout;
+    assert!(!told.contains("GHSA-xxxx") && told.contains("nothing was looked at"), "{told}");
+}
+
+#[test]
 fn a_folder_without_a_lockfile_could_not_be_told() {
     let sandbox = with_npm();
     let none = audit(&sandbox, &[]).exits(3);
