@@ -21,7 +21,9 @@ pub enum AdvisoriesError {
         cause: io::Error,
     },
     /// The file is of another sort.
-    #[error("`{path}` holds no advisories: a folder of OSV JSON, a folder with all.zip of each ecosystem, a RustSec checkout, or one such file")]
+    #[error(
+        "`{path}` holds no advisories: a folder of OSV JSON, a folder with all.zip of each ecosystem, a RustSec checkout, or one such file"
+    )]
     NotAdvisories {
         /// What was named.
         path: String,

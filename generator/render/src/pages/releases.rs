@@ -136,10 +136,9 @@ pub(crate) fn boms(pen: &Pen<'_>, record: &ReleaseRecord) -> Table {
         };
         table.row(vec![
             file,
-            bom.spec.strip_prefix("SPDX-").map_or_else(
-                || Html::format("CycloneDX {}", &[&bom.spec]),
-                |version| Html::format("SPDX {}", &[&version]),
-            ),
+            bom.spec
+                .strip_prefix("SPDX-")
+                .map_or_else(|| Html::format("CycloneDX {}", &[&bom.spec]), |version| Html::format("SPDX {}", &[&version])),
             pen.number(bom.components),
             pen.evidence(&bom.digest, ""),
         ]);

@@ -34,7 +34,9 @@ pub(super) fn compose(found: &Found, profiles: &[String], origin: &str, in_pipel
 
 fn sbom(found: &Found) -> String {
     let mut text = String::from("[sbom]\nspec = \"1.6\"\n");
-    text.push_str("# author = { name = \"Example GmbH\", email = \"sbom@example.com\" }   # who answers for the SBOM; published\n");
+    text.push_str(
+        "# author = { name = \"Example GmbH\", email = \"sbom@example.com\" }   # who answers for the SBOM; published\n",
+    );
     text.push_str("# supplier = { name = \"Example GmbH\", url = \"https://example.com\" }  # who supplies the product\n");
     if found.lockfiles.is_empty() {
         text.push_str("# No lockfile that is read lies at the root; docs/reference/lockfiles.md lists them.\n");
