@@ -45,6 +45,8 @@ const KINDS: &[&str] = &[
     "retention.not-early",
     "retention.receipt",
     "sbom.release",
+    "secrets.history",
+    "secrets.tree",
     "tls.minimum-version",
     "workflow.steps",
 ];
