@@ -320,6 +320,8 @@ fn an_empty_configuration_asks_only_what_has_a_place_by_convention() {
             "sbom-in-pipeline",
             "sbom-of-release",
             "secret-hook",
+            "secrets-in-history",
+            "secrets-in-tree",
             "security-policy-contact",
             "security-policy-scope",
         ]
