@@ -224,7 +224,7 @@ fn one<E: From<RepositoryError>>(
     Ok(())
 }
 
-fn answered(operation: &str, said: &str) -> RepositoryError {
+pub(crate) fn answered(operation: &str, said: &str) -> RepositoryError {
     RepositoryError::GitAnswer { operation: operation.to_owned(), said: shown(said.as_bytes()) }
 }
 

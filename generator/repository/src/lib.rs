@@ -16,6 +16,7 @@ mod index;
 mod memory;
 mod object;
 mod path;
+mod staged;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use discover::Repository;
 pub use folder::{Folder, Name, Stamp};
 pub use history::{Arrival, BlobVisit};
 pub use memory::InMemory;
+pub use staged::Message;
 pub use tag::Tag;
 
 /// A tree of files: a commit's, or a folder's.

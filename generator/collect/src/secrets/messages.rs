@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use avouch_repository::Repository;
 use avouch_scan::{KeyedDigest, Place, Scanner};
 
-use super::{Found, SecretsError, memory::History, plumbing::git, workers::found_at};
+use super::{Found, SecretsError, memory::History, workers::found_at};
 use crate::sources::chain;
 
 /// What stands in the place of a path.
@@ -48,36 +48,13 @@ pub(super) fn search(
         );
         Ok(())
     };
-    let lines = |ids: &mut dyn Iterator<Item = String>| ids.flat_map(|id| (id + "\n").into_bytes()).collect::<Vec<u8>>();
-    let mut headers = Vec::new();
-    if !known.messages.is_empty() {
-        let wanted = lines(&mut known.messages.iter().cloned());
-        headers.push(git(repository, &["rev-list", "--no-walk=unsorted", "--header", "--stdin"], wanted)?);
+    let commits = repository.messages_of(&known.messages)?;
+    let since = if tips.is_empty() { Vec::new() } else { repository.messages_since(tips, &known.tips)? };
+    for message in commits.iter().chain(&since) {
+        look(&mut said, COMMIT, &message.commit, &message.text)?;
     }
-    if !tips.is_empty() {
-        let wanted = lines(&mut tips.iter().cloned().chain(known.tips.iter().map(|tip| format!("^{tip}"))));
-        headers.push(git(repository, &["rev-list", "--reverse", "--topo-order", "--header", "--stdin"], wanted)?);
-    }
-    for header in &headers {
-        // `<id>\n<headers>\n\n<message, each line indented by four>\0` (git-rev-list(1), --header).
-        for commit in String::from_utf8_lossy(header).split('\0') {
-            let Some((id, rest)) = commit.split_once('\n') else { continue };
-            let Some((_, message)) = rest.split_once("\n\n") else { continue };
-            let text: Vec<&str> = message.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
-            look(&mut said, COMMIT, id, &text.join("\n"))?;
-        }
-    }
-    let format = "--format=%(objecttype)%00%(*objectname)%00%(contents)%00";
-    let tags = git(repository, &["for-each-ref", format], Vec::new())?;
-    let tags = String::from_utf8_lossy(&tags);
-    let parts: Vec<&str> = tags.split('\0').collect();
-    for tag in parts.chunks_exact(3) {
-        if let [kind, commit, message] = tag
-            && kind.trim_start() == "tag"
-            && tag_of(commit)
-        {
-            look(&mut said, TAG, commit, message)?;
-        }
+    for message in repository.tag_messages()?.iter().filter(|message| tag_of(&message.commit)) {
+        look(&mut said, TAG, &message.commit, &message.text)?;
     }
     Ok(said)
 }

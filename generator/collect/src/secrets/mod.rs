@@ -6,7 +6,6 @@
 mod history;
 mod memory;
 mod messages;
-mod plumbing;
 mod tree;
 mod workers;
 
@@ -105,14 +104,6 @@ impl Counts {
 /// Why a search could not be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// A question to `git` failed.
-    #[error("`git {operation}` gives no answer: {said}")]
-    Git {
-        /// What was asked.
-        operation: String,
-        /// What it said.
-        said: String,
-    },
     /// The repository or the folder cannot be read.
     #[error("the contents cannot be read")]
     Repository(#[from] RepositoryError),

@@ -12,7 +12,6 @@ use avouch_scan::{Place, ScanError, Scanner};
 use super::{
     Counts, Found, Memory, Searched, SecretsError,
     memory::seen,
-    plumbing::staged,
     workers::{Task, count, found_at, search},
 };
 use crate::sources::chain;
@@ -89,7 +88,7 @@ fn with_staged(
     prefix: &str,
     scanner: &Scanner<'_>,
 ) -> Result<Searched, SecretsError> {
-    let mut staged = staged(repository)?;
+    let mut staged = repository.staged()?;
     staged.retain(|(path, _)| path.starts_with(prefix) && !scanner.rules().leave_out(&scanner.rules().profile(path)));
     let ids: Vec<String> = staged.iter().map(|(_, id)| id.clone()).collect();
     let (mut buffer, mut wrong, mut found) = (Vec::new(), None, Vec::new());
