@@ -24,5 +24,7 @@ pub(crate) fn run(global: &Global, output: &Output, arguments: &Run) -> anyhow::
             writeln!(text, "Site: {} ({} log entries)", plain(&project.configuration.site.out), done.published.checkpoint.size);
         output.result(&text)?;
     }
-    Ok(done.assessment.gate.verdict.into())
+    let exit = Exit::from(done.assessment.gate.verdict);
+    // An SBOM is part of the job, whatever the gate asks for.
+    Ok(if done.is_lacking && exit == Exit::Satisfied { Exit::CouldNotTell } else { exit })
 }

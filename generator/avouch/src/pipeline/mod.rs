@@ -42,6 +42,8 @@ pub(crate) struct Done {
     pub(crate) assessment: Assessment,
     /// What was published.
     pub(crate) published: Published,
+    /// Whether the release has no SBOM, or one without everything, because something in it is damaged.
+    pub(crate) is_lacking: bool,
 }
 
 /// Does the whole job once.
@@ -54,7 +56,9 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let signed = decisions::signed(project, output)?;
     let recorded = ledger.recorded(None)?;
     append(&mut ledger, &signer, decisions::new_entries(&signed, &recorded)?)?;
-    append(&mut ledger, &signer, sboms::new_entries(project, output, &recorded, &current)?)?;
+    let releases = sboms::new_entries(project, output, &recorded, &current)?;
+    append(&mut ledger, &signer, releases.entries)?;
+    let is_lacking = releases.is_lacking;
 
     let recorded = ledger.recorded(None)?;
     let in_record = decisions::in_record(&recorded);
@@ -73,7 +77,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
 
     let published = publishing::publish(project, &mut ledger, &signer, None)?;
     let assessment = avouch_evaluate::assess(&ledger.recorded(None)?, clock::now());
-    Ok(Done { assessment, published })
+    Ok(Done { assessment, published, is_lacking })
 }
 
 /// Records what is judged by, unless it is what the record holds last. Gives its digest.

@@ -25,18 +25,22 @@ use crate::{
     project::Project,
 };
 
+/// What is to be recorded of releases.
+#[derive(Default)]
+pub(crate) struct New {
+    /// The entries.
+    pub(crate) entries: Vec<NewEntry>,
+    /// Whether the current release has no SBOM, or one without everything, because something in it is damaged.
+    pub(crate) is_lacking: bool,
+}
+
 /// The entries for every release tag that is not recorded yet; on the first run only the newest, and without any tag the
 /// commit that is checked out.
-pub(crate) fn new_entries(
-    project: &Project,
-    output: &Output,
-    recorded: &[Recorded],
-    current: &Current,
-) -> anyhow::Result<Vec<NewEntry>> {
+pub(crate) fn new_entries(project: &Project, output: &Output, recorded: &[Recorded], current: &Current) -> anyhow::Result<New> {
     let known: Vec<&Release> = recorded.iter().filter_map(release_record).map(|record| &record.release).collect();
     let is_known =
         |release: &Release| known.iter().any(|known| known.version == release.version && known.commit == release.commit);
-    let mut entries = Vec::new();
+    let mut new = New::default();
     let mut due: Vec<String> = Vec::new();
     if known.iter().any(|known| known.is_released()) {
         // Oldest first, so that the record tells them in their order.
@@ -50,20 +54,24 @@ pub(crate) fn new_entries(
     for name in due {
         let other = releases::current(project, Some(&name))?;
         if other.release != current.release {
-            entries.extend(of_release(project, output, &other)?);
+            // What an older tag holds cannot be mended any more: it is told, recorded, and stops nothing.
+            new.entries.extend(of_release(project, output, &other)?.entries);
         }
     }
     if let Some(release) = &current.release
         && !is_known(release)
     {
-        entries.extend(of_release(project, output, current)?);
+        let of_current = of_release(project, output, current)?;
+        new.is_lacking = of_current.is_lacking;
+        new.entries.extend(of_current.entries);
     }
-    Ok(entries)
+    Ok(new)
 }
 
 /// The BOMs and the record of one release. Without a lockfile that can be read there is no BOM, and that is said.
-fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::Result<Vec<NewEntry>> {
-    let (Some(release), Some(committed)) = (&current.release, current.committed) else { return Ok(Vec::new()) };
+fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::Result<New> {
+    let (Some(release), Some(committed)) = (&current.release, current.committed) else { return Ok(New::default()) };
+    let mut is_lacking = false;
     let timestamp = clock::source_date_epoch()?.unwrap_or(committed);
     let known = Known::of(&project.configuration);
     let facts = facts(current, timestamp, &known, Some(own_digest()?));
@@ -72,18 +80,20 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &caches, &facts, &options) {
         Ok(sbom) => {
             warn_of(output, &sbom);
+            is_lacking = !sbom.damaged.is_empty();
             let (boms, entries) = in_formats(&sbom, &project.configuration.sbom.formats, &release.version)?;
             (sbom.lockfiles, boms, entries)
         }
-        // What a tag holds cannot be mended any more: it must not stop what comes after it.
         Err(error) => {
             output.warn(&format!("release {} has no SBOM: {}", release.version, plain(&causes(&error))));
+            // Something is there and says nothing; without a lockfile there is nothing to say.
+            is_lacking = !matches!(error, avouch_sbom::SbomError::NoLockfile { .. });
             (BTreeMap::new(), Vec::new(), Vec::new())
         }
     };
     let record = ReleaseRecord { v: 1, release: release.clone(), dirty: false, committed, lockfiles, boms };
     entries.push(NewEntry::json(EntryKind::Release, &release.version, canonical("release record", &record)?));
-    Ok(entries)
+    Ok(New { entries, is_lacking })
 }
 
 /// A BOM in each format that is configured, with its entry.
