@@ -71,7 +71,7 @@ pub(crate) fn new_entries(project: &Project, output: &Output, recorded: &[Record
 /// The BOMs and the record of one release. Without a lockfile that can be read there is no BOM, and that is said.
 fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::Result<New> {
     let (Some(release), Some(committed)) = (&current.release, current.committed) else { return Ok(New::default()) };
-    let mut is_lacking = false;
+    let is_lacking;
     let timestamp = clock::source_date_epoch()?.unwrap_or(committed);
     let known = Known::of(&project.configuration);
     let facts = facts(current, timestamp, &known, Some(own_digest()?));
