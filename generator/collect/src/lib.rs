@@ -15,6 +15,7 @@ mod parameters;
 mod pipelines;
 #[cfg(test)]
 mod profile_tests;
+mod reports;
 mod secret;
 pub mod secrets;
 mod selector;

@@ -6,17 +6,14 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::report::{
-    self,
-    sarif::{self, Level, Run},
-};
+use avouch_read::report::sarif::{self, Level, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, Pattern, one},
     pipelines::Allowed,
-    sources::{chain, matching},
+    reports,
 };
 
 /// How many findings a transcript keeps of a run.
@@ -97,25 +94,16 @@ impl Question for ReportFindings {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let mut seen = Seen { reports: 0, runs: vec![], commits: BTreeSet::new() };
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
-            if path.ends_with(".commit") {
-                continue;
-            }
-            let bytes = read(world, &path, report::BYTES_MAX as u64)?
-                .ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
+        for path in reports::paths(world.folder, &asked.files)? {
+            let bytes = reports::bytes(world.folder, &path)?;
             let sarif = sarif::parse(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
             seen.reports += 1;
-            let beside = beside(world, &path)?;
+            let beside = reports::beside(world.folder, &path)?;
             for run in &sarif.runs {
                 if asked.tool.as_ref().is_some_and(|tool| !tool.is_match(&run.tool)) {
                     continue;
                 }
-                if let (Some(own), Some(beside)) = (&run.commit, &beside)
-                    && own != beside
-                {
-                    return Err(Unasked(format!("`{path}` and `{path}.commit` name different commits")));
-                }
-                seen.commits.insert(run.commit.clone().or_else(|| beside.clone()).unwrap_or_default());
+                seen.commits.insert(reports::agreed(&path, run.commit.as_deref(), beside.as_deref())?);
                 seen.runs.push(see(&path, run, asked));
             }
         }
@@ -134,7 +122,6 @@ impl Question for ReportFindings {
         }
         // A run that cannot show that it looked found nothing because of that.
         let idle: Vec<&RunSeen> = seen.runs.iter().filter(|run| !run.looked).collect();
-        let named: Vec<&String> = seen.commits.iter().filter(|commit| !commit.is_empty()).collect();
         let mut control = PositiveControl::NotNeeded;
         if findings.is_empty()
             && let Some(run) = idle.first()
@@ -145,14 +132,7 @@ impl Question for ReportFindings {
             ));
             control = PositiveControl::Broken;
         }
-        if named.len() > 1 {
-            findings.insert(0, "the reports name different commits; remove the old ones".to_owned());
-            control = PositiveControl::Broken;
-        }
-        let commit = match (named.as_slice(), seen.commits.len()) {
-            ([commit], 1) => Some((*commit).clone()),
-            _ => None,
-        };
+        let commit = reports::bind(&seen.commits, &mut findings, &mut control);
         let tools: BTreeSet<String> =
             seen.runs.iter().map(|run| format!("{} {}", run.tool, run.version).trim().to_owned()).collect();
         let looked = seen.runs.iter().filter(|run| run.looked).count() as u64;
@@ -195,18 +175,6 @@ fn see(path: &str, run: &Run, asked: &Asked) -> RunSeen {
 /// What strangers wrote, cut off where it gets long.
 fn short(text: &str) -> String {
     text.chars().filter(|each| !each.is_control()).take(160).collect()
-}
-
-fn read(world: &World<'_>, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Unasked> {
-    use avouch_repository::Files as _;
-    world.folder.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
-}
-
-/// The commit that the file beside a report names.
-pub(super) fn beside(world: &World<'_>, path: &str) -> Result<Option<String>, Unasked> {
-    let sidecar = format!("{path}.commit");
-    let Some(text) = read(world, &sidecar, 1_024)? else { return Ok(None) };
-    report::commit(&String::from_utf8_lossy(&text)).map(Some).map_err(|what| Unasked(format!("{sidecar}:1:1: {what}")))
 }
 
 const EXAMPLES: &[Example] = &[

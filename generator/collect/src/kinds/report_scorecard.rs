@@ -6,16 +6,10 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::report::{self, sarif::parse_scorecard};
-use avouch_repository::Files as _;
+use avouch_read::report::sarif::parse_scorecard;
 use serde::{Deserialize, Serialize};
 
-use super::report_findings::beside;
-use crate::{
-    Example, Judgement, Question, Unasked, Vantage, World,
-    parameters::Globs,
-    sources::{chain, matching},
-};
+use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::Globs, reports};
 
 /// See the module.
 pub(super) struct ReportScorecard;
@@ -53,19 +47,12 @@ impl Question for ReportScorecard {
             return Err(Unasked("the check names no `checks` with their least scores".to_owned()));
         }
         let mut seen = Seen { reports: 0, version: String::new(), scores: BTreeMap::new(), commits: BTreeSet::new() };
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
-            if path.ends_with(".commit") {
-                continue;
-            }
-            let bytes = world
-                .folder
-                .read(&path, report::BYTES_MAX as u64)
-                .map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))?
-                .ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
+        for path in reports::paths(world.folder, &asked.files)? {
+            let bytes = reports::bytes(world.folder, &path)?;
             let report = parse_scorecard(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
             seen.reports += 1;
             seen.version = report.version.chars().filter(|each| !each.is_control()).take(40).collect();
-            let beside = beside(world, &path)?;
+            let beside = reports::beside(world.folder, &path)?;
             seen.commits.insert(report.commit.or(beside).unwrap_or_default());
             for (name, score) in report.checks {
                 if asked.checks.contains_key(&name) {
@@ -91,17 +78,8 @@ impl Question for ReportScorecard {
                 _ => {}
             }
         }
-        let named: Vec<&String> = seen.commits.iter().filter(|commit| !commit.is_empty()).collect();
-        let control = if named.len() > 1 {
-            findings.insert(0, "the reports name different commits; remove the old ones".to_owned());
-            PositiveControl::Broken
-        } else {
-            PositiveControl::NotNeeded
-        };
-        let commit = match (named.as_slice(), seen.commits.len()) {
-            ([commit], 1) => Some((*commit).clone()),
-            _ => None,
-        };
+        let mut control = PositiveControl::NotNeeded;
+        let commit = reports::bind(&seen.commits, &mut findings, &mut control);
         let sentence = format!("Scorecard {} gives every promised score.", seen.version);
         // A check that Scorecard could not judge is missing from the population.
         let required = asked.checks.len() as u64;

@@ -6,14 +6,14 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::report::{self, Ended, Report};
-use avouch_repository::Files;
+use avouch_read::report::{self, Ended};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, Pattern, one},
-    sources::{chain, matching},
+    reports,
+    sources::chain,
 };
 
 /// How many names of failed tests are kept.
@@ -61,11 +61,11 @@ impl Question for ReportTests {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let mut seen = Seen::default();
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
-            if path.ends_with(".commit") {
-                continue;
-            }
-            let report = read(world.folder, &path)?;
+        for path in reports::paths(world.folder, &asked.files)? {
+            let bytes = reports::bytes(world.folder, &path)?;
+            let report = report::parse(&path, &bytes).map_err(|error| Unasked(chain(&error)))?;
+            let beside = reports::beside(world.folder, &path)?;
+            let commit = reports::agreed(&path, report.commit.as_deref(), beside.as_deref())?;
             seen.reports += 1;
             seen.tests += report.cases.len() as u64;
             let mut selected = false;
@@ -87,7 +87,7 @@ impl Question for ReportTests {
                 }
             }
             if selected {
-                seen.commits.insert(report.commit.unwrap_or_default());
+                seen.commits.insert(commit);
             }
         }
         Ok(seen)
@@ -103,17 +103,8 @@ impl Question for ReportTests {
         if seen.skipped > asked.skipped_max && seen.passed + seen.failed > 0 {
             findings.push(format!("{} tests were skipped; at most {} may be", seen.skipped, asked.skipped_max));
         }
-        let named: Vec<&String> = seen.commits.iter().filter(|commit| !commit.is_empty()).collect();
-        let control = if named.len() > 1 {
-            findings.insert(0, "the reports name different commits; remove the old ones".to_owned());
-            PositiveControl::Broken
-        } else {
-            PositiveControl::NotNeeded
-        };
-        let commit = match (named.as_slice(), seen.commits.len()) {
-            ([commit], 1) => Some((*commit).clone()),
-            _ => None,
-        };
+        let mut control = PositiveControl::NotNeeded;
+        let commit = reports::bind(&seen.commits, &mut findings, &mut control);
         Judgement::decide(
             Population { examined: seen.passed, required: asked.passed_min.max(1) },
             control,
@@ -122,24 +113,6 @@ impl Question for ReportTests {
         )
         .of_commit(commit)
     }
-}
-
-/// A report, with the commit of the sidecar beside it where it names none itself.
-fn read(folder: &dyn Files, path: &str) -> Result<Report, Unasked> {
-    let bytes = |path: &str, bytes_max: u64| {
-        folder.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
-    };
-    let text = bytes(path, report::BYTES_MAX as u64)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
-    let mut report = report::parse(path, &text).map_err(|error| Unasked(chain(&error)))?;
-    let sidecar = format!("{path}.commit");
-    if let Some(text) = bytes(&sidecar, 1_024)? {
-        let named = report::commit(&String::from_utf8_lossy(&text)).map_err(|what| Unasked(format!("{sidecar}:1:1: {what}")))?;
-        if report.commit.as_ref().is_some_and(|own| *own != named) {
-            return Err(Unasked(format!("`{path}` and `{sidecar}` name different commits")));
-        }
-        report.commit = Some(named);
-    }
-    Ok(report)
 }
 
 const ASKED: &str = r#"{"files":"reports/*.xml","name":"fails? ?closed"}"#;

@@ -6,15 +6,10 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::report::{self, secrets::SecretsReport};
-use avouch_repository::Files;
+use avouch_read::report;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Example, Judgement, Question, Unasked, Vantage, World,
-    parameters::Globs,
-    sources::{chain, matching},
-};
+use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::Globs, reports, sources::chain};
 
 /// How many secrets are listed; all are counted.
 const LISTED_MAX: usize = 200;
@@ -68,15 +63,15 @@ impl Question for SecretsReportKind {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let mut seen = Seen { release: world.release.map(|release| release.commit.clone()), ..Seen::default() };
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
-            if path.ends_with(".commit") {
-                continue;
-            }
-            let report = read(world.folder, &path)?;
+        for path in reports::paths(world.folder, &asked.files)? {
+            let bytes = reports::bytes(world.folder, &path)?;
+            let report = report::secrets::parse(&path, &bytes).map_err(|error| Unasked(chain(&error)))?;
+            let beside = reports::beside(world.folder, &path)?;
+            let commit = reports::agreed(&path, report.commit.as_deref(), beside.as_deref())?;
             seen.reports += 1;
             seen.failures.extend(report.failures.into_iter().map(|failure| format!("{path}: {failure}")));
             seen.tools.insert(report.tool);
-            seen.commits.insert(report.commit.unwrap_or_default());
+            seen.commits.insert(commit);
             for secret in report.secrets {
                 if secret.dismissed {
                     seen.dismissed += 1;
@@ -114,10 +109,7 @@ impl Question for SecretsReportKind {
         let tools: Vec<&str> = seen.tools.iter().map(String::as_str).collect();
         let dismissed =
             if seen.dismissed > 0 { format!("; {} findings were dismissed in it", seen.dismissed) } else { String::new() };
-        let commit = match seen.commits.iter().collect::<Vec<_>>().as_slice() {
-            [commit] if !commit.is_empty() => Some((*commit).clone()),
-            _ => None,
-        };
+        let commit = reports::sole(&seen.commits);
         Judgement::decide(
             Population { examined: seen.reports, required: 1 },
             control,
@@ -151,28 +143,10 @@ fn unusable(seen: &Seen, asked: &Asked) -> Vec<String> {
         Some(release) if named.clone().any(|commit| commit != release) => {
             why.push("a report is of another commit than the release; scan this one".to_owned());
         }
-        None if named.count() > 1 => why.push("the reports name different commits; remove the old ones".to_owned()),
+        None if named.count() > 1 => why.push(reports::DIFFERENT.to_owned()),
         _ => {}
     }
     why
-}
-
-/// A report, with the commit of the sidecar beside it where it names none itself.
-fn read(folder: &dyn Files, path: &str) -> Result<SecretsReport, Unasked> {
-    let bytes = |path: &str, bytes_max: u64| {
-        folder.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
-    };
-    let text = bytes(path, report::BYTES_MAX as u64)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
-    let mut report = report::secrets::parse(path, &text).map_err(|error| Unasked(chain(&error)))?;
-    let sidecar = format!("{path}.commit");
-    if let Some(text) = bytes(&sidecar, 1_024)? {
-        let named = report::commit(&String::from_utf8_lossy(&text)).map_err(|what| Unasked(format!("{sidecar}:1:1: {what}")))?;
-        if report.commit.as_ref().is_some_and(|own| *own != named) {
-            return Err(Unasked(format!("`{path}` and `{sidecar}` name different commits")));
-        }
-        report.commit = Some(named);
-    }
-    Ok(report)
 }
 
 const ASKED: &str = r#"{"files":"reports/gitleaks.json","tool":"gitleaks"}"#;
