@@ -53,7 +53,7 @@ impl Question for ReportScorecard {
             seen.reports += 1;
             seen.version = report.version.chars().filter(|each| !each.is_control()).take(40).collect();
             let beside = reports::beside(world.folder, &path)?;
-            seen.commits.insert(report.commit.or(beside).unwrap_or_default());
+            seen.commits.insert(reports::agreed(&path, report.commit.as_deref(), beside.as_deref())?);
             for (name, score) in report.checks {
                 if asked.checks.contains_key(&name) {
                     // Of two reports the lower score counts.
@@ -131,6 +131,10 @@ mod tests {
         let judged = ReportScorecard::judge(&seen, &asked);
         assert_eq!((judged.outcome, judged.findings.len()), (Outcome::Fail, 1));
         assert_eq!(judged.commit, Some("a".repeat(40)));
+        let beside = ("scorecard.json.commit".to_owned(), "b".repeat(40));
+        let contradicted = Scene { folder: [("scorecard.json".to_owned(), text.to_owned()), beside].into(), ..Scene::default() };
+        let refused = contradicted.with(|world| ReportScorecard::gather(world, &asked)).unwrap_err();
+        assert_eq!(refused.0, "`scorecard.json` and `scorecard.json.commit` name different commits");
         let none: Asked = serde_json::from_str(r#"{"files":"x","checks":{}}"#).unwrap();
         assert!(scene.with(|world| ReportScorecard::gather(world, &none)).is_err());
     }
