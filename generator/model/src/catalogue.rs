@@ -91,7 +91,7 @@ pub struct Satisfies {
 pub struct Control {
     /// A slug, `rate-limit`: names its page and never changes.
     pub id: String,
-    /// A sentence: "Two request limits protect the API".
+    /// A sentence: "Request limits protect the API".
     pub title: Localised,
     /// The public claim, in two or three sentences.
     pub statement: Localised,

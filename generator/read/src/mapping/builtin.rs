@@ -17,9 +17,13 @@ const STANDARDS: &[(&str, &str)] =
 const CONTROLS: &[(&str, &str)] = &[
     ("mappings/controls/transport.toml", include_str!("../../../../mappings/controls/transport.toml")),
     ("mappings/controls/credentials.toml", include_str!("../../../../mappings/controls/credentials.toml")),
+    ("mappings/controls/secrets.toml", include_str!("../../../../mappings/controls/secrets.toml")),
     ("mappings/controls/tenancy.toml", include_str!("../../../../mappings/controls/tenancy.toml")),
+    ("mappings/controls/requests.toml", include_str!("../../../../mappings/controls/requests.toml")),
     ("mappings/controls/limits.toml", include_str!("../../../../mappings/controls/limits.toml")),
     ("mappings/controls/data.toml", include_str!("../../../../mappings/controls/data.toml")),
+    ("mappings/controls/agents.toml", include_str!("../../../../mappings/controls/agents.toml")),
+    ("mappings/controls/change.toml", include_str!("../../../../mappings/controls/change.toml")),
     ("mappings/controls/supply.toml", include_str!("../../../../mappings/controls/supply.toml")),
     ("mappings/controls/openness.toml", include_str!("../../../../mappings/controls/openness.toml")),
 ];
