@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, env, sync::Arc, time::Instant};
 
-use avouch_collect::{World, kinds};
+use avouch_collect::{Parsed, World, kinds};
 use avouch_model::{Json, catalogue::Catalogue, diagnostic::Source};
 
 fn main() {
@@ -26,6 +26,7 @@ fn main() {
         catalogue: &Catalogue::default(),
         release: None,
         tree: &folder,
+        parsed: &Parsed::default(),
         repository: None,
         keeper: &(),
         folder: &folder,

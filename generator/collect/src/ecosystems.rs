@@ -3,24 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_read::{
-    lock::{Ecosystem, Format},
-    structured::{Node, parse_json},
+    lock::{Ecosystem, Format, MANIFEST_BYTES_MAX},
+    structured::Node,
     workflow::shell::{Command, Script, Shell, Unheard},
 };
 
-use crate::{
-    Unasked, World,
-    parameters::Globs,
-    sources::{bytes, matching},
-};
+use crate::{Unasked, World, parameters::Globs, parsed::Form};
 
 /// What is there to be tested, not to be shipped.
 const NOT_SHIPPED: &[&str] = &[
     "**/{node_modules,vendor,third_party,fixtures,fixture,__fixtures__,testdata,test-data,test_data,examples,example,snapshots}/**",
 ];
-
-/// The largest `package.json` that is read for its scripts, in bytes.
-const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
 /// How far a script of a package that starts another one is followed.
 const DEPTH_MAX: usize = 4;
@@ -54,7 +47,7 @@ pub(crate) fn lockfiles(world: &World<'_>, exclude: &Globs) -> Result<BTreeMap<&
         .collect();
     let left_out = not_shipped(exclude)?;
     let mut found: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    for path in matching(world.tree, &Globs::new(names).map_err(Unasked)?, &Globs::default())? {
+    for path in world.matching(&Globs::new(names).map_err(Unasked)?, &Globs::default())? {
         if left_out(&path) {
             continue;
         }
@@ -76,8 +69,7 @@ pub(crate) struct PackageScripts(BTreeMap<String, String>);
 impl PackageScripts {
     /// Those of a tree; none if there is no manifest, or one that cannot be read (which other questions tell of).
     pub(crate) fn of(world: &World<'_>) -> Result<Self, Unasked> {
-        let Some(bytes) = bytes(world.tree, "package.json")? else { return Ok(Self::default()) };
-        let Ok(document) = parse_json("package.json", &bytes, MANIFEST_BYTES_MAX) else { return Ok(Self::default()) };
+        let Ok(document) = world.document("package.json", Form::Json, MANIFEST_BYTES_MAX) else { return Ok(Self::default()) };
         let scripts = document.root.get("scripts").and_then(Node::as_table).map_or(&[][..], |table| table.entries());
         Ok(Self(scripts.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.as_text()?.to_owned()))).collect()))
     }

@@ -12,6 +12,7 @@ mod engine;
 mod kind;
 pub mod kinds;
 mod parameters;
+mod parsed;
 mod pipelines;
 #[cfg(test)]
 mod profile_tests;
@@ -27,5 +28,6 @@ mod world;
 
 pub use engine::{Collected, Progress, TRANSCRIPT_BYTES_MAX, collect, collect_and_tell};
 pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
+pub use parsed::Parsed;
 pub use selftest::{KillMatrix, Row, selftest};
 pub use world::{Keeper, World};

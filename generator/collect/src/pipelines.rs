@@ -1,18 +1,22 @@
 //! The pipelines of a tree, read once for a question; one that cannot be read stops none of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use avouch_model::{
     diagnostic::Source,
     observation::{Population, PositiveControl},
 };
-use avouch_read::workflow::{self, Format, Job, Step, Trigger, Workflow};
+use avouch_read::workflow::{Format, Job, Step, Trigger, Workflow};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Judgement, Unasked, World,
+    ecosystems::folder,
     parameters::Globs,
-    sources::{Place, bytes, matching, place},
+    sources::{Place, place},
 };
 
 /// Where pipelines and the composite actions beside them lie.
@@ -40,9 +44,11 @@ const STEPS_MAX: usize = 5_000;
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
     /// Those that could be read, by path in order.
-    pub(crate) read: Vec<Workflow>,
+    pub(crate) read: Vec<Arc<Workflow>>,
     /// What is wrong with the others, a sentence each.
     pub(crate) unreadable: Vec<String>,
+    /// The composite actions by their folder, as places in `read`.
+    actions: HashMap<String, usize>,
 }
 
 /// Something at a place of a file.
@@ -87,29 +93,39 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 impl Pipelines {
-    /// Reads the pipelines that globs mean; without globs, those at the usual places.
-    pub(crate) fn of(world: &World<'_>, files: Option<&Globs>) -> Result<Self, Unasked> {
+    /// The pipelines that globs mean; without globs, those at the usual places.
+    pub(crate) fn of(world: &World<'_>, files: Option<&Globs>) -> Result<Arc<Self>, Unasked> {
+        match files {
+            Some(files) => Ok(Arc::new(Self::at(world, &world.matching(files, &Globs::default())?))),
+            None => world.usual_pipelines(),
+        }
+    }
+
+    /// The pipelines at the usual places. Who asks of them takes [`World::usual_pipelines`].
+    pub(crate) fn usual(world: &World<'_>) -> Result<Self, Unasked> {
         let globs = |texts: &[&str]| Globs::new(texts.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked);
-        let paths = match files {
-            Some(files) => matching(world.tree, files, &Globs::default())?,
-            None => matching(world.tree, &globs(USUAL)?, &globs(FOREIGN)?)?,
-        };
+        Ok(Self::at(world, &world.matching(&globs(USUAL)?, &globs(FOREIGN)?)?))
+    }
+
+    fn at(world: &World<'_>, paths: &[String]) -> Self {
         let mut pipelines = Self::default();
         for path in paths {
-            let read = bytes(world.tree, &path)
-                .and_then(|bytes| bytes.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read"))))
-                .and_then(|bytes| workflow::parse_any(&path, &bytes).map_err(|error| Unasked(error.to_string())));
-            match read {
-                Ok(workflow) => pipelines.read.push(workflow),
+            match world.workflow(path) {
+                Ok(workflow) => {
+                    if workflow.format == Format::CompositeAction {
+                        pipelines.actions.entry(folder(path).to_owned()).or_insert(pipelines.read.len());
+                    }
+                    pipelines.read.push(workflow);
+                }
                 Err(Unasked(why)) => pipelines.unreadable.push(why),
             }
         }
-        Ok(pipelines)
+        pipelines
     }
 
     /// The workflows and pipelines, without composite actions.
     pub(crate) fn workflows(&self) -> impl Iterator<Item = &Workflow> {
-        self.read.iter().filter(|workflow| workflow.format != Format::CompositeAction)
+        self.read.iter().map(|workflow| &**workflow).filter(|workflow| workflow.format != Format::CompositeAction)
     }
 
     /// The steps of a job, those of the repository's composite actions in place of the step that uses them. A step that
@@ -149,11 +165,7 @@ impl Pipelines {
 
     /// The action of the repository in a folder.
     fn local(&self, folder: &str) -> Option<&Workflow> {
-        let folder = folder.trim_end_matches('/');
-        self.read.iter().find(|action| {
-            action.format == Format::CompositeAction
-                && action.source.path.rsplit_once('/').map_or("", |(folder, _)| folder) == folder
-        })
+        self.read.get(*self.actions.get(folder.trim_end_matches('/'))?).map(|action| &**action)
     }
 
     /// What triggers each workflow in the end: a reusable one is triggered by what triggers those that call it. A job
@@ -164,13 +176,13 @@ impl Pipelines {
         for _ in 0..DEPTH_MAX {
             let mut more: Vec<(&str, Vec<Trigger>)> = Vec::new();
             for workflow in self.workflows() {
-                let own = found.get(workflow.source.path.as_str()).cloned().unwrap_or_default();
-                for uses in workflow.jobs.iter().filter(|job| !job.off).filter_map(|job| job.uses.as_ref()) {
-                    let called = uses
-                        .path()
-                        .and_then(|path| self.workflows().map(|other| other.source.path.as_str()).find(|other| *other == path));
-                    more.extend(called.map(|called| (called, own.clone())));
-                }
+                let path = workflow.source.path.as_str();
+                let uses = workflow.jobs.iter().filter(|job| !job.off).filter_map(|job| job.uses.as_ref()?.path());
+                let called: BTreeSet<&str> = uses.filter(|path| found.contains_key(path)).collect();
+                more.extend(called.into_iter().map(|called| (called, found.get(path).cloned().unwrap_or_default())));
+            }
+            if more.is_empty() {
+                break;
             }
             for (called, triggers) in more {
                 let known = found.entry(called).or_default();

@@ -17,7 +17,7 @@ pub(crate) const DIFFERENT: &str = "the reports name different commits; remove t
 
 /// The paths of the reports; files that name the commit of the report beside them are none.
 pub(crate) fn paths(folder: &dyn Files, wanted: &Globs) -> Result<Vec<String>, Unasked> {
-    let mut paths = matching(folder, wanted, &Globs::default())?;
+    let mut paths = matching(folder, wanted)?;
     paths.retain(|path| !path.ends_with(".commit"));
     Ok(paths)
 }

@@ -4,7 +4,7 @@ use avouch_model::diagnostic::Source;
 use avouch_repository::Files;
 use serde::{Deserialize, Serialize};
 
-use crate::{Unasked, parameters::Globs};
+use crate::{Unasked, World, parameters::Globs};
 
 /// The most bytes of one file that is read; a larger one is an error, never skipped.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -36,31 +36,41 @@ pub(crate) fn place(source: &Source, offset: usize) -> Place {
     Place { file: source.path.clone(), line: line as u64, column: column as u64 }
 }
 
-/// The paths of a tree that globs mean, in order.
-pub(crate) fn matching(tree: &dyn Files, wanted: &Globs, unwanted: &Globs) -> Result<Vec<String>, Unasked> {
+/// The paths of all files of a tree, in order.
+pub(crate) fn listed(tree: &dyn Files) -> Result<Vec<String>, Unasked> {
     let listed = tree.list().map_err(|error| Unasked(format!("the files cannot be listed: {}", chain(&error))))?;
-    let paths: Vec<String> =
-        listed.into_iter().map(|entry| entry.path).filter(|path| wanted.matches(path) && !unwanted.matches(path)).collect();
-    if paths.len() > FILES_MAX {
+    Ok(listed.into_iter().map(|entry| entry.path).collect())
+}
+
+/// Those of some paths that globs mean.
+pub(crate) fn meant(paths: &[String], wanted: &Globs, unwanted: &Globs) -> Result<Vec<String>, Unasked> {
+    let meant: Vec<String> = paths.iter().filter(|path| wanted.matches(path) && !unwanted.matches(path)).cloned().collect();
+    if meant.len() > FILES_MAX {
         return Err(Unasked(format!(
             "{} files match {}; at most {FILES_MAX} are read: narrow the globs",
-            paths.len(),
+            meant.len(),
             wanted.shown()
         )));
     }
-    Ok(paths)
+    Ok(meant)
+}
+
+/// The paths in the folder as it lies there that globs mean, in order. Those of the release's tree: [`World::matching`].
+pub(crate) fn matching(folder: &dyn Files, wanted: &Globs) -> Result<Vec<String>, Unasked> {
+    meant(&listed(folder)?, wanted, &Globs::default())
 }
 
 /// The bytes of a file; none when it is not there.
-pub(crate) fn bytes(tree: &dyn Files, path: &str) -> Result<Option<Vec<u8>>, Unasked> {
-    tree.read(path, FILE_BYTES_MAX).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
+pub(crate) fn bytes(tree: &dyn Files, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Unasked> {
+    tree.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
 }
 
-/// The texts of the files that globs mean, in order of their paths; bytes that are not UTF-8 are replaced.
-pub(crate) fn texts(tree: &dyn Files, wanted: &Globs, unwanted: &Globs) -> Result<Vec<Source>, Unasked> {
+/// The texts of the files of the release's tree that globs mean, in order of their paths; bytes that are not UTF-8 are replaced.
+pub(crate) fn texts(world: &World<'_>, wanted: &Globs, unwanted: &Globs) -> Result<Vec<Source>, Unasked> {
     let mut sources = Vec::new();
-    for path in matching(tree, wanted, unwanted)? {
-        let bytes = bytes(tree, &path)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
+    for path in world.matching(wanted, unwanted)? {
+        let bytes =
+            bytes(world.tree, &path, FILE_BYTES_MAX)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         sources.push(Source { path, text });
     }

@@ -14,7 +14,7 @@ use avouch_model::{
 };
 use avouch_repository::{Folder, InMemory};
 
-use crate::World;
+use crate::{Parsed, World};
 
 /// What the world is made of.
 pub(crate) struct Scene {
@@ -90,6 +90,7 @@ impl Scene {
             catalogue: &self.catalogue,
             release: self.release.as_ref(),
             tree: &self.tree,
+            parsed: &Parsed::default(),
             repository: None,
             keeper: &(),
             folder: &folder,

@@ -7,6 +7,8 @@ use avouch_model::{
     receipt::RetentionRun, release::Release,
 };
 
+use crate::Parsed;
+
 /// The world of one run. Shared between threads.
 pub struct World<'a> {
     /// When the run began.
@@ -21,6 +23,8 @@ pub struct World<'a> {
     pub release: Option<&'a Release>,
     /// The files of the release's own commit (of the folder itself where it is no repository).
     pub tree: &'a (dyn avouch_repository::Files + Sync),
+    /// What was parsed of the tree: empty when the run begins.
+    pub parsed: &'a Parsed,
     /// The repository that the release's commit is of, for what lies before it; none where the folder is no repository.
     pub repository: Option<&'a avouch_repository::Repository>,
     /// What one run leaves for the next so that it need not do the same work again.

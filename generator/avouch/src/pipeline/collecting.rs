@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, sync::Mutex};
 
 use anyhow::Context as _;
-use avouch_collect::{Collected, World};
+use avouch_collect::{Collected, Parsed, World};
 use avouch_database::Read;
 use avouch_model::{
     Timestamp,
@@ -48,6 +48,7 @@ pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, a
         catalogue: &project.catalogue,
         release: beside.current.release.as_ref(),
         tree: &*beside.current.tree,
+        parsed: &Parsed::default(),
         repository: project.repository.as_ref(),
         keeper: &Kept(project.path(".avouch/cache")),
         folder: &project.folder,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World, advisories,
     parameters::one,
-    sources::{bytes, chain},
+    sources::{FILE_BYTES_MAX, bytes, chain},
 };
 
 /// How many findings are kept; all that fail or may fail come first.
@@ -150,7 +150,7 @@ fn recorded(world: &World<'_>) -> Result<Option<(Digest, Bom)>, Unasked> {
 }
 
 fn read_ignores(world: &World<'_>, asked: &Asked) -> Result<Vec<Ignore>, Unasked> {
-    let Some(bytes) = bytes(world.tree, &asked.ignores)? else { return Ok(Vec::new()) };
+    let Some(bytes) = bytes(world.tree, &asked.ignores, FILE_BYTES_MAX)? else { return Ok(Vec::new()) };
     let text = String::from_utf8(bytes).map_err(|_| Unasked(format!("`{}` is not UTF-8", asked.ignores)))?;
     avouch_advise::read_ignores(&asked.ignores, &text, world.now.day()).map_err(|error| Unasked(error.to_string()))
 }

@@ -6,14 +6,15 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::structured::{Document, Node, Value, parse_jsonc, parse_toml, parse_yaml};
+use avouch_read::structured::{Document, Node, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, Pattern, one},
+    parsed::Form,
     selector::Selector,
-    sources::{FILE_BYTES_MAX, Place, bytes, matching, place},
+    sources::{FILE_BYTES_MAX, Place, place},
 };
 
 /// How many places of one assertion are kept.
@@ -173,9 +174,8 @@ impl Question for ConfigValue {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let mut seen = Seen { files: 0, scopes: 0, values: asked.values.iter().map(|_| Found::default()).collect() };
-        for path in matching(world.tree, &asked.files, &Globs::default())? {
-            let bytes = bytes(world.tree, &path)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
-            let document = parse(&path, &bytes)?;
+        for path in world.matching(&asked.files, &Globs::default())? {
+            let document = world.document(&path, form(&path)?, FILE_BYTES_MAX)?;
             seen.files += 1;
             for scope in asked.each.iter().flat_map(|each| each.select(&document.root)) {
                 seen.scopes += 1;
@@ -275,14 +275,13 @@ fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
 }
 
-fn parse(path: &str, bytes: &[u8]) -> Result<Document, Unasked> {
-    let parsed = match path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("toml") => parse_toml(path, bytes, FILE_BYTES_MAX),
-        Some("json" | "jsonc") => parse_jsonc(path, bytes, FILE_BYTES_MAX),
-        Some("yaml" | "yml") => parse_yaml(path, bytes, FILE_BYTES_MAX),
-        _ => return Err(Unasked(format!("`{path}` is neither TOML nor JSON nor YAML by its name"))),
-    };
-    parsed.map_err(|error| Unasked(error.to_string()))
+fn form(path: &str) -> Result<Form, Unasked> {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("toml") => Ok(Form::Toml),
+        Some("json" | "jsonc") => Ok(Form::Jsonc),
+        Some("yaml" | "yml") => Ok(Form::Yaml),
+        _ => Err(Unasked(format!("`{path}` is neither TOML nor JSON nor YAML by its name"))),
+    }
 }
 
 const ASKED: &str = r#"{"files":"wrangler.*","each":["","env.*"],"expected":{"limit":60},"values":[{"at":"ratelimits[name=L1].simple.limit","equals":"$limit"},{"at":"vars.PEPPER","absent":true}]}"#;

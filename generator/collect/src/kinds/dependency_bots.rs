@@ -3,11 +3,11 @@
 //! "Configuration options" and "Config Presets" of Renovate's documentation; "Dependabot options reference". Presets that
 //! lie elsewhere are not followed: what they may decide stays open.
 
-use avouch_read::structured::{Node, parse_json, parse_jsonc, parse_yaml};
+use avouch_read::{lock::MANIFEST_BYTES_MAX, structured::Node};
 use globset::GlobBuilder;
 use regex::Regex;
 
-use crate::ecosystems::folder;
+use crate::{Unasked, World, ecosystems::folder, parsed::Form};
 
 /// The largest configuration that is read, in bytes.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -36,27 +36,28 @@ pub(super) enum Majors {
 }
 
 /// Reads a configuration of Renovate; none if a `package.json` holds none.
-pub(super) fn renovate(path: &str, bytes: &[u8]) -> Result<Option<Bot>, String> {
+pub(super) fn renovate(world: &World<'_>, path: &str) -> Result<Option<Bot>, Unasked> {
     if path == "package.json" {
         // What is wrong with a manifest is told by other questions.
-        let Ok(document) = parse_json(path, bytes, BYTES_MAX) else { return Ok(None) };
+        let Ok(document) = world.document(path, Form::Json, MANIFEST_BYTES_MAX) else { return Ok(None) };
         return Ok(document.root.get("renovate").cloned().map(Bot::Renovate));
     }
-    let document = parse_jsonc(path, bytes, BYTES_MAX).map_err(|error| {
+    let document = world.document(path, Form::Jsonc, BYTES_MAX).map_err(|Unasked(why)| {
         let hint = if path.ends_with('5') { "; of JSON5 only comments and trailing commas are read" } else { "" };
-        format!("{error}{hint}")
+        Unasked(format!("{why}{hint}"))
     })?;
     if rules(&document.root).len() > RULES_MAX {
-        return Err(format!("{path}:1:1: the configuration has more than {RULES_MAX} rules"));
+        return Err(Unasked(format!("{path}:1:1: the configuration has more than {RULES_MAX} rules")));
     }
-    Ok(Some(Bot::Renovate(document.root)))
+    Ok(Some(Bot::Renovate(document.root.clone())))
 }
 
 /// Reads a configuration of Dependabot.
-pub(super) fn dependabot(path: &str, bytes: &[u8]) -> Result<Option<Bot>, String> {
-    let document = parse_yaml(path, bytes, BYTES_MAX).map_err(|error| error.to_string())?;
+pub(super) fn dependabot(world: &World<'_>, path: &str) -> Result<Option<Bot>, Unasked> {
+    let document = world.document(path, Form::Yaml, BYTES_MAX)?;
     let updates = document.root.get("updates").and_then(Node::as_list);
-    let updates = updates.ok_or_else(|| format!("{path}:1:1: a configuration of Dependabot needs the list `updates`"))?;
+    let updates =
+        updates.ok_or_else(|| Unasked(format!("{path}:1:1: a configuration of Dependabot needs the list `updates`")))?;
     Ok(Some(Bot::Dependabot(updates.to_vec())))
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::{
-    lock::{self, Ecosystem, Format, Lockfile, Manifest},
-    structured::{Node, parse_toml},
+    lock::{self, Ecosystem, Format, Lockfile, MANIFEST_BYTES_MAX, Manifest},
+    structured::Node,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,9 @@ use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     ecosystems::{folder, not_shipped},
     parameters::{Globs, one},
+    parsed::Form,
     pipelines::{count, decide},
-    sources::{bytes, matching},
 };
-
-/// The largest manifest that is read, in bytes.
-const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
 /// How many differences are kept of one manifest.
 const DIFFERENCES_MAX: usize = 20;
@@ -79,10 +76,9 @@ impl Question for DependencyLockfile {
         let left_out = not_shipped(&asked.exclude)?;
         let locks: Vec<String> = Format::ALL.iter().flat_map(|format| format.names()).map(|name| format!("**/{name}")).collect();
         let locks: BTreeSet<String> =
-            matching(world.tree, &globs(locks)?, &Globs::default())?.into_iter().filter(|path| !left_out(path)).collect();
-        let mut read = Locks { world, known: BTreeMap::new() };
+            world.matching(&globs(locks)?, &Globs::default())?.into_iter().filter(|path| !left_out(path)).collect();
         let mut seen = Seen { manifests: vec![], unreadable: vec![] };
-        for path in matching(world.tree, asked.manifests.as_ref().unwrap_or(&usual), &Globs::default())? {
+        for path in world.matching(asked.manifests.as_ref().unwrap_or(&usual), &Globs::default())? {
             let Some(ecosystem) = ecosystem(&path) else {
                 return Err(Unasked(format!(
                     "`{path}` is no manifest that is read: package.json, Cargo.toml, pyproject.toml or go.mod"
@@ -91,7 +87,7 @@ impl Question for DependencyLockfile {
             if asked.except.contains(crate::ecosystems::name(ecosystem)) || (asked.manifests.is_none() && left_out(&path)) {
                 continue;
             }
-            match see(world, &path, ecosystem, &locks, &mut read) {
+            match see(world, &path, ecosystem, &locks) {
                 Ok(Some(manifest)) => seen.manifests.push(manifest),
                 Ok(None) => {}
                 Err(Unasked(why)) => seen.unreadable.push(why),
@@ -134,41 +130,15 @@ fn ecosystem(path: &str) -> Option<Ecosystem> {
     })
 }
 
-/// Lockfiles that were read, each once.
-struct Locks<'a> {
-    world: &'a World<'a>,
-    known: BTreeMap<String, Result<Lockfile, String>>,
-}
-
-impl Locks<'_> {
-    fn get(&mut self, path: &str) -> Result<&Lockfile, Unasked> {
-        let world = self.world;
-        let read = || match bytes(world.tree, path) {
-            Ok(Some(bytes)) => lock::parse(path, &bytes).map_err(|error| error.to_string()),
-            Ok(None) => Err(format!("`{path}` vanished while it was read")),
-            Err(Unasked(why)) => Err(why),
-        };
-        self.known.entry(path.to_owned()).or_insert_with(read).as_ref().map_err(|why| Unasked(why.clone()))
-    }
-}
-
 /// A manifest with what rules it; none if it is not one of what is shipped.
-fn see(
-    world: &World<'_>,
-    path: &str,
-    ecosystem: Ecosystem,
-    locks: &BTreeSet<String>,
-    read: &mut Locks<'_>,
-) -> Result<Option<ManifestSeen>, Unasked> {
-    let text = bytes(world.tree, path)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
+fn see(world: &World<'_>, path: &str, ecosystem: Ecosystem, locks: &BTreeSet<String>) -> Result<Option<ManifestSeen>, Unasked> {
     let mut seen = ManifestSeen { path: path.to_owned(), lockfiles: vec![], asks: false, differences: vec![], compared: false };
     // go.mod is its own lockfile; go.sum seals it.
     if ecosystem == Ecosystem::Go {
-        let read = lock::parse(path, &text).map_err(|error| Unasked(error.to_string()))?;
         let sums = lock::sums_of(path).unwrap_or_default();
-        seen.asks = read.foreign().next().is_some();
+        seen.asks = world.lockfile(path)?.foreign().next().is_some();
         seen.compared = true;
-        if bytes(world.tree, &sums)?.is_some() {
+        if world.has(&sums)? {
             seen.lockfiles.push(sums);
         }
         return Ok(Some(seen));
@@ -176,23 +146,24 @@ fn see(
     seen.lockfiles = ruling(path, ecosystem, locks);
     let compared = match ecosystem {
         Ecosystem::Cargo => {
-            let document = parse_toml(path, &text, MANIFEST_BYTES_MAX).map_err(|error| Unasked(error.to_string()))?;
+            let document = world.document(path, Form::Toml, MANIFEST_BYTES_MAX)?;
             let asked = cargo_asked(&document.root);
             seen.asks = !asked.is_empty();
             let name = document.root.pointer("/package/name").and_then(Node::as_text);
             match (seen.lockfiles.first(), name) {
-                (Some(lockfile), Some(name)) => cargo_differences(read.get(lockfile)?, name, &asked),
+                (Some(lockfile), Some(name)) => cargo_differences(&*world.lockfile(lockfile)?, name, &asked),
                 // A workspace's own manifest asks for nothing itself.
                 _ => None,
             }
         }
         _ => {
-            let manifest = Manifest::parse(path, &text).map_err(|error| Unasked(error.to_string()))?;
+            let form = if ecosystem == Ecosystem::PyPi { Form::Toml } else { Form::Json };
+            let manifest = Manifest::of(&*world.document(path, form, MANIFEST_BYTES_MAX)?);
             seen.asks = !manifest.asked.is_empty();
             match seen.lockfiles.first().cloned() {
                 Some(lockfile) => {
                     let inner = inner(folder(path), folder(&lockfile));
-                    let read = read.get(&lockfile)?;
+                    let read = world.lockfile(&lockfile)?;
                     let known = read.importers.iter().any(|importer| importer.folder == inner);
                     match read.differences(&inner, &manifest) {
                         Some(differences) => Some(
@@ -215,7 +186,7 @@ fn see(
                         None if !known && !read.importers.is_empty() && seen.asks && !inner.is_empty() => {
                             Some(vec![format!("`{lockfile}` was made without it")])
                         }
-                        None => names_missing(read, &manifest),
+                        None => names_missing(&read, &manifest),
                     }
                 }
                 None => None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_model::{observation::Population, state::Outcome};
-use avouch_read::{lock, workflow::Format};
+use avouch_read::workflow::Format;
 use serde::{Deserialize, Serialize};
 
 use super::dependency_bots::{Bot, Majors, dependabot, renovate};
@@ -12,7 +12,7 @@ use crate::{
     ecosystems::lockfiles,
     parameters::Globs,
     pipelines::{Pipelines, count, decide},
-    sources::{bytes, matching, place},
+    sources::place,
 };
 
 /// Where the bots look for their configuration.
@@ -116,21 +116,19 @@ impl Question for DependencyUpdates {
         let sensitive = packages(world, &seen.ecosystems, &families, &mut seen.unreadable)?;
         seen.sensitive = sensitive.len() as u64;
         let globs = |texts: &[&str]| Globs::new(texts.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked);
-        let mut read = |path: String, reader: fn(&str, &[u8]) -> Result<Option<Bot>, String>| -> Result<(), Unasked> {
-            let Some(bytes) = bytes(world.tree, &path)? else { return Ok(()) };
-            match reader(&path, &bytes) {
-                Ok(Some(bot)) => seen.bots.push(see(&path, &bot, &seen.ecosystems, &sensitive, asked.label.as_deref())),
-                Ok(None) => {}
-                Err(why) => seen.unreadable.push(why),
-            }
-            Ok(())
+        let mut read = |path: String, reader: fn(&World<'_>, &str) -> Result<Option<Bot>, Unasked>| match reader(world, &path) {
+            Ok(Some(bot)) => seen.bots.push(see(&path, &bot, &seen.ecosystems, &sensitive, asked.label.as_deref())),
+            Ok(None) => {}
+            Err(Unasked(why)) => seen.unreadable.push(why),
         };
-        for path in matching(world.tree, &globs(RENOVATE)?, &Globs::default())? {
-            read(path, renovate)?;
+        for path in world.matching(&globs(RENOVATE)?, &Globs::default())? {
+            read(path, renovate);
         }
-        read("package.json".to_owned(), renovate)?;
-        for path in matching(world.tree, &globs(DEPENDABOT)?, &Globs::default())? {
-            read(path, dependabot)?;
+        if world.has("package.json")? {
+            read("package.json".to_owned(), renovate);
+        }
+        for path in world.matching(&globs(DEPENDABOT)?, &Globs::default())? {
+            read(path, dependabot);
         }
         Ok(seen)
     }
@@ -209,14 +207,13 @@ fn packages(
         return Ok(found);
     }
     for path in ecosystems.iter().filter(|(name, _)| *name != "github-actions").flat_map(|(_, paths)| paths) {
-        let Some(bytes) = bytes(world.tree, path)? else { continue };
-        match lock::parse(path, &bytes) {
+        match world.lockfile(path) {
             Ok(lockfile) => {
                 found.extend(
                     lockfile.foreign().filter(|package| families.matches(&package.name)).map(|package| package.name.clone()),
                 );
             }
-            Err(error) => unreadable.push(error.to_string()),
+            Err(Unasked(why)) => unreadable.push(why),
         }
     }
     if found.len() > SENSITIVE_MAX {

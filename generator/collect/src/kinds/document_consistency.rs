@@ -92,7 +92,7 @@ impl Question for DocumentConsistency {
                 return Err(Unasked(format!("the pattern of `{}` has no group `(?<value>…)`", statement.name)));
             }
             let mut found = Found::default();
-            for mut source in texts(world.tree, &statement.files, &Globs::default())? {
+            for mut source in texts(world, &statement.files, &Globs::default())? {
                 found.files += 1;
                 source.text = strip(&source.path, &source.text, statement.strip);
                 for captures in statement.pattern.captures_iter(&source.text) {

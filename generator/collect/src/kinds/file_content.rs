@@ -104,7 +104,7 @@ impl Question for FileContent {
         if let Some(pattern) = demands.into_iter().find(|pattern| pattern.is_match("")) {
             return Err(Unasked(format!("`{}` matches the empty text, so it demands nothing", pattern.as_str())));
         }
-        let mut sources = texts(world.tree, &asked.files, &asked.exclude)?;
+        let mut sources = texts(world, &asked.files, &asked.exclude)?;
         for source in &mut sources {
             source.text = strip(&source.path, &source.text, asked.strip);
         }

@@ -53,20 +53,15 @@ impl Question for FileIgnored {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let ignore_files = Globs::new(vec!["**/.gitignore".to_owned()]).map_err(Unasked)?;
-        let sources = texts(world.tree, &ignore_files, &Globs::default())?;
+        let sources = texts(world, &ignore_files, &Globs::default())?;
         let rules = IgnoreRules::of(sources.iter().map(|source| (source.path.as_str(), source.text.as_str())))
             .map_err(|error| Unasked(chain(&error)))?;
-        let tracked = world.tree.list().map_err(|error| Unasked(format!("the files cannot be listed: {}", chain(&error))))?;
         let paths = asked
             .ignored
             .iter()
             .chain(&asked.kept)
-            .map(|path| Path {
-                path: path.clone(),
-                ignored: rules.ignores(path),
-                tracked: tracked.iter().any(|entry| entry.path == *path),
-            })
-            .collect();
+            .map(|path| Ok(Path { path: path.clone(), ignored: rules.ignores(path), tracked: world.has(path)? }))
+            .collect::<Result<_, Unasked>>()?;
         Ok(Seen { ignore_files: sources.len() as u64, paths })
     }
 

@@ -93,7 +93,7 @@ impl Question for ForgeProtection {
             return Err(Unasked("nothing is asked: give `branch`, or `environments` with `names`".to_owned()));
         }
         let mut seen = Seen { answers: 0, branches: vec![], environments: vec![], undated: vec![] };
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
+        for path in matching(world.folder, &asked.files)? {
             if path.ends_with(".given") {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::{
-    structured::{Document, Node, parse_yaml},
+    structured::{Document, Node},
     workflow::shell::{Script, Shell},
 };
 use regex::Regex;
@@ -12,8 +12,9 @@ use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     ecosystems::PackageScripts,
     parameters::{Globs, Pattern},
+    parsed::Form,
     pipelines::decide,
-    sources::{Place, bytes, matching, place},
+    sources::{FILE_BYTES_MAX, Place, bytes, place},
 };
 
 /// Where the configurations of hooks lie.
@@ -78,26 +79,27 @@ impl Question for HookSteps {
         let usual = Globs::new(USUAL.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked)?;
         let scanners = Regex::new(SCANNERS).map_err(|error| Unasked(error.to_string()))?;
         let pattern: &Regex = asked.hook.as_deref().unwrap_or(&scanners);
-        let scripts = PackageScripts::of(world)?;
+        let scripts = world.package_scripts()?;
         let mut seen = Seen { files: 0, hooks: vec![], unreadable: vec![] };
         let looking = Looking { pattern, moment: &asked.moment, scripts: &scripts };
-        for path in matching(world.tree, asked.files.as_ref().unwrap_or(&usual), &Globs::default())? {
+        for path in world.matching(asked.files.as_ref().unwrap_or(&usual), &Globs::default())? {
             let name = path.rsplit('/').next().unwrap_or_default();
             let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
             // `.husky/_` and helpers beside the hooks are no hooks of git.
             if !is_yaml && name != asked.moment {
                 continue;
             }
-            let Some(bytes) = bytes(world.tree, &path)? else { continue };
-            seen.files += 1;
             if !is_yaml {
+                let Some(bytes) = bytes(world.tree, &path, FILE_BYTES_MAX)? else { continue };
+                seen.files += 1;
                 looking.script_file(&path, &bytes, &mut seen);
                 continue;
             }
-            match parse_yaml(&path, &bytes, BYTES_MAX) {
+            seen.files += 1;
+            match world.document(&path, Form::Yaml, BYTES_MAX) {
                 Ok(document) if name.contains("lefthook") => looking.lefthook(&document, &mut seen),
                 Ok(document) => looking.pre_commit(&document, &mut seen),
-                Err(error) => seen.unreadable.push(error.to_string()),
+                Err(Unasked(why)) => seen.unreadable.push(why),
             }
         }
         Ok(seen)

@@ -72,7 +72,7 @@ impl Question for LogCanary {
         }
         let control = Needle::matching(asked.control.as_str())?;
         let mut seen = Seen::default();
-        for path in matching(world.folder, &asked.files, &Globs::default())? {
+        for path in matching(world.folder, &asked.files)? {
             let bytes = avouch_repository::Files::read(world.folder, &path, LOG_BYTES_MAX)
                 .map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))?
                 .ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;

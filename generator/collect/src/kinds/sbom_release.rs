@@ -9,10 +9,9 @@ use avouch_model::{
     state::Outcome,
 };
 use avouch_read::lock::{self, Format};
-use avouch_repository::Files;
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::one, sources::chain};
+use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::one, sources::bytes};
 
 /// How many packages of a difference are kept.
 const DIFFERENCES_MAX: usize = 50;
@@ -92,7 +91,7 @@ impl Question for SbomRelease {
             return Ok(seen);
         };
         seen.recorded = true;
-        let locked = Locked::read(world.tree, record, &mut seen.lockfiles)?;
+        let locked = Locked::read(world, record, &mut seen.lockfiles)?;
         seen.locked = locked.foreign.len() as u64;
         for (place, bom) in record.boms.iter().enumerate() {
             let mut one = BomSeen { file: bom.file.clone(), ..BomSeen::default() };
@@ -231,20 +230,17 @@ struct Locked {
 }
 
 impl Locked {
-    fn read(tree: &(dyn Files + Sync), record: &ReleaseRecord, wrong: &mut Vec<String>) -> Result<Self, Unasked> {
-        let read = |path: &str| {
-            tree.read(path, lock::BYTES_MAX).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
-        };
+    fn read(world: &World<'_>, record: &ReleaseRecord, wrong: &mut Vec<String>) -> Result<Self, Unasked> {
         let mut all = Self::default();
         for (path, digest) in &record.lockfiles {
-            let Some(bytes) = read(path)? else {
+            let Some(bytes) = bytes(world.tree, path, lock::BYTES_MAX)? else {
                 wrong.push(format!("the record was made from `{path}`, which the commit does not have"));
                 continue;
             };
             if Digest::of(&bytes) != *digest {
                 wrong.push(format!("the record was made from another `{path}` than the commit has"));
             }
-            let lockfile = lock::parse(path, &bytes).map_err(|error| Unasked(error.to_string()))?;
+            let lockfile = world.lockfile(path)?;
             for (place, package) in lockfile.packages.iter().enumerate() {
                 let identity = match package.purl() {
                     Some(purl) => normal(&purl),
@@ -259,11 +255,10 @@ impl Locked {
                 }
             }
         }
-        let listed = tree.list().map_err(|error| Unasked(format!("the files cannot be listed: {}", chain(&error))))?;
-        for entry in listed {
+        for path in world.paths()? {
             // A lockfile further down may belong to a fixture; one at the root is the product's.
-            if !entry.path.contains('/') && Format::of(&entry.path).is_some() && !record.lockfiles.contains_key(&entry.path) {
-                wrong.push(format!("the record was made without `{}`", entry.path));
+            if !path.contains('/') && Format::of(path).is_some() && !record.lockfiles.contains_key(path) {
+                wrong.push(format!("the record was made without `{path}`"));
             }
         }
         Ok(all)

@@ -15,7 +15,7 @@ use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::one,
     secrets::{self, Searched, finds_a_planted_secret},
-    sources::{bytes, chain},
+    sources::{FILE_BYTES_MAX, bytes, chain},
 };
 
 /// How many secrets are listed; all are counted.
@@ -252,7 +252,7 @@ fn rules(world: &World<'_>, asked: &Asked) -> Result<Rules, Unasked> {
 
 fn source(world: &World<'_>, path: &str) -> Result<Arc<Source>, Unasked> {
     let tree: &dyn Files = world.tree;
-    let bytes = bytes(tree, path)?.ok_or_else(|| Unasked(format!("there is no `{path}` in the tree")))?;
+    let bytes = bytes(tree, path, FILE_BYTES_MAX)?.ok_or_else(|| Unasked(format!("there is no `{path}` in the tree")))?;
     let text = String::from_utf8(bytes).map_err(|_| Unasked(format!("`{path}` is not UTF-8")))?;
     Ok(Arc::new(Source { path: path.to_owned(), text }))
 }

@@ -91,7 +91,7 @@ impl Question for WorkflowAuditGate {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let pipelines = Pipelines::of(world, asked.files.as_ref())?;
-        let scripts = PackageScripts::of(world)?;
+        let scripts = world.package_scripts()?;
         let locks = lockfiles(world, &asked.exclude)?;
         let every: BTreeSet<&String> = locks.values().flatten().collect();
         let triggers = pipelines.triggers();
@@ -131,7 +131,7 @@ impl Question for WorkflowAuditGate {
             ecosystems: locks.into_iter().map(|(name, paths)| (name.to_owned(), paths)).collect(),
             workflows: pipelines.workflows().count() as u64,
             gates,
-            unreadable: pipelines.unreadable,
+            unreadable: pipelines.unreadable.clone(),
         })
     }
 

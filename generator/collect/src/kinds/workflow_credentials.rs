@@ -64,7 +64,7 @@ impl Question for WorkflowCredentials {
                 }
             }
         }
-        seen.unreadable = pipelines.unreadable;
+        seen.unreadable = pipelines.unreadable.clone();
         Ok(seen)
     }
 

@@ -116,7 +116,7 @@ impl Question for WorkflowDuties {
             return Err(Unasked(format!("the duty `{}` needs `run`, `uses` or both", duty.name)));
         }
         let pipelines = Pipelines::of(world, asked.files.as_ref())?;
-        let scripts = PackageScripts::of(world)?;
+        let scripts = world.package_scripts()?;
         let triggers = pipelines.triggers();
         let mut jobs = Vec::new();
         for workflow in pipelines.workflows() {
@@ -129,7 +129,7 @@ impl Question for WorkflowDuties {
                 }
             }
         }
-        Ok(Seen { jobs, unreadable: pipelines.unreadable })
+        Ok(Seen { jobs, unreadable: pipelines.unreadable.clone() })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {

@@ -81,7 +81,7 @@ impl Question for WorkflowInjection {
                 }
             }
         }
-        seen.unreadable = pipelines.unreadable;
+        seen.unreadable = pipelines.unreadable.clone();
         Ok(seen)
     }
 

@@ -74,8 +74,9 @@ impl Question for WorkflowPermissions {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let pipelines = Pipelines::of(world, asked.files.as_ref())?;
-        let workflows = pipelines.read.iter().filter(|workflow| workflow.format == Format::Actions).map(see).collect();
-        Ok(Seen { workflows, unreadable: pipelines.unreadable })
+        let workflows =
+            pipelines.read.iter().filter(|workflow| workflow.format == Format::Actions).map(|workflow| see(workflow)).collect();
+        Ok(Seen { workflows, unreadable: pipelines.unreadable.clone() })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {

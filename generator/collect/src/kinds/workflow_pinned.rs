@@ -53,7 +53,7 @@ impl Question for WorkflowPinned {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let pipelines = Pipelines::of(world, asked.files.as_ref())?;
-        let mut seen = Seen { uses: 0, unpinned: vec![], more: 0, unreadable: pipelines.unreadable };
+        let mut seen = Seen { uses: 0, unpinned: vec![], more: 0, unreadable: pipelines.unreadable.clone() };
         for workflow in &pipelines.read {
             let of_jobs = workflow.jobs.iter().flat_map(|job| {
                 let uses = job.uses.iter().chain(job.steps.iter().filter_map(|step| step.uses.as_ref()));

@@ -125,7 +125,7 @@ impl Question for WorkflowSteps {
                 steps: asked.steps.iter().map(|wanted| candidates(wanted, &pipelines, workflow)).collect::<Result<_, _>>()?,
             });
         }
-        Ok(Seen { workflows, unreadable: pipelines.unreadable })
+        Ok(Seen { workflows, unreadable: pipelines.unreadable.clone() })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {

@@ -94,7 +94,7 @@ impl Question for WorkflowTriggers {
                 }
             }
         }
-        seen.unreadable = pipelines.unreadable;
+        seen.unreadable = pipelines.unreadable.clone();
         Ok(seen)
     }
 

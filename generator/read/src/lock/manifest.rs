@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Lockfile, Need, graph::ASKED_MAX, python};
-use crate::structured::{Node, Table, Unreadable, parse_json, parse_toml};
+use crate::structured::{Document, Node, Table, Unreadable, parse_json, parse_toml};
 
 /// The largest manifest that is read, in bytes.
-const BYTES_MAX: u64 = 4 << 20;
+pub const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
 /// What one root of a lockfile asks for, as the lockfile has written it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +70,17 @@ impl Manifest {
     /// # Errors
     /// When the bytes are no JSON or TOML.
     pub fn parse(path: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
-        if path.ends_with(".toml") {
-            let document = parse_toml(path, bytes, BYTES_MAX)?;
-            return Ok(python::project(&document.root));
-        }
-        let document = parse_json(path, bytes, BYTES_MAX).map_err(|error| error.help("correct the manifest"))?;
-        Ok(package_json(&document.root))
+        let document = if path.ends_with(".toml") {
+            parse_toml(path, bytes, MANIFEST_BYTES_MAX)?
+        } else {
+            parse_json(path, bytes, MANIFEST_BYTES_MAX).map_err(|error| error.help("correct the manifest"))?
+        };
+        Ok(Self::of(&document))
+    }
+
+    /// The manifest that a document is, by its name.
+    pub fn of(document: &Document) -> Self {
+        if document.source.path.ends_with(".toml") { python::project(&document.root) } else { package_json(&document.root) }
     }
 }
 

@@ -29,7 +29,7 @@ mod yarn;
 mod tests;
 
 pub use format::{Ecosystem, Format, unread};
-pub use manifest::{Asked, Difference, Importer, Manifest};
+pub use manifest::{Asked, Difference, Importer, MANIFEST_BYTES_MAX, Manifest};
 pub use origin::{Archive, Hash, HashAlgorithm, Origin, Seal};
 pub use package::{Need, Package, Scope};
 pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_purl};
