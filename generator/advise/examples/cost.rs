@@ -8,7 +8,8 @@ use std::{fs, path::Path, time::Instant};
 use avouch_advise::{Bom, Component, Database, Ecosystem, Loader, Role, Scope, matches};
 
 /// How often each is done.
-const TIMES: usize = 25;
+const LOADS: usize = 25;
+const MATCHES: usize = 400;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,21 +22,21 @@ fn main() {
     let facts = database.facts();
     println!("advisories {}\nfiles {}\nunreadable {}", facts.advisories, facts.files, facts.unreadable);
     println!("components {}\nfindings {}", components.len(), matches(&database, &components).len());
-    median("load", || drop(load(folder)));
-    median("match", || drop(matches(&database, &components)));
+    median("load", LOADS, || drop(load(folder)));
+    median("match", MATCHES, || drop(matches(&database, &components)));
 }
 
 /// The median of wall time and the mean of processor time, which the system counts in steps too coarse for one run.
-fn median(name: &str, mut work: impl FnMut()) {
+fn median(name: &str, times: usize, mut work: impl FnMut()) {
     let before = processor_ms();
     let mut took: Vec<f64> = Vec::new();
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let start = Instant::now();
         work();
         took.push(start.elapsed().as_secs_f64() * 1_000.0);
     }
     took.sort_by(f64::total_cmp);
-    println!("{name}_ms {:.2}\n{name}_cpu_ms {:.2}", took[TIMES / 2], (processor_ms() - before) / TIMES as f64);
+    println!("{name}_ms {:.2}\n{name}_cpu_ms {:.2}", took[times / 2], (processor_ms() - before) / times as f64);
 }
 
 /// How long this thread ran on a processor; 0 where the system does not say.

@@ -26,6 +26,13 @@ pub struct Advisory {
     pub affected: Vec<Affected>,
 }
 
+impl Advisory {
+    /// Its id, and the ids of the same vulnerability in other databases.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.aliases).map(|name| &**name)
+    }
+}
+
 /// One package of an advisory and which of its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Affected {

@@ -6,7 +6,7 @@ use avouch_model::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Advisory, Ecosystem, archive, osv, rustsec};
+use crate::{Advisory, Affected, Ecosystem, archive, osv, rustsec};
 
 /// The largest file of a database that is read: an archive of all advisories of one ecosystem.
 pub const BYTES_MAX: u64 = 1 << 30;
@@ -170,8 +170,8 @@ impl Database {
             let packages = self.packages.entry(package.ecosystem.clone()).or_default();
             packages.entry(package.ecosystem.normal(&package.name)).or_default().push((place, at));
         }
-        for name in std::iter::once(&advisory.id).chain(&advisory.aliases) {
-            self.names.entry(name.clone()).or_default().push(place);
+        for name in advisory.names() {
+            self.names.entry(name.into()).or_default().push(place);
         }
         self.advisories.push(advisory);
     }
@@ -191,17 +191,29 @@ impl Database {
         self.packages.get(ecosystem).and_then(|packages| packages.get(name)).map_or(&[], Vec::as_slice)
     }
 
+    /// An advisory and a package of it, by their places.
+    pub(crate) fn at(&self, (place, at): (usize, usize)) -> Option<(&Advisory, &Affected)> {
+        let advisory = self.advisories.get(place)?;
+        Some((advisory, advisory.affected.get(at)?))
+    }
+
     /// The places of the advisories that are one vulnerability with this id: aliases go both ways and on from one to the next
     /// (schema, section "aliases field"). Empty where nothing is known by that id.
     pub fn alike(&self, id: &str) -> Vec<usize> {
+        // Most are known by one database alone.
+        if let Some([place]) = self.names.get(id).map(Vec::as_slice)
+            && let Some(advisory) = self.advisories.get(*place)
+            && advisory.names().all(|name| self.names.get(name).is_none_or(|places| places == &[*place]))
+        {
+            return vec![*place];
+        }
         let mut found = std::collections::BTreeSet::new();
         let mut seen = std::collections::HashSet::from([id]);
         let mut waiting = vec![id];
         while let Some(name) = waiting.pop() {
             for place in self.names.get(name).into_iter().flatten() {
                 let Some(advisory) = self.advisories.get(*place).filter(|_| found.insert(*place)) else { continue };
-                let names = std::iter::once(&advisory.id).chain(&advisory.aliases).map(|name| &**name);
-                waiting.extend(names.filter(|name| seen.insert(name)));
+                waiting.extend(advisory.names().filter(|name| seen.insert(name)));
             }
         }
         found.into_iter().collect()

@@ -73,7 +73,10 @@ impl Ecosystem {
     /// PyPI normalises by PEP 503, and package URLs lower the case of Go modules.
     pub fn normal(&self, name: &str) -> String {
         match self {
-            Self::CratesIo => name.to_ascii_lowercase().replace('_', "-"),
+            Self::CratesIo => {
+                let lower = name.to_ascii_lowercase();
+                if lower.contains('_') { lower.replace('_', "-") } else { lower }
+            }
             Self::Go => name.to_lowercase(),
             Self::PyPi => {
                 let mut normal = String::with_capacity(name.len());

@@ -33,7 +33,6 @@ pub use ecosystem::Ecosystem;
 pub use ignore::{Ignore, IgnoreError, TERM_DAYS_MAX, read_ignores};
 pub use matching::{AffectedComponent, Certainty, Finding, matches};
 pub use purl::{NotAPurl, Purl};
-pub use range::{Membership, decide, decide_range};
 pub use requirement::{NotARequirement, Requirement};
 pub use severity::{NotARating, Rating, Severity};
 pub use version::{NotAVersion, Scheme, Version};

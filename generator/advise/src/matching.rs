@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Role, Scope, Severity,
-    range::{Membership, decide, fixed_after},
+    range::{Candidate, Membership, decide, fixed_after},
 };
+
+/// The longest summary that is kept.
+const SUMMARY_CHARACTERS_MAX: usize = 500;
 
 /// A vulnerability, or what else an advisory tells, with the components that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +95,10 @@ impl Finding {
 
 /// One advisory about one component.
 struct Hit<'a> {
-    place: usize,
+    /// Of which vulnerability: see [`Groups`].
+    group: usize,
+    /// Which advisory, and which of its packages.
+    place: (usize, usize),
     package: &'a Affected,
     decision: Membership,
 }
@@ -100,17 +106,26 @@ struct Hit<'a> {
 /// What advisories say of components, gravest first. A component without a package URL, or of no ecosystem, has none.
 pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
     let mut groups = Groups::default();
-    let mut found: BTreeMap<usize, Group<'_>> = BTreeMap::new();
+    let mut found: HashMap<usize, Group> = HashMap::new();
+    let mut hits = Vec::new();
     for component in components {
         let Some((purl, ecosystem)) = identity(component) else { continue };
-        let mut by_group: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
-        for hit in hits(database, &purl, &ecosystem) {
-            let group = groups.of(database, hit.place);
-            by_group.entry(group).or_default().push(hit);
+        let version = purl.version.as_deref().map(Candidate::new);
+        let name = ecosystem.normal(&purl.full_name());
+        for place in database.of_package(&ecosystem, &name) {
+            let Some((_, package)) = database.at(*place) else { continue };
+            // Without a version nothing can be told.
+            let decision = version.as_ref().map_or(Membership::Undecided, |version| decide(package, version));
+            if decision != Membership::Unaffected {
+                hits.push(Hit { group: groups.of(database, place.0), place: *place, package, decision });
+            }
         }
-        for (group, hits) in by_group {
-            found.entry(group).or_default().add(component, &purl, &hits);
+        hits.sort_by_key(|hit| hit.group);
+        for hits in hits.chunk_by(|one, two| one.group == two.group) {
+            let group = hits.first().map_or(0, |hit| hit.group);
+            found.entry(group).or_default().add(component, &purl, version.as_ref(), hits);
         }
+        hits.clear();
     }
     let mut findings: Vec<Finding> =
         found.into_iter().filter_map(|(first, group)| group.finding(database, groups.all(first))).collect();
@@ -143,17 +158,6 @@ pub(crate) fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
     Some((purl, ecosystem))
 }
 
-fn hits<'a>(database: &'a Database, purl: &Purl, ecosystem: &Ecosystem) -> Vec<Hit<'a>> {
-    let places = database.of_package(ecosystem, &ecosystem.normal(&purl.full_name()));
-    let hit = |(place, at): &(usize, usize)| {
-        let package = database.advisories().get(*place)?.affected.get(*at)?;
-        // Without a version nothing can be told.
-        let decision = purl.version.as_deref().map_or(Membership::Undecided, |version| decide(package, version));
-        (decision != Membership::Unaffected).then_some(Hit { place: *place, package, decision })
-    };
-    places.iter().filter_map(hit).collect()
-}
-
 /// Which advisories are one vulnerability, as far as it was asked.
 #[derive(Default)]
 struct Groups {
@@ -181,14 +185,14 @@ impl Groups {
 }
 
 #[derive(Default)]
-struct Group<'a> {
-    places: BTreeSet<usize>,
-    packages: Vec<(usize, &'a Affected)>,
-    components: BTreeSet<AffectedComponent>,
+struct Group {
+    /// The packages of advisories that have it.
+    places: Vec<(usize, usize)>,
+    components: Vec<AffectedComponent>,
 }
 
-impl<'a> Group<'a> {
-    fn add(&mut self, component: &Component, purl: &Purl, hits: &[Hit<'a>]) {
+impl Group {
+    fn add(&mut self, component: &Component, purl: &Purl, version: Option<&Candidate<'_>>, hits: &[Hit<'_>]) {
         let decision = hits.iter().map(|hit| hit.decision).max().unwrap_or(Membership::Undecided);
         let certainty = match decision {
             Membership::Affected if purl.is_elsewhere() || component.role == Role::Copy => Certainty::Possible,
@@ -197,14 +201,12 @@ impl<'a> Group<'a> {
         };
         let mut fixed: Vec<String> = Vec::new();
         for hit in hits.iter().filter(|hit| hit.decision == decision) {
-            self.places.insert(hit.place);
-            self.packages.push((hit.place, hit.package));
-            let version = purl.version.as_deref().and_then(|version| fixed_after(hit.package, version));
-            fixed.extend(version.map(String::from));
+            self.places.push(hit.place);
+            fixed.extend(version.and_then(|version| fixed_after(hit.package, version)).map(String::from));
         }
         fixed.sort();
         fixed.dedup();
-        self.components.insert(AffectedComponent {
+        self.components.push(AffectedComponent {
             reference: component.reference.clone(),
             name: component.name.clone(),
             version: component.version.clone(),
@@ -216,26 +218,26 @@ impl<'a> Group<'a> {
         });
     }
 
-    fn finding(self, database: &Database, alike: &[usize]) -> Option<Finding> {
-        let matched: Vec<&Advisory> = self.places.iter().filter_map(|place| database.advisories().get(*place)).collect();
-        let shown = matched.iter().min_by_key(|advisory| (rank(&advisory.id), &advisory.id))?;
+    fn finding(mut self, database: &Database, alike: &[usize]) -> Option<Finding> {
+        self.places.sort_unstable();
+        self.places.dedup();
+        let matched: Vec<(&Advisory, &Affected)> = self.places.iter().filter_map(|place| database.at(*place)).collect();
+        let (shown, _) = matched.iter().min_by_key(|(advisory, _)| (rank(&advisory.id), &advisory.id))?;
         let all = alike.iter().filter_map(|place| database.advisories().get(*place));
-        let names = all.flat_map(|advisory| std::iter::once(&advisory.id).chain(&advisory.aliases));
-        let aliases: BTreeSet<String> = names.filter(|name| ***name != *shown.id).map(|name| name.to_string()).collect();
-        let vectors = matched
-            .iter()
-            .flat_map(|advisory| &advisory.vectors)
-            .chain(self.packages.iter().flat_map(|(_, package)| &package.vectors));
-        let words = matched.iter().filter_map(|advisory| advisory.rated.as_deref());
-        let words = words.chain(self.packages.iter().filter_map(|(_, package)| package.rated.as_deref()));
-        let severity = Severity::of(vectors.map(|vector| &**vector), words);
+        let aliases: BTreeSet<&str> = all.flat_map(Advisory::names).filter(|name| *name != &*shown.id).collect();
+        let vectors = matched.iter().flat_map(|(advisory, package)| advisory.vectors.iter().chain(&package.vectors));
+        let words = matched.iter().flat_map(|(advisory, package)| advisory.rated.iter().chain(&package.rated));
+        let severity = Severity::of(vectors.map(|vector| &**vector), words.map(|word| &**word));
+        let summary = shown.summary.char_indices().nth(SUMMARY_CHARACTERS_MAX).and_then(|(end, _)| shown.summary.get(..end));
+        self.components.sort();
+        self.components.dedup();
         Some(Finding {
             id: shown.id.to_string(),
-            aliases: aliases.into_iter().collect(),
-            summary: shown.summary.chars().take(500).collect(),
-            class: self.packages.iter().map(|(_, package)| package.class).max().unwrap_or(Class::Vulnerability),
+            aliases: aliases.into_iter().map(String::from).collect(),
+            summary: summary.unwrap_or(&shown.summary).to_owned(),
+            class: matched.iter().map(|(_, package)| package.class).max().unwrap_or(Class::Vulnerability),
             severity,
-            components: self.components.into_iter().collect(),
+            components: self.components,
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Whether a version lies in what an advisory names (OSV schema, section "Evaluation").
 
-use std::cmp::Ordering;
+use std::{cell::OnceCell, cmp::Ordering};
 
-use crate::{Affected, Ecosystem, Event, Range, RangeType, Scheme, Version};
+use crate::{Affected, Event, Range, RangeType, Scheme, Version};
 
 /// Whether a version has what an advisory is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Membership {
+pub(crate) enum Membership {
     /// It does not.
     Unaffected,
     /// It cannot be told: a version that has no order, a range of commits alone.
@@ -15,12 +15,33 @@ pub enum Membership {
     Affected,
 }
 
+/// The version of a component as it is asked about many times: read once by each scheme.
+pub(crate) struct Candidate<'a> {
+    text: &'a str,
+    semver: OnceCell<Option<Version>>,
+    pep440: OnceCell<Option<Version>>,
+}
+
+impl<'a> Candidate<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, semver: OnceCell::new(), pep440: OnceCell::new() }
+    }
+
+    /// None when it is no version of that scheme.
+    fn by(&self, scheme: Scheme) -> Option<&Version> {
+        let read = match scheme {
+            Scheme::Semver => &self.semver,
+            Scheme::Pep440 => &self.pep440,
+        };
+        read.get_or_init(|| Version::parse(scheme, self.text).ok()).as_ref()
+    }
+}
+
 /// Whether this version of the package has what the advisory says of it.
 ///
 /// A version that cannot be read is compared with listed versions as text; whether it lies in a range is undecided.
-pub fn decide(affected: &Affected, version: &str) -> Membership {
-    let scheme = affected.ecosystem.scheme();
-    if is_listed(affected, version, scheme) {
+pub(crate) fn decide(affected: &Affected, version: &Candidate<'_>) -> Membership {
+    if is_listed(affected, version) {
         return Membership::Affected;
     }
     let commits_alone = affected.versions.is_empty()
@@ -30,108 +51,79 @@ pub fn decide(affected: &Affected, version: &str) -> Membership {
         return Membership::Undecided;
     }
     let ordered = affected.ranges.iter().filter(|range| range.r#type != RangeType::Git);
-    ordered.map(|range| decide_range(range, &affected.ecosystem, version)).max().unwrap_or(Membership::Unaffected)
+    let decided = ordered.map(|range| match scheme(range, affected).and_then(|scheme| lies_within(range, scheme, version)) {
+        Some(true) => Membership::Affected,
+        Some(false) => Membership::Unaffected,
+        None => Membership::Undecided,
+    });
+    decided.max().unwrap_or(Membership::Unaffected)
 }
 
-/// Whether a version lies in one range.
-pub fn decide_range(range: &Range, ecosystem: &Ecosystem, version: &str) -> Membership {
-    let scheme = match range.r#type {
+/// How a range orders versions; none where nothing here does.
+const fn scheme(range: &Range, affected: &Affected) -> Option<Scheme> {
+    match range.r#type {
         RangeType::Semver => Some(Scheme::Semver),
-        RangeType::Ecosystem => ecosystem.scheme(),
+        RangeType::Ecosystem => affected.ecosystem.scheme(),
         RangeType::Git => None,
-    };
-    scheme
-        .and_then(|scheme| lies_within(range, scheme, version))
-        .map_or(Membership::Undecided, |within| if within { Membership::Affected } else { Membership::Unaffected })
+    }
 }
 
-fn is_listed(affected: &Affected, version: &str, scheme: Option<Scheme>) -> bool {
-    if affected.versions.iter().any(|listed| **listed == *version) {
+fn is_listed(affected: &Affected, version: &Candidate<'_>) -> bool {
+    if affected.versions.iter().any(|listed| **listed == *version.text) {
         return true;
     }
-    let parse = |text: &str| Version::parse(scheme?, text).ok();
-    let Some(version) = parse(version) else { return false };
-    let same = |listed: &str| parse(listed).is_some_and(|listed| version.against(&listed) == Some(Ordering::Equal));
-    affected.versions.iter().any(|listed| same(listed))
+    let Some(scheme) = affected.ecosystem.scheme() else { return false };
+    let same = |listed: &str| {
+        let listed = Version::parse(scheme, listed).ok()?;
+        Some(version.by(scheme)?.against(&listed)? == Ordering::Equal)
+    };
+    affected.versions.iter().any(|listed| same(listed) == Some(true))
 }
 
 /// None when the version or a bound has no place in the order.
-fn lies_within(range: &Range, scheme: Scheme, version: &str) -> Option<bool> {
-    let version = Version::parse(scheme, version).ok()?;
-    let against = |bound: &str| version.against(&Version::parse(scheme, bound).ok()?);
-    let mut turns: Vec<Turn> = Vec::with_capacity(range.events.len());
+///
+/// The schema sorts the events and lets each that the version has reached say whether it is within; what the last of them says
+/// stands, so the last is looked for and nothing is sorted. Of events at one version the one that is written last counts.
+fn lies_within(range: &Range, scheme: Scheme, version: &Candidate<'_>) -> Option<bool> {
+    let version = version.by(scheme)?;
     let mut limits = 0;
     let mut below_a_limit = false;
+    // Where it changed last, and whether it began there; a bound of none is before all versions.
+    let mut last: (Option<Version>, bool) = (None, false);
     for event in &range.events {
-        match event {
-            Event::Introduced(bound) if &**bound == "0" => turns.push(Turn { bound: None, what: What::Begins }),
-            Event::Introduced(bound) => turns.push(Turn::at(scheme, bound, What::Begins)?),
-            Event::Fixed(bound) => turns.push(Turn::at(scheme, bound, What::Ends)?),
-            Event::LastAffected(bound) => turns.push(Turn::at(scheme, bound, What::EndsAfter)?),
+        let (bound, begins) = match event {
+            Event::Introduced(bound) => (bound, true),
+            Event::Fixed(bound) | Event::LastAffected(bound) => (bound, false),
             Event::Limit(bound) => {
                 limits += 1;
-                below_a_limit |= &**bound == "*" || against(bound)? == Ordering::Less;
+                below_a_limit |= &**bound == "*" || version.against(&Version::parse(scheme, bound).ok()?)? == Ordering::Less;
+                continue;
             }
+        };
+        let bound = if begins && &**bound == "0" { None } else { Some(Version::parse(scheme, bound).ok()?) };
+        let order = bound.as_ref().map_or(Some(Ordering::Greater), |bound| version.against(bound))?;
+        let is_reached = match event {
+            Event::LastAffected(_) => order == Ordering::Greater,
+            _ => order != Ordering::Less,
+        };
+        let is_later = match (&bound, &last.0) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(bound), Some(last)) => bound.against(last)? != Ordering::Less,
+        };
+        if is_reached && is_later {
+            last = (bound, begins);
         }
     }
-    if limits > 0 && !below_a_limit {
-        return Some(false);
-    }
-    // Stable: events at one version count in the order in which they are written.
-    turns.sort_by(Turn::order);
-    let mut within = false;
-    for turn in &turns {
-        let order = turn.bound.as_ref().map_or(Some(Ordering::Greater), |bound| version.against(bound))?;
-        match turn.what {
-            What::Begins if order != Ordering::Less => within = true,
-            What::Ends if order != Ordering::Less => within = false,
-            What::EndsAfter if order == Ordering::Greater => within = false,
-            _ => {}
-        }
-    }
-    Some(within)
-}
-
-/// A version at which it begins or ends.
-struct Turn {
-    /// None: before all versions.
-    bound: Option<Version>,
-    what: What,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Begins,
-    Ends,
-    EndsAfter,
-}
-
-impl Turn {
-    fn at(scheme: Scheme, bound: &str, what: What) -> Option<Self> {
-        Some(Self { bound: Some(Version::parse(scheme, bound).ok()?), what })
-    }
-
-    fn order(one: &Self, two: &Self) -> Ordering {
-        match (&one.bound, &two.bound) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(one), Some(two)) => one.against(two).unwrap_or(Ordering::Equal),
-        }
-    }
+    Some(last.1 && (limits == 0 || below_a_limit))
 }
 
 /// The first version after this one in which the advisory says that it is fixed.
-pub(crate) fn fixed_after(affected: &Affected, version: &str) -> Option<Box<str>> {
+pub(crate) fn fixed_after<'a>(affected: &'a Affected, version: &Candidate<'_>) -> Option<&'a str> {
     let mut best: Option<(Version, &str)> = None;
     for range in &affected.ranges {
-        let scheme = match range.r#type {
-            RangeType::Semver => Some(Scheme::Semver),
-            RangeType::Ecosystem => affected.ecosystem.scheme(),
-            RangeType::Git => None,
-        };
-        let Some(scheme) = scheme else { continue };
-        let Ok(version) = Version::parse(scheme, version) else { continue };
+        let Some(scheme) = scheme(range, affected) else { continue };
+        let Some(version) = version.by(scheme) else { continue };
         for event in &range.events {
             let Event::Fixed(text) = event else { continue };
             let Ok(fixed) = Version::parse(scheme, text) else { continue };
@@ -142,7 +134,7 @@ pub(crate) fn fixed_after(affected: &Affected, version: &str) -> Option<Box<str>
             }
         }
     }
-    best.map(|(_, text)| text.into())
+    best.map(|(_, text)| text)
 }
 
 #[cfg(test)]

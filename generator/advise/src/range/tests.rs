@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::*;
-use crate::Class;
+use crate::{Class, Ecosystem};
 
 fn affected(ecosystem: Ecosystem, ranges: Vec<Range>, versions: &[&str]) -> Affected {
     Affected {
@@ -33,7 +33,7 @@ fn fixed(at: &str) -> Event {
 #[track_caller]
 fn decides(affected: &Affected, told: &[(&str, Membership)]) {
     for (version, decision) in told {
-        assert_eq!(decide(affected, version), *decision, "{version}");
+        assert_eq!(decide(affected, &Candidate::new(version)), *decision, "{version}");
     }
 }
 
@@ -117,9 +117,9 @@ fn what_has_no_place_in_the_order_is_undecided() {
 fn the_next_fix_is_told() {
     let package =
         affected(Ecosystem::Npm, vec![semver(&[introduced("0"), fixed("1.2.0"), introduced("2.0.0"), fixed("2.3.0")])], &[]);
-    assert_eq!(fixed_after(&package, "1.0.0").as_deref(), Some("1.2.0"));
-    assert_eq!(fixed_after(&package, "2.0.0").as_deref(), Some("2.3.0"));
-    assert_eq!(fixed_after(&package, "3.0.0"), None);
+    assert_eq!(fixed_after(&package, &Candidate::new("1.0.0")), Some("1.2.0"));
+    assert_eq!(fixed_after(&package, &Candidate::new("2.0.0")), Some("2.3.0"));
+    assert_eq!(fixed_after(&package, &Candidate::new("3.0.0")), None);
 }
 
 // ── The oracle ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -415,7 +415,7 @@ fn agree<V: Made + std::fmt::Debug>(ecosystems: &[Ecosystem], types: &[RangeType
         let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
         let package = affected(dice.pick(ecosystems), written, &listed);
         let version = version.write(&mut dice);
-        let decided = decide(&package, &version);
+        let decided = decide(&package, &Candidate::new(&version));
         let expected = if expected { Membership::Affected } else { Membership::Unaffected };
         assert_eq!(decided, expected, "case {case}: {version} in {package:?}");
     }

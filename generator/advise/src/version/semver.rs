@@ -12,32 +12,39 @@ pub(super) struct Semver {
 
 impl Semver {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         let text = text.strip_prefix("go").unwrap_or(text);
-        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        let text = text.split_once('+').map_or(text, |(text, _)| text);
-        let (numbers, pre) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
+        let mut rest = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let mut core = [0; 3];
-        let mut parts = numbers.split('.');
-        let mut count = 0;
-        for place in &mut core {
-            let Some(part) = parts.next() else { break };
-            // `u64::from_str` would take a sign.
-            if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
+        for (place, part) in core.iter_mut().enumerate() {
+            (*part, rest) = number(rest)?;
+            match rest.strip_prefix('.') {
+                Some(after) if place < 2 => rest = after,
+                _ => break,
             }
-            *place = part.parse().ok()?;
-            count += 1;
         }
-        if count == 0 || parts.next().is_some() {
-            return None;
+        if rest.is_empty() {
+            return Some(Self { core, pre: None });
         }
+        let rest = rest.split_once('+').map_or(rest, |(rest, _)| rest);
+        let pre = if rest.is_empty() { None } else { Some(rest.strip_prefix('-')?) };
         let identifier = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if pre.is_some_and(|pre| !pre.split('.').all(identifier)) {
             return None;
         }
         Some(Self { core, pre: pre.map(Into::into) })
     }
+}
+
+/// The number that a text begins with, and what follows it. A sign is no digit.
+fn number(text: &str) -> Option<(u64, &str)> {
+    let mut number: u64 = 0;
+    let mut digits = 0;
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        digits += 1;
+    }
+    Some((number, text.get(digits..)?)).filter(|_| digits > 0)
 }
 
 impl Ord for Semver {
