@@ -21,7 +21,9 @@ fn main() {
     };
     let facts = database.facts();
     println!("advisories {}\nfiles {}\nunreadable {}", facts.advisories, facts.files, facts.unreadable);
-    println!("components {}\nfindings {}", components.len(), matches(&database, &components).len());
+    let found = matches(&database, &components);
+    let affected: usize = found.iter().map(|one| one.components.len()).sum();
+    println!("components {}\nfindings {}\naffected {affected}", components.len(), found.len());
     median("load", LOADS, || drop(load(folder)));
     median("match", MATCHES, || drop(matches(&database, &components)));
 }
