@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use super::support::{Ran, Sandbox, small::files};
+use super::support::{
+    Ran, Sandbox,
+    small::{self, files},
+};
 
 const KEY: (&str, &str) = ("AVOUCH_SCAN_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0");
 
@@ -272,6 +275,32 @@ fn a_baseline_has_a_term() {
         let ran = sandbox.avouch_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[KEY]).exits(code);
         assert_eq!(ran.stderr.contains("at most 180"), code == 2, "{}", ran.stderr);
     }
+    // Whoever edits the file is held to the same, in its place.
+    sandbox.file("long.toml", sandbox.read("k.toml").replace(&in_days(179), "2099-01-01"));
+    let ran = sandbox.avouch_with(&["scan", "--baseline", "long.toml"], &[KEY]).exits(2);
+    assert!(ran.stderr.contains("long.toml:9:9") && ran.stderr.contains("at most 180"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("write {} or an earlier day", in_days(180))), "{}", ran.stderr);
+}
+
+#[test]
+fn known_secrets_that_end_soon_are_due() {
+    let sandbox = repository("a.txt", &format!("{}\n{}\n", token(47), token(48)));
+    let soon = in_days(10);
+    let write = ["scan", "--write-baseline", "known.toml", "--reason", "Revoked.", "--until", &soon];
+    sandbox.avouch_with(&write, &[KEY]).exits(0);
+    small::product(&sandbox, &[small::check("kept", "secrets.tree", "build", "exceptions = \"known.toml\"")], "");
+    let due = sandbox.avouch(&["due"]).exits(0).stdout;
+    assert!(due.contains(&format!("{soon}T23:59:59Z  known.toml:5: 2 known secrets end")), "{due}");
+    assert!(!sandbox.avouch(&["due", "--within", "5 days"]).exits(0).stdout.contains("known.toml"));
+    // What no check names is looked at where it is asked for; what has ended is overdue.
+    sandbox.file("other.toml", sandbox.read("known.toml").replace(&soon, "2026-01-01"));
+    let due = sandbox.avouch(&["due", "--baseline", "other.toml"]).exits(1).stdout;
+    assert!(due.contains("2026-01-01T23:59:59Z  other.toml:5: ") && due.contains("overdue"), "{due}");
+    sandbox.file("other.toml", sandbox.read("known.toml").replace(&soon, "2099-01-01"));
+    assert!(sandbox.avouch(&["due", "--baseline", "other.toml"]).exits(2).stderr.contains("other.toml:9:9"));
+    // A file that is gone is no reason to say that nothing is due.
+    fs::remove_file(sandbox.path().join("known.toml")).unwrap();
+    assert!(sandbox.avouch(&["due"]).exits(0).stderr.contains("there is no `known.toml`"));
 }
 
 #[test]

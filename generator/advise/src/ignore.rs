@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-use avouch_model::{Timestamp, time::Day};
+use avouch_model::{Timestamp, decision::TERM_DAYS_MAX, time::Day};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::{AffectedComponent, Finding, Purl};
-
-/// The longest term of an ignore, in days: that of a waiver.
-pub const TERM_DAYS_MAX: i64 = 180;
 
 /// A finding that is let pass through a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +79,7 @@ pub fn read_ignores(path: &str, text: &str, today: Day) -> Result<Vec<Ignore>, I
         let expires: Day = written.expires.get_ref().to_string().parse().map_err(|_| {
             fail(Some(written.expires.span()), format!("`{}` is no day; write 2027-01-31", written.expires.get_ref()))
         })?;
-        let term = (expires.start().unix() - today.start().unix()) / 86_400;
+        let term = expires.days_since(today);
         if term > TERM_DAYS_MAX {
             let message = format!("a term of {term} days is too long: at most {TERM_DAYS_MAX}; decide again then");
             return Err(fail(Some(written.expires.span()), message));

@@ -30,7 +30,7 @@ pub use audit::{Asked, Counted, Report, audit, conclude, count};
 pub use bom::{Bom, BomError, Component, Role, Scope};
 pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
 pub use ecosystem::Ecosystem;
-pub use ignore::{Ignore, IgnoreError, TERM_DAYS_MAX, read_ignores};
+pub use ignore::{Ignore, IgnoreError, read_ignores};
 pub use matching::{AffectedComponent, Certainty, Finding, matches};
 pub use purl::{NotAPurl, Purl};
 pub use requirement::{NotARequirement, Requirement};

@@ -109,11 +109,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List what expires or is owed: waivers, attestations, reviews, runs
+    /// List what expires or is owed: waivers, attestations, reviews, known secrets, runs
     Due {
         /// How far to look ahead
         #[arg(long, default_value = "30 days", value_name = "SPAN")]
         within: avouch_model::Span,
+        /// Also a baseline of `avouch scan`; those that checks name are looked at anyway
+        #[arg(long, value_name = "FILE")]
+        baseline: Vec<Utf8PathBuf>,
     },
     /// Work on the record: list, show, release what is sealed, withdraw, export, import, restore
     Evidence {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Digest, json::Object, time::Day};
 
+/// The longest term of what is let stand, in days from the day on which it is read: a waiver, an attestation, an ignored
+/// vulnerability, a known secret.
+pub const TERM_DAYS_MAX: i64 = 180;
+
 /// A decision as it is recorded and published. People appear by role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]

@@ -106,6 +106,16 @@ impl Day {
         self.0
     }
 
+    /// How many days this day is after another; negative if it is before it.
+    pub fn days_since(self, other: Self) -> i64 {
+        self.0.signed_duration_since(other.0).num_days()
+    }
+
+    /// The day so many days later; none beyond the end of the calendar.
+    pub fn plus_days(self, days: i64) -> Option<Self> {
+        self.0.checked_add_signed(chrono::TimeDelta::days(days)).map(Self)
+    }
+
     /// The first second of the day.
     pub fn start(self) -> Timestamp {
         Timestamp::from_unix(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())

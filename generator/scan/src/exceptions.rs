@@ -4,6 +4,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use avouch_model::{
     Timestamp,
+    decision::TERM_DAYS_MAX,
     diagnostic::{Diagnostic, Source},
     time::Day,
 };
@@ -66,11 +67,11 @@ struct WrittenEntry {
 }
 
 impl Exceptions {
-    /// Reads a file.
+    /// Reads a file, today.
     ///
     /// # Errors
-    /// Every mistake in its place.
-    pub fn load(source: &Arc<Source>) -> Result<Self, Vec<Diagnostic>> {
+    /// Every mistake in its place; an entry of a longer term than [`TERM_DAYS_MAX`] is one.
+    pub fn load(source: &Arc<Source>, today: Day) -> Result<Self, Vec<Diagnostic>> {
         const HELP: &str =
             "an entry has `rule`, `path`, `digest`, `reason` and `until`; `avouch scan --write-baseline` writes them";
         let written: Written = toml::from_str(&source.text).map_err(|error| {
@@ -98,6 +99,11 @@ impl Exceptions {
             if until.is_err() {
                 problem(entry.until.span(), format!("`{}` is no day such as 2027-03-31", entry.until.get_ref()));
             }
+            if let Some(Err(too_long)) = until.as_ref().ok().map(|until| within_term(*until, today)) {
+                let message = format!("a term of {} days is too long: at most {TERM_DAYS_MAX}", too_long.days);
+                let help = format!("write {} or an earlier day, and decide again then", too_long.last);
+                problems.push(Diagnostic::error("long-term", source, entry.until.span(), message).help(help));
+            }
             if let (Ok(digest), Ok(until)) = (digest, until) {
                 let (line, _) = source.position(entry.rule.span().start);
                 let (rule, path, reason) = (entry.rule.into_inner(), entry.path, reason.to_owned());
@@ -121,6 +127,24 @@ impl Exceptions {
     pub fn all(&self) -> &[Exception] {
         &self.0
     }
+}
+
+/// Whether a secret may be let stand through this day.
+///
+/// # Errors
+/// How long that would be, and the last day that may be written.
+pub fn within_term(until: Day, today: Day) -> Result<(), TooLong> {
+    let days = until.days_since(today);
+    if days > TERM_DAYS_MAX { Err(TooLong { days, last: today.plus_days(TERM_DAYS_MAX).unwrap_or(today) }) } else { Ok(()) }
+}
+
+/// A term that is longer than [`TERM_DAYS_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The term, in days.
+    pub days: i64,
+    /// The last day that may be written today.
+    pub last: Day,
 }
 
 /// A file of entries for these hits, each with its path.
@@ -157,7 +181,7 @@ mod tests {
     }
 
     fn load(text: &str) -> Result<Exceptions, Vec<Diagnostic>> {
-        Exceptions::load(&Arc::new(Source { path: "known.toml".into(), text: text.into() }))
+        Exceptions::load(&Arc::new(Source { path: "known.toml".into(), text: text.into() }), "2026-11-22".parse().unwrap())
     }
 
     #[test]
@@ -189,6 +213,11 @@ mod tests {
         assert!(load(&entry("It was revoked.", "2027-01-01")).is_ok());
         assert!(load(&entry("", "2027-01-01")).unwrap_err()[0].line().starts_with("known.toml:6:10:"));
         assert!(load(&entry("It was revoked.", "never")).unwrap_err()[0].line().starts_with("known.toml:7:9:"));
+        // The last day that may be written is the 180th from today, and the next is refused with it.
+        assert!(load(&entry("It was revoked.", "2027-05-21")).is_ok());
+        let long = &load(&entry("It was revoked.", "2027-05-22")).unwrap_err()[0];
+        assert_eq!(long.line(), "known.toml:7:9: a term of 181 days is too long: at most 180");
+        assert_eq!(long.help.as_deref(), Some("write 2027-05-21 or an earlier day, and decide again then"));
         assert!(load("version = 2").is_err());
         assert!(load("version = 1\n[[allow]]\nrule = \"r\"\n").is_err());
         assert!(load("[{\"RuleID\":\"x\"}]").is_err());

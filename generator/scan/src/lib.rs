@@ -20,7 +20,7 @@ mod scanner;
 
 pub use class::PathClass;
 pub use content::{Content, content};
-pub use exceptions::{Exception, Exceptions, Judged, write_exceptions};
+pub use exceptions::{Exception, Exceptions, Judged, TooLong, within_term, write_exceptions};
 pub use keyed::{Key, KeyedDigest, NotAKey};
 pub use rules::{Profile, Rule, Rules, own_rule_files};
 pub use scanner::{Hit, Place, ScanError, Scanned, Scanner};

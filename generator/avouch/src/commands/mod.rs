@@ -48,7 +48,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id),
         Command::Selftest { json } => selftest::selftest(output, *json),
-        Command::Due { within } => due::due(global, output, *within),
+        Command::Due { within, baseline } => due::due(global, output, *within, baseline),
         Command::Evidence { command } => evidence::evidence(global, output, command),
         Command::Key { command } => key::key(global, output, command),
         Command::Site { output: folder } => publish::preview(global, output, folder),

@@ -136,7 +136,9 @@ pub(super) fn look(
                 "the known secrets are named by their digests, and AVOUCH_SCAN_KEY, their key, is not set".to_owned(),
             ));
         }
-        (Some(path), Some(_)) => Exceptions::load(&source(world, path)?).map_err(|problems| unasked(&problems))?,
+        (Some(path), Some(_)) => {
+            Exceptions::load(&source(world, path)?, world.now.day()).map_err(|problems| unasked(&problems))?
+        }
     };
     let fresh = || {
         let mut bytes = [0; 32];

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use avouch_model::{
     Digest, Json,
-    decision::Decision,
+    decision::{Decision, TERM_DAYS_MAX},
     diagnostic::{Diagnostic, Source},
     json::Object,
     product::Person,
@@ -12,7 +12,7 @@ use avouch_model::{
 };
 use toml::Spanned;
 
-use super::{REVIEW_DAYS_MAX, TERM_DAYS_MAX};
+use super::REVIEW_DAYS_MAX;
 use crate::toml_walk::{self, Field, TableReader, Walk, suggestion};
 
 /// A decision with the names that its signatures are looked up by.
@@ -155,9 +155,9 @@ impl Reader<'_> {
     /// The last day of a term.
     fn day(&self, field: &Field<'_, '_>, days_max: i64) -> Option<Day> {
         let day = field.day()?;
-        let term = day.get_ref().chrono().signed_duration_since(self.today.chrono()).num_days();
+        let term = day.get_ref().days_since(self.today);
         if term > days_max {
-            let last = self.today.chrono().checked_add_signed(chrono::TimeDelta::days(days_max));
+            let last = self.today.plus_days(days_max);
             let help = match last {
                 Some(last) => format!("write {last} or an earlier day, and decide again then"),
                 None => "write an earlier day".to_owned(),

@@ -28,8 +28,6 @@ use crate::{
 
 /// The namespace that decisions are signed for (`ssh-keygen -Y sign -n`).
 pub const NAMESPACE: &str = "avouch-decision";
-/// The longest term of a waiver or an attestation, in days from the day on which it is read.
-pub const TERM_DAYS_MAX: i64 = 180;
 /// The longest term of a provider's statement, a gap or a not-applicable decision: they are read again once a year.
 pub const REVIEW_DAYS_MAX: i64 = 366;
 

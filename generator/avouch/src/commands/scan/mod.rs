@@ -9,14 +9,13 @@ mod text;
 use std::{fs, sync::Arc};
 
 use anyhow::{Context as _, bail};
-use avouch_advise::TERM_DAYS_MAX;
 use avouch_collect::{
     Keeper as _,
     secrets::{self, Counts, Found, Memory, SecretsError},
 };
-use avouch_model::{Timestamp, diagnostic::Source, time::Day};
+use avouch_model::{Timestamp, decision::TERM_DAYS_MAX, diagnostic::Source, time::Day};
 use avouch_repository::{Folder, Repository};
-use avouch_scan::{Exceptions, Judged, Key, Rules, Scanner, write_exceptions};
+use avouch_scan::{Exceptions, Judged, Key, Rules, Scanner, within_term, write_exceptions};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
@@ -88,7 +87,7 @@ pub(crate) fn scan(global: &Global, output: &Output, arguments: &Scan) -> anyhow
         )),
         (Some(file), Some(_)) => {
             let source = read_text(&global.directory.join(file), file.as_str())?;
-            Exceptions::load(&source).map_err(|problems| shown(output, &problems))?
+            Exceptions::load(&source, clock::now().day()).map_err(|problems| shown(output, &problems))?
         }
     };
     let keyed = key.is_some();
@@ -292,10 +291,10 @@ fn write_baseline(
     if until.end() < clock::now() {
         bail!(Usage(format!("{until} is over; name a day to come")));
     }
-    // A secret is let stand no longer than a vulnerability.
-    let term = (until.start().unix() - clock::now().unix()).div_euclid(86_400) + 1;
-    if term > TERM_DAYS_MAX {
-        bail!(Usage(format!("a term of {term} days is too long: at most {TERM_DAYS_MAX}; decide again then")));
+    if let Err(too_long) = within_term(until, clock::now().day()) {
+        let (days, last) = (too_long.days, too_long.last);
+        let message = format!("a term of {days} days is too long: at most {TERM_DAYS_MAX}; name {last} or an earlier day");
+        bail!(Usage(format!("{message}, and decide again then")));
     }
     let path = global.directory.join(file);
     if path.exists() {
