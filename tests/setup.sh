@@ -37,6 +37,17 @@ if ! cmp -s tests/browser/package-lock.json "$tools/browser/.installed" 2>/dev/n
     (cd "$tools/browser" && npm ci --silent --no-audit --no-fund --ignore-scripts)
     cp tests/browser/package-lock.json "$tools/browser/.installed"
 fi
+if ! cmp -s tests/products/package-lock.json "$tools/products/.installed" 2>/dev/null; then
+    rm -rf "$tools/products" && mkdir -p "$tools/products/bin"
+    cp tests/products/package.json tests/products/package-lock.json "$tools/products/"
+    (cd "$tools/products" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+    for node in "$tools"/products/node_modules/node-linux-*/bin/node; do ln -s "../${node#"$tools/products/"}" "$tools/products/bin/node"; done
+    if ! "$tools/products/bin/node" --version >/dev/null; then
+        echo "error: Node.js for the products does not start; is this machine x64 or arm64?" >&2
+        exit 1
+    fi
+    cp tests/products/package-lock.json "$tools/products/.installed"
+fi
 if ! cmp -s tests/foreign/requirements.txt "$tools/python/.installed" 2>/dev/null; then
     rm -rf "$tools/python"
     python3 -m venv "$tools/python"

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 
@@ -15,6 +15,7 @@ use crate::{
     client::Client,
     database::{self, Seeding},
     defect::{self, Chosen, Defect},
+    product::{self, Asked, Product},
     repository::{self, Writing},
     service::{self, Limits, Settings},
     traffic,
@@ -37,11 +38,48 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Send ordinary requests to a running service.
     Traffic(TrafficArgs),
+    /// A product of another profile: a folder below `tests/products`.
+    #[command(subcommand)]
+    Product(ProductCommand),
     /// List the defects.
     Defects {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum ProductCommand {
+    /// Write its repository, with a commit and the tag of its release.
+    Write {
+        /// The product's folder.
+        product: PathBuf,
+        /// The folder of the repository; it must not exist, or be empty.
+        dir: PathBuf,
+        /// The defect.
+        #[arg(long, value_name = "NAME")]
+        defect: Option<String>,
+    },
+    /// Run avouch on it without and with each defect.
+    Matrix {
+        /// The product's folder.
+        product: PathBuf,
+        /// avouch.
+        #[arg(long, value_name = "FILE")]
+        avouch: PathBuf,
+        /// Where Node.js is, before what the path has.
+        #[arg(long, value_name = "DIR")]
+        node: Option<PathBuf>,
+        /// These defects alone.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+        /// How many products run at a time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Where the table goes as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
     },
 }
 
@@ -218,6 +256,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             let client = Client::https(address, read(&args.ca)?.as_bytes())?;
             runtime()?.block_on(traffic::send(&client, &variable("PROBE_A")?, args.requests))
         }
+        Command::Product(command) => product(command),
         Command::Defects { json: true } => print(&serde_json::to_string_pretty(&defect::json()).context("cannot write JSON")?),
         Command::Defects { json: false } => defect::all().try_for_each(|entry| {
             let parts: Vec<_> = entry.parts.iter().map(|part| part.name()).collect();
@@ -225,6 +264,35 @@ fn run(command: Command) -> anyhow::Result<()> {
             let (parts, claims, linked) = (parts.join(", "), entry.claims.join(", "), linked.concat());
             print(&format!("{} ({parts})\n    {}\n    turns {claims}{linked}", entry.name, entry.change))
         }),
+    }
+}
+
+fn product(command: ProductCommand) -> anyhow::Result<()> {
+    match command {
+        ProductCommand::Write { product, dir, defect } => {
+            let product = Product::load(&product)?;
+            let defect = defect.map(|name| product.defect(&name)).transpose()?;
+            let written = product.write(&dir, product::Writing { now: Utc::now(), seed: 1, defect })?;
+            print(&written.commit)
+        }
+        ProductCommand::Matrix { product, avouch, node, only, jobs, json } => {
+            let avouch = avouch.canonicalize().with_context(|| format!("there is no `{}`", avouch.display()))?;
+            // Steps run in the product's folder: what is named from here must be found from there.
+            let node =
+                node.map(|node| node.canonicalize().with_context(|| format!("there is no `{}`", node.display()))).transpose()?;
+            let asked = Asked { program: &avouch, node: node.as_deref(), only: &only, jobs, clock: Utc::now };
+            let matrix = product::matrix(&Product::load(&product)?, asked)?;
+            if let Some(path) = json {
+                let text = serde_json::to_string_pretty(&matrix).context("cannot write JSON")?;
+                std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+            }
+            print(&matrix.table())?;
+            let wrong = if only.is_empty() { matrix.wrong() } else { matrix.wrong_rows() };
+            if !wrong.is_empty() {
+                bail!("not every defect was found as it must be\n\n{wrong}");
+            }
+            Ok(())
+        }
     }
 }
 

@@ -32,6 +32,16 @@ impl Stream {
         hash.finalize().into()
     }
 
+    /// So many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(count.next_multiple_of(32));
+        while bytes.len() < count {
+            bytes.extend(self.block());
+        }
+        bytes.truncate(count);
+        bytes
+    }
+
     /// A number below `bound`; 0 for a bound of 0. The bias is below one in 2^32 for the bounds used here.
     pub fn below(&mut self, bound: u64) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.block();

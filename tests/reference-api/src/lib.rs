@@ -11,6 +11,7 @@ pub mod database;
 pub mod defect;
 pub mod fixture;
 pub mod keys;
+pub mod product;
 pub mod repository;
 pub mod service;
 pub mod traffic;

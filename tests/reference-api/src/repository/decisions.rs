@@ -6,11 +6,12 @@ use crate::fixture;
 /// What a signature of a decision is made for, and for nothing else.
 const NAMESPACE: &str = "avouch-decision";
 
-/// Signs every decision, as `FILE.PERSON.sig` beside it.
-pub(super) fn sign(files: &mut Files, seed: u64) {
+/// Signs every decision but those named, as `FILE.PERSON.sig` beside it, by each of these people that it names.
+pub(crate) fn sign(files: &mut Files, seed: u64, people: &[&str], unsigned: &[&str]) {
     let mut signatures = Files::new();
-    for (path, text) in files.iter().filter(|(path, _)| path.starts_with("decisions/")) {
-        for person in ["alice", "bob"].into_iter().filter(|person| text.contains(&format!("\"{person}\""))) {
+    let decisions = files.iter().filter(|(path, _)| path.starts_with("decisions/") && path.ends_with(".toml"));
+    for (path, text) in decisions.filter(|(path, _)| !unsigned.contains(&path.as_str())) {
+        for person in people.iter().filter(|person| text.contains(&format!("\"{person}\""))) {
             let signature = sshsig::sign(&fixture::person(seed, person), NAMESPACE, text.as_bytes());
             signatures.insert(format!("{path}.{person}.sig"), signature);
         }

@@ -6,28 +6,28 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 /// A repository that is being written.
-pub(super) struct Git<'a> {
+pub(crate) struct Git<'a> {
     folder: &'a Path,
     date: String,
 }
 
 impl<'a> Git<'a> {
     /// A new repository in this folder; its commits and tags carry this time.
-    pub(super) fn init(folder: &'a Path, date: DateTime<Utc>) -> anyhow::Result<Self> {
+    pub(crate) fn init(folder: &'a Path, date: DateTime<Utc>) -> anyhow::Result<Self> {
         let git = Self { folder, date: format!("{} +0000", date.timestamp()) };
         git.run(&["init", "--quiet", "--initial-branch=main", "--template="])?;
         Ok(git)
     }
 
     /// Commits everything that is not ignored, and returns the commit.
-    pub(super) fn commit(&self, message: &str) -> anyhow::Result<String> {
+    pub(crate) fn commit(&self, message: &str) -> anyhow::Result<String> {
         self.run(&["add", "--all"])?;
         self.run(&["commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", message])?;
         self.run(&["rev-parse", "HEAD"])
     }
 
     /// Tags the last commit.
-    pub(super) fn tag(&self, name: &str, message: &str) -> anyhow::Result<()> {
+    pub(crate) fn tag(&self, name: &str, message: &str) -> anyhow::Result<()> {
         self.run(&["tag", "--annotate", "--no-sign", "-m", message, name]).map(drop)
     }
 

@@ -12,6 +12,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
+pub(crate) use self::{decisions::sign, git::Git, sshsig::public_key};
 pub use files::Files;
 
 use crate::defect::{Chosen, Defect};
@@ -80,7 +81,7 @@ pub struct Contents {
 pub fn contents(writing: &Writing) -> anyhow::Result<Contents> {
     let mut released = files::of(writing);
     breakage::breaks(&mut released, writing)?;
-    decisions::sign(&mut released, writing.seed);
+    sign(&mut released, writing.seed, &["alice", "bob"], &[]);
     let mut earlier = files::before_the_release(&released);
     if writing.chosen.is(Defect::SecretInHistory) {
         earlier.insert(breakage::DEPLOY_SCRIPT.to_owned(), breakage::deploy_script(writing.seed));
@@ -93,7 +94,8 @@ pub fn report(commit: &str, writing: &Writing) -> String {
     report::junit(commit, writing.now, writing.chosen)
 }
 
-fn write_all(folder: &Path, files: &Files) -> anyhow::Result<()> {
+/// Writes files into a folder.
+pub(crate) fn write_all(folder: &Path, files: &Files) -> anyhow::Result<()> {
     for (path, text) in files {
         let file = folder.join(path);
         if let Some(parent) = file.parent() {

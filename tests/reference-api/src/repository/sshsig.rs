@@ -40,7 +40,7 @@ pub(super) fn sign(key: &SigningKey, namespace: &str, message: &[u8]) -> String 
 }
 
 /// The public key, `ssh-ed25519 AAAA…`.
-pub(super) fn public_key(key: &SigningKey) -> String {
+pub(crate) fn public_key(key: &SigningKey) -> String {
     format!("ssh-ed25519 {}", STANDARD.encode(public_blob(key)))
 }
 

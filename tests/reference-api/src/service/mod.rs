@@ -11,7 +11,7 @@ mod journal;
 mod limits;
 mod listen;
 mod store;
-mod tls;
+pub(crate) mod tls;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 

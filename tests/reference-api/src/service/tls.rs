@@ -17,8 +17,20 @@ use tokio_rustls::{
 
 use crate::defect::{Chosen, Defect};
 
-/// An acceptor with a fresh certificate; the authority's certificate goes to `ca_out`, its key nowhere.
-pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> anyhow::Result<TlsAcceptor> {
+/// A certificate for loopback, and the authority that signed it; the authority's key is forgotten.
+pub(crate) struct Issued {
+    /// The authority's certificate, PEM.
+    pub(crate) authority: String,
+    /// The certificate, PEM.
+    pub(crate) certificate: String,
+    /// Its key, PKCS #8 as PEM.
+    pub(crate) key: String,
+    der: CertificateDer<'static>,
+    key_der: Vec<u8>,
+}
+
+/// Issues a certificate that is valid for so many days.
+pub(crate) fn issue(now: DateTime<Utc>, days: u64) -> anyhow::Result<Issued> {
     let authority_key = KeyPair::generate().context("cannot make the authority's key")?;
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -26,18 +38,30 @@ pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> any
     authority.distinguished_name.push(DnType::CommonName, "Reference API authority");
     valid(&mut authority, now, 120);
     let certificate = authority.self_signed(&authority_key).context("cannot sign the authority's certificate")?;
-    std::fs::write(ca_out, certificate.pem())
-        .with_context(|| format!("cannot write the authority's certificate `{}`", ca_out.display()))?;
 
     let key = KeyPair::generate().context("cannot make the service's key")?;
     let mut leaf = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])
         .context("cannot name the service in its certificate")?;
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
-    valid(&mut leaf, now, if chosen.is(Defect::CertificateExpiresSoon) { 5 } else { 90 });
+    valid(&mut leaf, now, days);
     leaf.use_authority_key_identifier_extension = true;
     let leaf = leaf
         .signed_by(&key, &Issuer::from_params(&authority, &authority_key))
         .context("cannot sign the service's certificate")?;
+    Ok(Issued {
+        authority: certificate.pem(),
+        certificate: leaf.pem(),
+        key: key.serialize_pem(),
+        der: CertificateDer::from(leaf.der().to_vec()),
+        key_der: key.serialize_der(),
+    })
+}
+
+/// An acceptor with a fresh certificate; the authority's certificate goes to `ca_out`, its key nowhere.
+pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> anyhow::Result<TlsAcceptor> {
+    let issued = issue(now, if chosen.is(Defect::CertificateExpiresSoon) { 5 } else { 90 })?;
+    std::fs::write(ca_out, &issued.authority)
+        .with_context(|| format!("cannot write the authority's certificate `{}`", ca_out.display()))?;
 
     let versions = match chosen.0 {
         Some(Defect::Tls12) => &[&TLS12][..],
@@ -48,10 +72,7 @@ pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> any
         .with_protocol_versions(versions)
         .context("cannot choose the versions of TLS")?
         .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(leaf.der().to_vec())],
-            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )
+        .with_single_cert(vec![issued.der], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der)))
         .context("cannot use the service's certificate")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
