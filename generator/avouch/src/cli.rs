@@ -217,6 +217,9 @@ pub(crate) struct Sbom {
     /// Hash no archive and read no licence text: quicker, without SHA-512 of crates and without concluded licences
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Hash every archive anew, whatever earlier runs found out, and keep nothing for later ones
+    #[arg(long)]
+    pub(crate) fresh: bool,
 }
 
 /// `avouch sbom validate` and `diff`

@@ -37,7 +37,7 @@ pub(crate) fn is_dirty(git: &Git, objects: &Objects, head: Option<(&str, &str)>)
 }
 
 /// The index as a file, where it is one that can be read without git: that of a repository with a folder of its own.
-fn own_index(git: &Git, head: &str) -> Option<(index::Index, Metadata)> {
+pub(crate) fn own_index(git: &Git, head: &str) -> Option<(index::Index, Metadata)> {
     let path = git.git_dir().join("index");
     let metadata = fs::symlink_metadata(&path).ok()?;
     if !metadata.is_file() || metadata.len() > index::BYTES_MAX {

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     fs::{self, File, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -38,6 +39,7 @@ pub struct Name {
 
 struct Listing {
     files: Vec<FileEntry>,
+    sized: bool,
     passed_over: Vec<PassedOver>,
 }
 
@@ -75,7 +77,7 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn passed_over(&self) -> Result<Vec<PassedOver>, RepositoryError> {
-        Ok(self.walk()?.passed_over)
+        Ok(self.walk(false)?.passed_over)
     }
 
     /// What lies directly in a folder below (the empty path is the root itself), sorted by name: files and folders, no links
@@ -139,8 +141,16 @@ impl Folder {
         Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_file)?)
     }
 
-    fn walk(&self) -> Result<Listing, RepositoryError> {
-        let mut listing = Listing { files: Vec::new(), passed_over: Vec::new() };
+    /// The same of a folder below: it changes when something directly in it is added, removed or given another name, and not when
+    /// a file in it is written to.
+    pub fn folder_stamp(&self, path: &str) -> Option<Stamp> {
+        let path = beneath(path).ok()?;
+        Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_dir)?)
+    }
+
+    /// Everything in it. Without `sized` no file is looked at, and sizes are 0.
+    fn walk(&self, sized: bool) -> Result<Listing, RepositoryError> {
+        let mut listing = Listing { files: Vec::new(), passed_over: Vec::new(), sized };
         let mut rules = Rules::of(self)?;
         let mut entries = WalkDir::new(&self.root).min_depth(1).max_depth(DEPTH_MAX + 1).into_iter();
         while let Some(entry) = entries.next() {
@@ -225,11 +235,33 @@ impl Stamp {
     pub fn bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|part| part.to_be_bytes()).collect()
     }
+
+    /// What [`Stamp`]'s `Display` wrote.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ').map(|part| part.parse().ok());
+        let mut stamp = Self([0; 5]);
+        for part in &mut stamp.0 {
+            *part = parts.next()??;
+        }
+        parts.next().is_none().then_some(stamp)
+    }
+}
+
+/// Its numbers in base ten, a blank between two.
+impl fmt::Display for Stamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [changed, modified, size, inode, device] = self.0;
+        write!(formatter, "{changed} {modified} {size} {inode} {device}")
+    }
 }
 
 impl Files for Folder {
     fn list(&self) -> Result<Vec<FileEntry>, RepositoryError> {
-        Ok(self.walk()?.files)
+        Ok(self.walk(true)?.files)
+    }
+
+    fn paths(&self) -> Result<Vec<String>, RepositoryError> {
+        Ok(self.walk(false)?.files.into_iter().map(|entry| entry.path).collect())
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, RepositoryError> {
@@ -265,8 +297,9 @@ impl Listing {
             self.passed_over.push(PassedOver { path, why });
             return Ok(());
         }
-        match entry.metadata() {
-            Ok(metadata) => self.files.push(FileEntry { path, size: metadata.len() }),
+        let size = if self.sized { entry.metadata().map(|metadata| metadata.len()) } else { Ok(0) };
+        match size {
+            Ok(size) => self.files.push(FileEntry { path, size }),
             Err(error) => return vanished_or(root, error).map_or(Ok(()), Err),
         }
         if self.files.len() > FILES_MAX {
@@ -294,9 +327,13 @@ impl Rules {
     }
 
     fn enter(&mut self, folder: &Folder, entry: &DirEntry) -> Result<(), RepositoryError> {
+        // The walk came here through folders alone; most hold no rules, and the path need not be gone over for that.
+        if !self.wanted || fs::symlink_metadata(entry.path().join(".gitignore")).is_err() {
+            return Ok(());
+        }
         match relative(&folder.root, entry.path()) {
-            Some(path) if self.wanted => self.push(folder, entry.depth(), entry.path(), &format!("{path}/.gitignore")),
-            _ => Ok(()),
+            Some(path) => self.push(folder, entry.depth(), entry.path(), &format!("{path}/.gitignore")),
+            None => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::{RepositoryError, discover::Repository, git::shown};
+use crate::{RepositoryError, dirty, discover::Repository, git::shown};
 
 /// A content that a commit brought to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,9 +113,15 @@ impl Repository {
     /// # Errors
     /// When `git` fails.
     pub fn tracked(&self) -> Result<Vec<String>, RepositoryError> {
-        let answer = self.git().ask(&["ls-files", "-z", "--full-name", "--cached"])?;
-        let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        let mut paths: Vec<String> = paths.filter_map(|path| std::str::from_utf8(path).ok().map(str::to_owned)).collect();
+        let index = self.head()?.and_then(|head| dirty::own_index(self.git(), &head));
+        let paths: Vec<Vec<u8>> = match index {
+            Some((index, _)) => index.entries.into_iter().map(|entry| entry.path).collect(),
+            None => {
+                let answer = self.git().ask(&["ls-files", "-z", "--full-name", "--cached"])?;
+                answer.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect()
+            }
+        };
+        let mut paths: Vec<String> = paths.into_iter().filter_map(|path| String::from_utf8(path).ok()).collect();
         paths.sort();
         paths.dedup();
         Ok(paths)

@@ -37,6 +37,14 @@ pub trait Files {
     /// When the tree cannot be read.
     fn list(&self) -> Result<Vec<FileEntry>, RepositoryError>;
 
+    /// The paths of [`Files::list`] alone; of a folder they are known without looking at every file.
+    ///
+    /// # Errors
+    /// As [`Files::list`].
+    fn paths(&self) -> Result<Vec<String>, RepositoryError> {
+        Ok(self.list()?.into_iter().map(|entry| entry.path).collect())
+    }
+
     /// The bytes of a file; none when there is no regular file at this path.
     ///
     /// # Errors

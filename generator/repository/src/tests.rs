@@ -467,4 +467,21 @@ fn a_stamp_changes_with_its_file() {
     assert_eq!(folder.stamp("missing"), None);
     assert_eq!(folder.stamp("../a"), None);
     assert!(before.changed() > 1_500_000_000);
+    assert_eq!(Stamp::read(&before.to_string()), Some(before));
+    for text in ["", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 x"] {
+        assert_eq!(Stamp::read(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_stamp_of_a_folder_changes_with_the_names_in_it() {
+    let place = Place::new();
+    place.write("a/b", "1");
+    let folder = Folder::open(place.folder.path()).unwrap();
+    let before = folder.folder_stamp("a").unwrap();
+    place.write("a/b", "12");
+    assert_eq!(folder.folder_stamp("a"), Some(before));
+    assert_eq!((folder.folder_stamp("a/b"), folder.stamp("a")), (None, None), "each is asked for what it is");
+    place.write("a/c", "1");
+    assert_ne!(folder.folder_stamp("a"), Some(before));
 }

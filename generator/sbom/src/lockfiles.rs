@@ -71,7 +71,7 @@ pub(crate) struct Read {
 }
 
 pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
-    let paths: Vec<String> = tree.list()?.into_iter().map(|entry| entry.path).collect();
+    let paths = tree.paths()?;
     let mut found = Found {
         read: Vec::new(),
         left_out: BTreeMap::new(),
@@ -117,11 +117,18 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             }
         }
     }
-    for (name, format) in ignored(tree, &found.paths)? {
-        if !taken.iter().any(|(_, theirs)| theirs.ecosystem() == format.ecosystem()) {
-            taken.push((String::new(), format));
-            found.read.push(read(tree, name)?);
-            found.ignored.push(name.to_owned());
+    // A lockfile at the root that is there and not listed is one that git ignores. A library's often is, and is what it is built by.
+    for format in Format::ALL {
+        for name in format.names() {
+            let known = found.paths.iter().any(|path| path == name);
+            if known || taken.iter().any(|(_, theirs)| theirs.ecosystem() == format.ecosystem()) {
+                continue;
+            }
+            if let Some(bytes) = tree.read(name, lock::BYTES_MAX)? {
+                taken.push((String::new(), format));
+                found.read.push(parsed(tree, name, &bytes)?);
+                found.ignored.push((*name).to_owned());
+            }
         }
     }
     for path in &found.paths {
@@ -155,29 +162,19 @@ fn has_member(tree: &dyn Files, upper: &Read, folder: &str) -> bool {
         || lock.packages.iter().any(|package| matches!(&package.origin, Origin::Path { path: Some(path) } if path == below))
 }
 
-/// Lockfiles at the root that are there and not listed: git ignores them. A library's often is, and is what it is built by.
-fn ignored(tree: &dyn Files, listed: &[String]) -> Result<Vec<(&'static str, Format)>, SbomError> {
-    let mut ignored = Vec::new();
-    for format in Format::ALL {
-        for name in format.names() {
-            if !listed.iter().any(|path| path == name) && tree.read(name, lock::BYTES_MAX)?.is_some() {
-                ignored.push((*name, format));
-            }
-        }
-    }
-    Ok(ignored)
-}
-
 fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
     // It was listed a moment ago; one that is gone now reads as empty, and says so at its place.
-    let bytes = tree.read(path, lock::BYTES_MAX)?.unwrap_or_default();
-    let mut lock = lock::parse(path, &bytes)?;
+    parsed(tree, path, &tree.read(path, lock::BYTES_MAX)?.unwrap_or_default())
+}
+
+fn parsed(tree: &dyn Files, path: &str, bytes: &[u8]) -> Result<Read, SbomError> {
+    let mut lock = lock::parse(path, bytes)?;
     if let Some(sums) = lock::sums_of(path)
         && let Some(bytes) = tree.read(&sums, lock::BYTES_MAX)?
     {
         lock.tell_sums(&sums, &bytes)?;
     }
-    Ok(Read { lock, digest: Digest::of(&bytes), folder: folder(path) })
+    Ok(Read { lock, digest: Digest::of(bytes), folder: folder(path) })
 }
 
 /// The folder of a path, with a `/` at the end; empty at the root.

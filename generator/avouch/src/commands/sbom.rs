@@ -1,11 +1,11 @@
 //! `avouch sbom`: an SBOM of a folder or a release. Needs no `avouch.toml` and no key.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use avouch_model::Timestamp;
 use avouch_repository::Repository;
-use avouch_sbom::Format;
+use avouch_sbom::{Caches, Format};
 use camino::Utf8Path;
 
 use super::{sbom_diff, sbom_validate};
@@ -15,7 +15,7 @@ use crate::{
     exit::{Exit, Usage},
     files::{self, Readers},
     output::{Output, plain},
-    pipeline::{releases, sboms},
+    pipeline::{memory::Remembered, releases, sboms},
     project::read_text,
 };
 
@@ -52,16 +52,20 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
         None if arguments.lock_only => current.committed.unwrap_or(Timestamp::from_unix(0)),
         None => current.committed.unwrap_or_else(clock::now),
     };
-    // Hashing this program takes as long as the rest of a quick run.
-    let digest = if arguments.quick { None } else { Some(sboms::own_digest()?) };
+    // A quick run hashes nothing, this program neither.
+    let remembered = if arguments.quick { None } else { Some(Remembered::recall(arguments.fresh)?) };
+    let digest = remembered.as_ref().map(|remembered| remembered.program);
     let facts = sboms::facts(&current, timestamp, &known(&root), digest);
     let options = avouch_sbom::Options { spec, lock_only: arguments.lock_only, quick: arguments.quick };
-    let caches = sboms::caches(&root);
+    let memory = remembered.as_ref().map(|remembered| Arc::clone(&remembered.memory)).unwrap_or_default();
+    let caches = Caches { memory, ..sboms::caches(&root) };
     if arguments.split {
         let split = avouch_sbom::split(&*current.tree, &caches, &facts, &options).map_err(of_sbom)?;
+        keep(remembered.as_ref());
         return write_split(global, output, arguments, &split);
     }
     let sbom = avouch_sbom::generate(&*current.tree, &caches, &facts, &options).map_err(of_sbom)?;
+    keep(remembered.as_ref());
     tell(output, &sbom);
     let bytes = avouch_sbom::convert(&sbom.bytes, format).with_context(|| format!("cannot write the SBOM as {format}"))?;
     match &arguments.output {
@@ -73,6 +77,12 @@ fn write(global: &Global, output: &Output, arguments: &Sbom) -> anyhow::Result<E
         }
     }
     Ok(exit(&sbom))
+}
+
+fn keep(remembered: Option<&Remembered>) {
+    if let Some(remembered) = remembered {
+        remembered.keep();
+    }
 }
 
 /// An SBOM without what a damaged lockfile holds is written, and does not pass for one of everything.

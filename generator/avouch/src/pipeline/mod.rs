@@ -5,6 +5,7 @@
 
 pub(crate) mod collecting;
 pub(crate) mod decisions;
+pub(crate) mod memory;
 pub(crate) mod publishing;
 pub(crate) mod record;
 pub(crate) mod releases;

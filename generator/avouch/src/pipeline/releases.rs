@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use avouch_model::{Timestamp, release::Release};
-use avouch_repository::{Files, Folder, Repository, Tag};
+use avouch_repository::{FileEntry, Files, Folder, Repository, RepositoryError, Tag};
 
 use crate::{exit::Usage, output::Output, project::Project};
 
@@ -102,10 +102,32 @@ fn find<'a>(tags: &'a [Tag], asked: &str) -> anyhow::Result<&'a Tag> {
     bail!(Usage(format!("no release is named `{asked}`; {known}")))
 }
 
+/// A folder whose paths were listed once, for everybody who asks.
+struct Listed {
+    folder: Folder,
+    paths: Vec<String>,
+}
+
+impl Files for Listed {
+    fn list(&self) -> Result<Vec<FileEntry>, RepositoryError> {
+        self.folder.list()
+    }
+
+    fn paths(&self) -> Result<Vec<String>, RepositoryError> {
+        Ok(self.paths.clone())
+    }
+
+    fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, RepositoryError> {
+        self.folder.read(path, bytes_max)
+    }
+}
+
 /// The folder as it lies, with the commit that is checked out beside it. The commit's own files are not looked at.
 pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> anyhow::Result<Current> {
     let folder = Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"))?.listed_by_git_rules();
-    let mut current = Current { release: None, committed: None, dirty: true, as_it_lies: true, tree: Box::new(folder) };
+    let paths = folder.paths().context("cannot list the files of the folder")?;
+    let tree = Box::new(Listed { folder, paths });
+    let mut current = Current { release: None, committed: None, dirty: true, as_it_lies: true, tree };
     let Some(repository) = repository else { return Ok(current) };
     current.dirty = repository.is_dirty().context("cannot tell whether the folder has changes that are in no commit")?;
     let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {
@@ -121,9 +143,8 @@ pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> 
 /// Whether the folder holds a lockfile that is in no commit. Other files that git does not know change nothing of what a
 /// release is made of.
 fn has_own_lockfile(tree: &dyn Files, root: &str, repository: &Repository) -> anyhow::Result<bool> {
-    let listed = tree.list().context("cannot list the files of the folder")?;
-    let listed = listed.into_iter().map(|entry| entry.path);
-    let lockfiles: Vec<String> = listed.filter(|path| avouch_read::lock::Format::of(path).is_some()).collect();
+    let listed = tree.paths().context("cannot list the files of the folder")?;
+    let lockfiles: Vec<String> = listed.into_iter().filter(|path| avouch_read::lock::Format::of(path).is_some()).collect();
     if lockfiles.is_empty() {
         return Ok(false);
     }

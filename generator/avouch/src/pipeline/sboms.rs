@@ -1,6 +1,6 @@
 //! The SBOM of each release that is not in the record yet.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use avouch_model::{
@@ -15,6 +15,7 @@ use avouch_sbom::{Format, Sbom};
 use camino::Utf8Path;
 
 use super::{
+    memory,
     record::release_record,
     releases::{self, Current},
     scoping::canonical,
@@ -74,7 +75,7 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     let is_lacking;
     let timestamp = clock::source_date_epoch()?.unwrap_or(committed);
     let known = Known::of(&project.configuration);
-    let facts = facts(current, timestamp, &known, Some(own_digest()?));
+    let facts = facts(current, timestamp, &known, Some(memory::own_digest()?));
     let options = avouch_sbom::Options { spec: project.configuration.sbom.spec.parse()?, ..avouch_sbom::Options::default() };
     let caches = caches(&project.root);
     let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &caches, &facts, &options) {
@@ -162,13 +163,6 @@ pub(crate) fn facts(
     }
 }
 
-/// The digest of this program: the SBOM says which one wrote it.
-pub(crate) fn own_digest() -> anyhow::Result<Digest> {
-    let path = std::env::current_exe().context("cannot tell which file this program is")?;
-    let mut file = std::fs::File::open(path).context("cannot open this program's own file")?;
-    Digest::of_reader(&mut file).context("cannot read this program's own file")
-}
-
 /// Where packages that the product is made of may lie on this machine.
 pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -186,6 +180,8 @@ pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
         cargo_home: folder("CARGO_HOME").or_else(|| below(".cargo")),
         checkout: Some(root.as_std_path().to_owned()),
         pnpm_stores: stores.into_iter().flatten().collect(),
+        // What is recorded and signed is always found out anew.
+        memory: Arc::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::Path,
+    sync::Arc,
 };
 
 use avouch_model::Digest;
@@ -12,7 +12,8 @@ use avouch_repository::Folder;
 use serde_json::Value;
 use sha2::{Digest as _, Sha512};
 
-use super::{ARCHIVE_BYTES_MAX, Depth, TEXT_BYTES_MAX, Told, archive, manifests, read, texts_in, version};
+use super::{ARCHIVE_BYTES_MAX, Caches, Depth, TEXT_BYTES_MAX, Told, archive, manifests, read, texts, texts_in, version};
+use crate::memory::{Looks, Memory};
 
 /// Folders of a git checkout that are looked into for a crate.
 const FOLDERS_MAX: usize = 5_000;
@@ -32,6 +33,7 @@ pub(super) struct Shelf {
     vendored: Option<(Folder, Vec<String>)>,
     /// The crates of a git checkout: name to folder.
     of_checkout: HashMap<String, HashMap<String, String>>,
+    memory: Arc<Memory>,
 }
 
 /// One registry's folders; Cargo names them by host and a hash.
@@ -43,8 +45,8 @@ struct Registry {
 }
 
 impl Shelf {
-    pub(super) fn open(home: Option<&Path>, checkout: Option<Folder>, folders: &BTreeSet<&str>) -> Self {
-        let open = |path: &str| home.and_then(|home| Folder::open(home.join(path)).ok());
+    pub(super) fn open(caches: &Caches, checkout: Option<Folder>, folders: &BTreeSet<&str>) -> Self {
+        let open = |path: &str| caches.cargo_home.as_ref().and_then(|home| Folder::open(home.join(path)).ok());
         let names = |folder: &Option<Folder>| -> BTreeSet<String> {
             let names = folder.as_ref().and_then(|folder| folder.names("").ok()).unwrap_or_default();
             names.into_iter().filter(|name| name.folder).map(|name| name.name).collect()
@@ -68,6 +70,7 @@ impl Shelf {
             checkouts: open("git/checkouts"),
             vendored: vendored.filter(|(_, places): &(Folder, Vec<String>)| !places.is_empty()),
             of_checkout: HashMap::new(),
+            memory: Arc::clone(&caches.memory),
         }
     }
 
@@ -100,27 +103,27 @@ impl Shelf {
 
     fn in_registry(&self, package: &Package, version: &str, depth: Depth, mismatched: &mut BTreeSet<String>) -> Option<Told> {
         let place = format!("{}-{version}", package.name);
+        // Only what was hashed and found to be the lockfile's is remembered.
+        let locked = sha256(package).filter(|_| depth == Depth::Archives && self.memory.is_kept());
         for registry in self.registries.iter().filter(|registry| registry.serves(&package.origin)) {
-            let archive =
-                || registry.archives.as_ref().and_then(|folder| read(folder, &format!("{place}.crate"), ARCHIVE_BYTES_MAX));
-            let bytes = if depth == Depth::Archives { archive() } else { None };
-            let sha512 = match (&bytes, sha256(package)) {
-                (Some(bytes), Some(locked)) if Digest::of(bytes).hex() == locked => Some(hex::encode(Sha512::digest(bytes))),
-                (Some(_), Some(_)) => {
+            let (archives, unpacked) = (registry.archives.as_ref(), registry.unpacked.as_ref());
+            let known = locked.zip(archives);
+            if let Some(told) = known.and_then(|(locked, archives)| self.memory.told(locked, archives, unpacked, &place)) {
+                return Some(told);
+            }
+            let looks = known.and_then(|(_, archives)| Looks::of(archives, unpacked, &place, is_read));
+            let told = match registry.look(package, version, &place, depth) {
+                Found::Other => {
                     mismatched.insert(format!("{} {version}", package.name));
                     continue;
                 }
-                _ => None,
+                Found::Nothing => continue,
+                Found::Told(told) => told,
             };
-            let lies = registry.unpacked.as_ref().and_then(|folder| unpacked(folder, &place, package, version, depth));
-            if let Some(told) = lies {
-                return Some(Told { sha512, ..told });
+            if let (Some((locked, archives)), Some(looks), Some(_)) = (known, looks, &told.sha512) {
+                self.memory.remember(locked, &looks, archives, unpacked, &place, &told);
             }
-            let Some(bytes) = bytes.or_else(archive) else { continue };
-            let inside = archive::from_tar_gz(&bytes, &format!("{place}/Cargo.toml"), TEXT_BYTES_MAX);
-            if let Some(told) = inside.and_then(|manifest| of(package, version, manifests::cargo(&manifest, None))) {
-                return Some(Told { sha512, ..told });
-            }
+            return Some(told);
         }
         None
     }
@@ -154,7 +157,40 @@ impl Shelf {
     }
 }
 
+/// What a registry's folders hold of a package.
+enum Found {
+    Told(Told),
+    Nothing,
+    /// Its archive is another one than the lockfile's.
+    Other,
+}
+
+/// Whether a file of an unpacked crate is one that is read.
+fn is_read(name: &str) -> bool {
+    name == "Cargo.toml" || texts::is_named_like_one(name)
+}
+
 impl Registry {
+    fn look(&self, package: &Package, version: &str, place: &str, depth: Depth) -> Found {
+        let archive = || self.archives.as_ref().and_then(|folder| read(folder, &format!("{place}.crate"), ARCHIVE_BYTES_MAX));
+        let bytes = if depth == Depth::Archives { archive() } else { None };
+        let sha512 = match (&bytes, sha256(package)) {
+            (Some(bytes), Some(locked)) if Digest::of(bytes).hex() == locked => Some(hex::encode(Sha512::digest(bytes))),
+            (Some(_), Some(_)) => return Found::Other,
+            _ => None,
+        };
+        let lies = self.unpacked.as_ref().and_then(|folder| unpacked(folder, place, package, version, depth));
+        if let Some(told) = lies {
+            return Found::Told(Told { sha512, ..told });
+        }
+        let Some(bytes) = bytes.or_else(archive) else { return Found::Nothing };
+        let inside = archive::from_tar_gz(&bytes, &format!("{place}/Cargo.toml"), TEXT_BYTES_MAX);
+        match inside.and_then(|manifest| of(package, version, manifests::cargo(&manifest, None))) {
+            Some(told) => Found::Told(Told { sha512, ..told }),
+            None => Found::Nothing,
+        }
+    }
+
     /// Whether packages of this origin come from this registry.
     fn serves(&self, origin: &Origin) -> bool {
         let host = match origin {

@@ -5,14 +5,19 @@
 //! and the version that the lockfile has, and its archive, where it is looked at, has the lockfile's hash. What cannot be
 //! read is not there: the BOM says that it is unknown.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use avouch_read::lock::Package;
 use avouch_repository::{Files, Folder};
 
+use crate::Memory;
+pub(crate) use texts::id as licence_id;
+
 mod archive;
 mod crates;
 mod manifests;
+#[cfg(test)]
+mod memory_tests;
 mod node;
 mod pnpm_store;
 mod python;
@@ -26,7 +31,7 @@ const TEXT_BYTES_MAX: u64 = 4 << 20;
 const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
 
 /// Where packages may lie on this machine. A place that is not there holds nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Caches {
     /// Cargo's home: `registry/src`, `registry/cache` and `git/checkouts` in it.
     pub cargo_home: Option<PathBuf>,
@@ -34,6 +39,8 @@ pub struct Caches {
     pub checkout: Option<PathBuf>,
     /// pnpm's stores, the folders that hold `v3` or `v10`.
     pub pnpm_stores: Vec<PathBuf>,
+    /// What is remembered of archives, and what is learned about them meanwhile.
+    pub memory: Arc<Memory>,
 }
 
 /// What a package states of itself.
@@ -78,7 +85,7 @@ impl Shelves {
     pub(crate) fn open(caches: &Caches, folders: &BTreeSet<&str>) -> Self {
         let checkout = || caches.checkout.as_ref().and_then(|path| Folder::open(path).ok());
         Self {
-            crates: crates::Shelf::open(caches.cargo_home.as_deref(), checkout(), folders),
+            crates: crates::Shelf::open(caches, checkout(), folders),
             node: node::Shelf::open(checkout(), folders),
             stores: pnpm_store::Shelf::open(&caches.pnpm_stores),
             python: python::Shelf::open(checkout(), folders),

@@ -38,7 +38,12 @@ impl Machine {
     }
 
     fn caches(&self) -> Caches {
-        Caches { cargo_home: Some(self.path("cargo")), checkout: Some(self.path("work")), pnpm_stores: vec![self.path("store")] }
+        Caches {
+            cargo_home: Some(self.path("cargo")),
+            checkout: Some(self.path("work")),
+            pnpm_stores: vec![self.path("store")],
+            ..Caches::default()
+        }
     }
 
     fn sbom(&self, options: &Options) -> Sbom {
