@@ -1,5 +1,7 @@
 //! Advisories at the command line: a folder and a BOM are audited, and the record tells which releases have what.
 
+use std::{path::Path, process::Command};
+
 use super::{
     digests, json, key, released,
     support::{
@@ -49,10 +51,10 @@ fn a_folder_and_a_bom_are_audited_without_configuration_key_or_ledger() {
     sandbox.avouch(&["sbom", "-o", "bom.json"]).exits(0);
     let report = json(&audit(&sandbox, &["bom.json", "--format", "json"]).exits(1).stdout);
     assert_eq!((&report["format"], &report["verdict"]), (&"avouch-audit".into(), &"not_satisfied".into()));
-    let finding = &report["findings"][0];
-    assert_eq!((&finding["standing"], &finding["severity"]["rating"]), (&"fails".into(), &"high".into()));
-    assert_eq!(finding["aliases"][0], "CVE-2026-1111");
-    assert_eq!(finding["components"][0]["path"].as_array().unwrap().len(), 2);
+    let matched = &report["matches"][0];
+    assert_eq!((&matched["standing"], &matched["severity"]["rating"]), (&"fails".into(), &"high".into()));
+    assert_eq!(matched["aliases"][0], "CVE-2026-1111");
+    assert_eq!(matched["components"][0]["path"].as_array().unwrap().len(), 2);
     assert_eq!(report["database"]["ecosystems"]["crates.io"]["advisories"], 1);
     assert!(!sandbox.exists(".avouch") && !sandbox.exists("avouch.toml"));
 }
@@ -103,7 +105,10 @@ fn a_severity_that_nobody_states_fails_and_what_informs_does_not() {
 fn an_ignore_needs_a_reason_and_an_end_and_is_told() {
     let sandbox = project("HIGH", 1);
     let ignore = |id: &str, days: i64| {
-        format!("[[ignore]]\nid = \"{id}\"\nreason = \"Never printed.\"\nowner = \"security\"\nexpires = {}\n", &ago(days)[..10])
+        format!(
+            "[[ignore]]\nadvisory = \"{id}\"\nreason = \"Never printed.\"\nowner = \"security\"\nexpires = {}\n",
+            &ago(days)[..10]
+        )
     };
     sandbox.file("advisories.toml", ignore("CVE-2026-1111", -30));
     let ignored = audit(&sandbox, &[]).exits(0);
@@ -118,6 +123,63 @@ fn an_ignore_needs_a_reason_and_an_end_and_is_told() {
     assert!(wrong.stderr.contains("advisories.toml:3:1"), "{}", wrong.stderr);
     sandbox.file("mine.toml", ignore("GHSA-xxxx", -30));
     audit(&sandbox, &["--ignores", "mine.toml"]).exits(0);
+}
+
+/// A person with a key of their own, as `[people]` has them.
+fn person(keys: &Sandbox, name: &str, role: &str) -> String {
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(keys.path().join(name)).status();
+    assert!(made.unwrap().success());
+    let key = keys.read(&format!("{name}.pub"));
+    format!("[people.{name}]\nkey = \"{}\"\nroles = [\"{role}\"]\n", key.trim())
+}
+
+fn sign(keys: &Sandbox, name: &str, file: &Path) {
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-Y", "sign", "-n", "avouch-decision", "-f"]).arg(keys.path().join(name)).arg(file);
+    assert!(keygen.status().unwrap().success());
+}
+
+#[test]
+fn where_people_are_configured_an_ignore_counts_when_another_person_signed_it() {
+    let (keys, sandbox) = (Sandbox::new(), Sandbox::new());
+    cargo_project(&sandbox);
+    let people = format!("{}{}", person(&keys, "ada", "engineering"), person(&keys, "ben", "security"));
+    product(&sandbox, &[check("audit", "advisory.audit", "deploy", "advisories = \"osv\"\nfail_on = \"high\"")], &people);
+    sandbox.file("osv/a.json", record("GHSA-xxxx", 1, r#","database_specific":{"severity":"HIGH"}"#));
+    sandbox.commit(Some("v1.0.0"));
+    let unsigned =
+        format!("[[ignore]]\nadvisory = \"GHSA-xxxx\"\nreason = \"r\"\nowner = \"security\"\nexpires = {}\n", &ago(-30)[..10]);
+    sandbox.file("advisories.toml", unsigned);
+    let refused = audit(&sandbox, &[]).exits(1);
+    assert!(refused.stderr.contains("has no effect, because nobody signed it"), "{}", refused.stderr);
+    std::fs::remove_file(sandbox.path().join("advisories.toml")).unwrap();
+
+    let end = &ago(-30)[..10];
+    let decision = format!(
+        "[[ignore]]\nid = \"I-1\"\nadvisory = \"GHSA-xxxx\"\npackage = \"pkg:cargo/itoa\"\nreason = \"Never printed.\"\nowner = \"ada\"\napprover = \"ben\"\nexpires = {end}\n"
+    );
+    sandbox.file("decisions/itoa.toml", &decision);
+    assert!(audit(&sandbox, &[]).exits(1).stderr.contains("is not signed by `ben`"));
+    sandbox.avouch(&["run"]).exits(1);
+    assert_eq!(state(&sandbox, "audit"), "fail");
+
+    sign(&keys, "ben", &sandbox.path().join("decisions/itoa.toml"));
+    let ignored = audit(&sandbox, &[]).exits(0);
+    assert!(
+        ignored.stdout.contains(&format!("ignored through {end} (I-1, approved by security): Never printed.")),
+        "{}",
+        ignored.stdout
+    );
+    sandbox.avouch(&["run"]).exits(0);
+    assert_eq!(state(&sandbox, "audit"), "pass");
+    // It is told before it ends, in the answer of the check, and on the page of the decisions; people by role.
+    let due = sandbox.avouch(&["due", "--within", "60 days"]).exits(0).stdout;
+    assert!(due.contains(&format!("{end}T23:59:59Z  I-1: GHSA-xxxx is ignored no more")), "{due}");
+    let page = sandbox.read("public/en/controls/care/index.html");
+    assert!(page.contains(&format!("GHSA-xxxx in itoa through {end} (I-1, approved by security)")), "{page}");
+    let page = sandbox.read("public/en/decisions/index.html");
+    assert!(page.contains("Ignored advisories") && page.contains("Never printed.") && !page.contains("ben"), "{page}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use avouch_model::{Span, Timestamp, state::Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certainty, Class, Component, Database, Facts, Finding, Ignore, Rating, Role,
+    Certainty, Class, Component, Database, Facts, Ignore, Match, Rating, Role,
     matching::{Ignored, identity, matches},
 };
 
@@ -77,7 +77,7 @@ pub struct Report {
     /// What was looked at.
     pub counted: Counted,
     /// What was found, gravest first. What is ignored is marked, and so is what only informs.
-    pub findings: Vec<Finding>,
+    pub matches: Vec<Match>,
     /// Why it could not be told; a pass needs that there is nothing.
     pub doubts: Vec<String>,
     /// What is worth knowing: ignores that are over or were not needed.
@@ -91,9 +91,9 @@ pub fn audit(database: &Database, components: &[Component], ignores: &[Ignore], 
     conclude(database.facts().clone(), count(components), matches(database, components), ignores, asked)
 }
 
-/// What follows from what was found: the second half of [`audit`], for findings that were kept.
-pub fn conclude(database: Facts, counted: Counted, mut findings: Vec<Finding>, ignores: &[Ignore], asked: &Asked) -> Report {
-    let mut warnings = ignore(&mut findings, ignores, asked.now);
+/// What follows from what was found: the second half of [`audit`], for matches that were kept.
+pub fn conclude(database: Facts, counted: Counted, mut matches: Vec<Match>, ignores: &[Ignore], asked: &Asked) -> Report {
+    let mut warnings = ignore(&mut matches, ignores, asked.now);
     if counted.not_packages > 0 {
         warnings.push(format!(
             "{} components are files, data, operating systems and the like by their type, and were not looked at",
@@ -101,8 +101,8 @@ pub fn conclude(database: Facts, counted: Counted, mut findings: Vec<Finding>, i
         ));
     }
     let mut doubts = doubts_about(&database, &counted, asked);
-    doubts.extend(findings.iter().flat_map(|finding| doubtful(finding, asked.fail_on)));
-    let fails = findings.iter().any(|finding| fails(finding, asked.fail_on));
+    doubts.extend(matches.iter().flat_map(|matched| doubtful(matched, asked.fail_on)));
+    let fails = matches.iter().any(|matched| fails(matched, asked.fail_on));
     let verdict = if fails {
         Verdict::NotSatisfied
     } else if doubts.is_empty() {
@@ -110,13 +110,13 @@ pub fn conclude(database: Facts, counted: Counted, mut findings: Vec<Finding>, i
     } else {
         Verdict::CouldNotTell
     };
-    Report { database, counted, findings, doubts, warnings, verdict }
+    Report { database, counted, matches, doubts, warnings, verdict }
 }
 
-/// Whether a finding fails at this rating: a vulnerability that a component certainly has and nobody decided to let pass.
-pub(crate) fn fails(finding: &Finding, fail_on: Rating) -> bool {
-    let open = |certainty| finding.components.iter().any(|one| one.ignored.is_none() && one.certainty == certainty);
-    finding.class == Class::Vulnerability && finding.severity.reaches(fail_on) && open(Certainty::Certain)
+/// Whether a match fails at this rating: a vulnerability that a component certainly has and nobody decided to let pass.
+pub(crate) fn fails(matched: &Match, fail_on: Rating) -> bool {
+    let open = |certainty| matched.components.iter().any(|one| one.ignored.is_none() && one.certainty == certainty);
+    matched.class == Class::Vulnerability && matched.severity.reaches(fail_on) && open(Certainty::Certain)
 }
 
 impl Report {
@@ -128,9 +128,9 @@ impl Report {
         }
     }
 
-    /// The findings that fail at this rating.
-    pub fn failing(&self, fail_on: Rating) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(move |finding| fails(finding, fail_on))
+    /// The matches that fail at this rating.
+    pub fn failing(&self, fail_on: Rating) -> impl Iterator<Item = &Match> {
+        self.matches.iter().filter(move |matched| fails(matched, fail_on))
     }
 }
 
@@ -160,28 +160,32 @@ pub fn count(components: &[Component]) -> Counted {
 }
 
 /// Marks what is let pass, and says which ignores are over and which were not needed.
-fn ignore(findings: &mut [Finding], ignores: &[Ignore], now: Timestamp) -> Vec<String> {
+fn ignore(matches: &mut [Match], ignores: &[Ignore], now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     for ignore in ignores {
         let mut used = false;
         let over = ignore.is_over(now);
-        for finding in findings.iter_mut() {
-            let covered: Vec<usize> = (0..finding.components.len())
-                .filter(|at| finding.components.get(*at).is_some_and(|component| ignore.covers(finding, component)))
+        for matched in matches.iter_mut() {
+            let covered: Vec<usize> = (0..matched.components.len())
+                .filter(|at| matched.components.get(*at).is_some_and(|component| ignore.covers(matched, component)))
                 .collect();
             used |= !covered.is_empty();
             for at in covered.into_iter().filter(|_| !over) {
-                if let Some(component) = finding.components.get_mut(at) {
-                    component.ignored = Some(Ignored { reason: ignore.reason.clone(), expires: ignore.expires });
+                if let Some(component) = matched.components.get_mut(at) {
+                    component.ignored = Some(Ignored {
+                        reason: ignore.reason.clone(),
+                        expires: ignore.expires,
+                        approved: ignore.approved.clone(),
+                    });
                 }
             }
         }
         let scope = ignore.package.as_ref().map(|package| format!(" for {package}")).unwrap_or_default();
         if over {
             let what = if used { "it is told again" } else { "and it is found no more: remove it" };
-            warnings.push(format!("the ignore of {}{scope} ended on {}: {what}", ignore.id, ignore.expires));
+            warnings.push(format!("the ignore of {}{scope} ended on {}: {what}", ignore.advisory, ignore.expires));
         } else if !used {
-            warnings.push(format!("the ignore of {}{scope} matches nothing: remove it", ignore.id));
+            warnings.push(format!("the ignore of {}{scope} matches nothing: remove it", ignore.advisory));
         }
     }
     warnings
@@ -225,21 +229,21 @@ fn doubts_about(facts: &Facts, counted: &Counted, asked: &Asked) -> Vec<String> 
     doubts
 }
 
-/// What of a finding cannot be told.
-fn doubtful(finding: &Finding, fail_on: Rating) -> Vec<String> {
-    if finding.class != Class::Vulnerability || !finding.severity.reaches(fail_on) {
+/// What of a match cannot be told.
+fn doubtful(matched: &Match, fail_on: Rating) -> Vec<String> {
+    if matched.class != Class::Vulnerability || !matched.severity.reaches(fail_on) {
         return Vec::new();
     }
-    let open = finding.components.iter().filter(|component| component.ignored.is_none());
+    let open = matched.components.iter().filter(|component| component.ignored.is_none());
     open.filter_map(|component| {
         let label =
             component.version.as_ref().map_or_else(|| component.name.clone(), |version| format!("{} {version}", component.name));
         match component.certainty {
             Certainty::Certain => None,
             Certainty::Possible => {
-                Some(format!("{}: {label} is a copy from elsewhere, which may or may not have it", finding.id))
+                Some(format!("{}: {label} is a copy from elsewhere, which may or may not have it", matched.id))
             }
-            Certainty::Undecided => Some(format!("{}: whether {label} has it cannot be told from its version", finding.id)),
+            Certainty::Undecided => Some(format!("{}: whether {label} has it cannot be told from its version", matched.id)),
         }
     })
     .collect()

@@ -1,19 +1,24 @@
-//! Ignores: a dated decision to let a finding pass. Each has a reason, an owner and an end.
+//! Ignores: a dated decision to let a match pass. Each has a reason, an owner and an end; those that count in a record are
+//! signed decisions, those of a file are for where there is none.
 
 use std::ops::Range;
 
-use avouch_model::{Timestamp, decision::TERM_DAYS_MAX, time::Day};
+use avouch_model::{
+    Timestamp,
+    decision::{Decision, TERM_DAYS_MAX},
+    time::Day,
+};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{AffectedComponent, Finding, Purl};
+use crate::{AffectedComponent, Match, Purl};
 
-/// A finding that is let pass through a day.
+/// A match that is let pass through a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ignore {
-    /// The id or an alias of the finding.
-    pub id: String,
+    /// The advisory: its id, or an alias.
+    pub advisory: String,
     /// Only for this package: a name, or a package URL with or without a version.
     pub package: Option<String>,
     /// Why.
@@ -22,6 +27,19 @@ pub struct Ignore {
     pub owner: String,
     /// The last day it counts (inclusive, UTC).
     pub expires: Day,
+    /// The decision that it is; none for one that nobody approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
+}
+
+/// Who let something pass: what a signed decision adds to an ignore.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approved {
+    /// The id of the decision, `I-2026-003`.
+    pub decision: String,
+    /// The role that approved it.
+    pub by: String,
 }
 
 /// What is wrong with a file of ignores, and where.
@@ -48,14 +66,14 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    id: Spanned<String>,
+    advisory: Spanned<String>,
     package: Option<Spanned<String>>,
     reason: Spanned<String>,
     owner: Spanned<String>,
     expires: Spanned<toml::value::Datetime>,
 }
 
-/// Reads `[[ignore]]` tables: `id`, `package` (optional), `reason`, `owner`, `expires`. The keys mean what they mean in a waiver.
+/// Reads `[[ignore]]` tables that nobody signs: `advisory`, `package` (optional), `reason`, `owner`, `expires`. The keys mean what they mean in a waiver.
 ///
 /// # Errors
 /// When the text is no TOML, a key is missing, unknown or empty, or the term is longer than [`TERM_DAYS_MAX`] days from `today`.
@@ -70,7 +88,7 @@ pub fn read_ignores(path: &str, text: &str, today: Day) -> Result<Vec<Ignore>, I
     let mut ignores = Vec::with_capacity(file.ignore.len());
     for written in file.ignore {
         for words in
-            [Some(&written.id), written.package.as_ref(), Some(&written.reason), Some(&written.owner)].into_iter().flatten()
+            [Some(&written.advisory), written.package.as_ref(), Some(&written.reason), Some(&written.owner)].into_iter().flatten()
         {
             if words.get_ref().trim().is_empty() {
                 return Err(fail(Some(words.span()), "this is empty: write what it is, or who or why".to_owned()));
@@ -85,25 +103,40 @@ pub fn read_ignores(path: &str, text: &str, today: Day) -> Result<Vec<Ignore>, I
             return Err(fail(Some(written.expires.span()), message));
         }
         ignores.push(Ignore {
-            id: written.id.into_inner(),
+            advisory: written.advisory.into_inner(),
             package: written.package.map(Spanned::into_inner),
             reason: written.reason.into_inner(),
             owner: written.owner.into_inner(),
             expires,
+            approved: None,
         });
     }
     Ok(ignores)
 }
 
 impl Ignore {
+    /// The ignore that a signed decision is; none for others.
+    pub fn of(decision: &Decision) -> Option<Self> {
+        let Decision::Ignore { id, advisory, package, reason, owner, approver, expires } = decision else { return None };
+        Some(Self {
+            advisory: advisory.clone(),
+            package: package.clone(),
+            reason: reason.clone(),
+            owner: owner.clone(),
+            expires: *expires,
+            approved: Some(Approved { decision: id.clone(), by: approver.clone() }),
+        })
+    }
+
     /// Whether it is over.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now > self.expires.end()
     }
 
-    /// Whether it speaks of this component of this finding.
-    pub fn covers(&self, finding: &Finding, component: &AffectedComponent) -> bool {
-        finding.names().any(|name| name == self.id) && self.package.as_ref().is_none_or(|package| is_package(package, component))
+    /// Whether it speaks of this component of this match.
+    pub fn covers(&self, matched: &Match, component: &AffectedComponent) -> bool {
+        matched.names().any(|name| name == self.advisory)
+            && self.package.as_ref().is_none_or(|package| is_package(package, component))
     }
 }
 
@@ -123,12 +156,12 @@ mod tests {
         read_ignores("advisories.toml", text, "2026-11-22".parse().unwrap()).map_err(|error| error.to_string())
     }
 
-    const WHOLE: &str = "[[ignore]]\nid = \"CVE-2026-1\"\npackage = \"pkg:npm/a\"\nreason = \"Not reached.\"\nowner = \"security\"\nexpires = 2027-01-31\n";
+    const WHOLE: &str = "[[ignore]]\nadvisory = \"CVE-2026-1\"\npackage = \"pkg:npm/a\"\nreason = \"Not reached.\"\nowner = \"security\"\nexpires = 2027-01-31\n";
 
     #[test]
     fn an_ignore_needs_a_reason_an_owner_and_an_end() {
         assert_eq!(read(WHOLE).unwrap()[0].expires.to_string(), "2027-01-31");
-        for key in ["id", "reason", "owner", "expires"] {
+        for key in ["advisory", "reason", "owner", "expires"] {
             let without: String = WHOLE.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
             let error = read(&without).unwrap_err();
             assert!(error.contains(key) && error.starts_with("advisories.toml:1:"), "{error}");

@@ -1,11 +1,12 @@
-//! Components against advisories: one finding a vulnerability, whatever number of databases and components it shows in.
+//! Components against advisories: one match a vulnerability, whatever number of databases and components it shows in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use avouch_model::time::Day;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Advisory, Affected, Class, Component, Database, Ecosystem, Purl, Role, Scope, Severity,
+    Advisory, Affected, Approved, Class, Component, Database, Ecosystem, Purl, Role, Scope, Severity,
     range::{Candidate, Membership, decide, fixed_after},
 };
 
@@ -15,7 +16,7 @@ const SUMMARY_CHARACTERS_MAX: usize = 500;
 /// A vulnerability, or what else an advisory tells, with the components that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Finding {
+pub struct Match {
     /// The id that is shown: the ecosystem's own database first, then GitHub's, then others.
     pub id: String,
     /// Its other ids.
@@ -30,7 +31,7 @@ pub struct Finding {
     pub components: Vec<AffectedComponent>,
 }
 
-/// A component that has what a finding tells, or may have it.
+/// A component that has what a match tells, or may have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AffectedComponent {
@@ -60,7 +61,10 @@ pub struct Ignored {
     /// Why.
     pub reason: String,
     /// Through which day.
-    pub expires: avouch_model::time::Day,
+    pub expires: Day,
+    /// The decision that it is; none for one that nobody approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
 }
 
 /// How sure it is that a component has it.
@@ -86,7 +90,7 @@ impl Certainty {
     }
 }
 
-impl Finding {
+impl Match {
     /// Its id and its other ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.id).chain(&self.aliases).map(String::as_str)
@@ -104,7 +108,7 @@ struct Hit<'a> {
 }
 
 /// What advisories say of components, gravest first. A component without a package URL, or of no ecosystem, has none.
-pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
+pub fn matches(database: &Database, components: &[Component]) -> Vec<Match> {
     let mut groups = Groups::default();
     let mut found: HashMap<usize, Group> = HashMap::new();
     let mut hits = Vec::new();
@@ -127,15 +131,15 @@ pub fn matches(database: &Database, components: &[Component]) -> Vec<Finding> {
         }
         hits.clear();
     }
-    let mut findings: Vec<Finding> =
-        found.into_iter().filter_map(|(first, group)| group.finding(database, groups.all(first))).collect();
-    findings.sort_by(|one, two| {
-        let rank = |finding: &Finding| {
-            (finding.class, finding.severity.rating.is_none(), finding.severity.rating, finding.severity.tenths)
+    let mut matches: Vec<Match> =
+        found.into_iter().filter_map(|(first, group)| group.matched(database, groups.all(first))).collect();
+    matches.sort_by(|one, two| {
+        let rank = |matched: &Match| {
+            (matched.class, matched.severity.rating.is_none(), matched.severity.rating, matched.severity.tenths)
         };
         rank(two).cmp(&rank(one)).then_with(|| one.id.cmp(&two.id))
     });
-    findings
+    matches
 }
 
 /// The package of a component, and its ecosystem.
@@ -218,7 +222,7 @@ impl Group {
         });
     }
 
-    fn finding(mut self, database: &Database, alike: &[usize]) -> Option<Finding> {
+    fn matched(mut self, database: &Database, alike: &[usize]) -> Option<Match> {
         self.places.sort_unstable();
         self.places.dedup();
         let matched: Vec<(&Advisory, &Affected)> = self.places.iter().filter_map(|place| database.at(*place)).collect();
@@ -231,7 +235,7 @@ impl Group {
         let summary = shown.summary.char_indices().nth(SUMMARY_CHARACTERS_MAX).and_then(|(end, _)| shown.summary.get(..end));
         self.components.sort();
         self.components.dedup();
-        Some(Finding {
+        Some(Match {
             id: shown.id.to_string(),
             aliases: aliases.into_iter().map(String::from).collect(),
             summary: summary.unwrap_or(&shown.summary).to_owned(),
@@ -301,7 +305,7 @@ mod tests {
     fn a_fork_and_a_vendored_copy_are_possible_and_what_has_no_package_url_is_nothing() {
         let database = database(&[&record("RUSTSEC-2026-0001", "", "time", "")]);
         let certainty =
-            |component: Component| matches(&database, &[component]).first().map(|finding| finding.components[0].certainty);
+            |component: Component| matches(&database, &[component]).first().map(|matched| matched.components[0].certainty);
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0")), Some(Certainty::Certain));
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0?vcs_url=git%2Bhttps://h/t%40c")), Some(Certainty::Possible));
         assert_eq!(certainty(component("pkg:cargo/time@1.0.0?repository_url=https://h")), Some(Certainty::Possible));
@@ -329,7 +333,7 @@ mod tests {
         let three = record("GHSA-b", "", "b", "");
         let database = database(&[&one, &two, &three]);
         let found = matches(&database, &[component("pkg:cargo/a@1.0.0"), component("pkg:cargo/b@1.0.0")]);
-        let told: Vec<_> = found.iter().map(|finding| (finding.id.as_str(), finding.class)).collect();
+        let told: Vec<_> = found.iter().map(|matched| (matched.id.as_str(), matched.class)).collect();
         assert_eq!(told, [("RUSTSEC-2026-0002", Class::Vulnerability), ("RUSTSEC-2026-0001", Class::Unsound)]);
     }
 }

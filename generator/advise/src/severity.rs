@@ -67,7 +67,7 @@ impl FromStr for Rating {
     }
 }
 
-/// The severity of a finding.
+/// The severity of a match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Severity {

@@ -11,7 +11,7 @@ use avouch_model::{
 };
 use serde_json::{Value, json};
 
-use crate::{Bom, Class, Finding, Purl, Severity};
+use crate::{Bom, Class, Match, Purl, Severity};
 
 /// A release with its BOM and what advisories say of its components.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct ReleaseBom {
     /// The BOM.
     pub bom: Bom,
     /// What was found; empty where no advisories were given.
-    pub findings: Vec<Finding>,
+    pub matches: Vec<Match>,
 }
 
 /// One line of the table: a vulnerability, a release, a component of it, and how it stands.
@@ -82,14 +82,14 @@ pub fn rows(releases: &[ReleaseBom], statements: &[(Timestamp, VexStatement)]) -
     for release in releases {
         let of_release: Vec<&(Timestamp, VexStatement)> =
             statements.iter().filter(|(_, statement)| release_matches(&statement.releases, &release.version)).collect();
-        let found = release.findings.iter().filter(|finding| finding.class == Class::Vulnerability);
+        let found = release.matches.iter().filter(|matched| matched.class == Class::Vulnerability);
         let mut told: BTreeSet<&str> = BTreeSet::new();
-        for finding in found {
-            told.extend(finding.names());
-            for component in &finding.components {
-                let said = spoken(&of_release, |name| finding.names().any(|known| known == name), Some(&component.purl));
+        for matched in found {
+            told.extend(matched.names());
+            for component in &matched.components {
+                let said = spoken(&of_release, |name| matched.names().any(|known| known == name), Some(&component.purl));
                 let said = said.unwrap_or_else(|| unspoken(&component.fixed, &component.name));
-                rows.push(release.row(finding.id.clone(), Some(finding), Some((&component.purl, &component.reference)), said));
+                rows.push(release.row(matched.id.clone(), Some(matched), Some((&component.purl, &component.reference)), said));
             }
         }
         for (_, statement) in of_release.iter().filter(|(_, statement)| !told.contains(statement.vulnerability.as_str())) {
@@ -182,8 +182,8 @@ pub fn release_matches(glob: &str, version: &str) -> bool {
 }
 
 impl ReleaseBom {
-    fn row(&self, id: String, finding: Option<&Finding>, component: Option<(&str, &str)>, said: Said) -> Row {
-        let aliases = finding.map(|finding| finding.aliases.iter().cloned().collect()).unwrap_or_default();
+    fn row(&self, id: String, matched: Option<&Match>, component: Option<(&str, &str)>, said: Said) -> Row {
+        let aliases = matched.map(|matched| matched.aliases.iter().cloned().collect()).unwrap_or_default();
         let reference = match component {
             Some((_, reference)) => Some(reference).filter(|reference| !reference.is_empty()),
             None => None,
@@ -192,8 +192,8 @@ impl ReleaseBom {
         Row {
             vulnerability: id,
             aliases,
-            summary: finding.map(|finding| finding.summary.clone()).unwrap_or_default(),
-            severity: finding.map(|finding| finding.severity.clone()).unwrap_or_default(),
+            summary: matched.map(|matched| matched.summary.clone()).unwrap_or_default(),
+            severity: matched.map(|matched| matched.severity.clone()).unwrap_or_default(),
             release: self.version.clone(),
             product: self.product(),
             component: component.map(|(purl, _)| purl.to_owned()),

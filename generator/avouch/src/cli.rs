@@ -280,7 +280,7 @@ pub(crate) struct Audit {
     /// How old the newest advisory of an ecosystem may be before the answer is "could not tell"
     #[arg(long, value_name = "SPAN", default_value = "7 days")]
     pub(crate) max_age: avouch_model::Span,
-    /// Findings to let pass, each with a reason and an expiry; otherwise advisories.toml in the folder
+    /// What may pass, each with a reason and an expiry; otherwise what is signed in decisions/, or advisories.toml without `[people]`
     #[arg(long, value_name = "FILE")]
     pub(crate) ignores: Option<Utf8PathBuf>,
     /// How to print the result

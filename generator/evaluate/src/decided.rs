@@ -72,7 +72,7 @@ impl<'a> Decisions<'a> {
                 Decision::Waiver { check, .. } => (&mut decisions.waivers, check),
                 Decision::NotApplicable { id, .. } => (&mut decisions.not_applicable, id),
                 Decision::Gap { requirement, .. } => (&mut decisions.gaps, requirement),
-                Decision::Attestation { .. } | Decision::Provider { .. } => continue,
+                Decision::Ignore { .. } | Decision::Attestation { .. } | Decision::Provider { .. } => continue,
             };
             list.entry(about.as_str()).or_default().push(decided);
         }
@@ -132,7 +132,7 @@ fn in_force<'a>(versions: &[Decided<'a>], at: Timestamp) -> Option<Decided<'a>> 
 }
 
 /// The types of decisions: an id names one thing within its type.
-const TYPES: [usize; 5] = [0, 1, 2, 3, 4];
+const TYPES: [usize; 6] = [0, 1, 2, 3, 4, 5];
 
 const fn type_of(decision: &Decision) -> usize {
     match decision {
@@ -141,5 +141,6 @@ const fn type_of(decision: &Decision) -> usize {
         Decision::Provider { .. } => 2,
         Decision::Gap { .. } => 3,
         Decision::NotApplicable { .. } => 4,
+        Decision::Ignore { .. } => 5,
     }
 }

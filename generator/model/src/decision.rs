@@ -1,4 +1,4 @@
-//! Decisions of people: waivers, attestations, gaps, what is not applicable, what a provider promises.
+//! Decisions of people: waivers, ignored advisories, attestations, gaps, what is not applicable, what a provider promises.
 //!
 //! A decision lies signed in `decisions/*.toml`. It has effect from the time of its log entry, never from a date typed
 //! into it, and only when a person named in `[people]` signed it. Public payloads name roles, never people.
@@ -21,6 +21,24 @@ pub enum Decision {
         id: String,
         /// The check it excuses.
         check: String,
+        /// Why.
+        reason: String,
+        /// The role of the person who carries it.
+        owner: String,
+        /// The role of the person who approved it; another person than the owner.
+        approver: String,
+        /// The last day it counts (inclusive, UTC).
+        expires: Day,
+    },
+    /// A dated exception for what an advisory tells: an audit lets it pass until the end of `expires`.
+    Ignore {
+        /// A permanent id, `I-2026-003`.
+        id: String,
+        /// The advisory: its id, or an alias.
+        advisory: String,
+        /// Only for this package: a name, or a package URL with or without a version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package: Option<String>,
         /// Why.
         reason: String,
         /// The role of the person who carries it.
@@ -92,6 +110,7 @@ impl Decision {
     pub fn subject(&self) -> &str {
         match self {
             Self::Waiver { id, .. }
+            | Self::Ignore { id, .. }
             | Self::Attestation { id, .. }
             | Self::Provider { id, .. }
             | Self::NotApplicable { id, .. } => id,
@@ -99,10 +118,25 @@ impl Decision {
         }
     }
 
+    /// What it is called in messages. An id names one thing within its type.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Waiver { .. } => "waiver",
+            Self::Ignore { .. } => "ignore",
+            Self::Attestation { .. } => "attestation",
+            Self::Provider { .. } => "provider statement",
+            Self::Gap { .. } => "gap",
+            Self::NotApplicable { .. } => "not-applicable decision",
+        }
+    }
+
     /// The last day it counts.
     pub fn last_day(&self) -> Day {
         match self {
-            Self::Waiver { expires, .. } | Self::Attestation { expires, .. } | Self::Provider { expires, .. } => *expires,
+            Self::Waiver { expires, .. }
+            | Self::Ignore { expires, .. }
+            | Self::Attestation { expires, .. }
+            | Self::Provider { expires, .. } => *expires,
             Self::Gap { due, .. } => *due,
             Self::NotApplicable { review, .. } => *review,
         }

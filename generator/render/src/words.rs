@@ -319,10 +319,11 @@ words! {
 
     // Decisions.
     decisions_title: "Decisions", "Décisions";
-    decisions_lede: "What people decided and signed: exceptions, gaps, what does not apply, statements, and what providers promise. A decision counts from its log entry, never from a date typed into it. People appear by role.", "Ce que des personnes ont décidé et signé\u{a0}: dérogations, lacunes, ce qui est sans objet, déclarations et promesses de fournisseurs. Une décision compte à partir de son entrée au journal, jamais d’une date saisie. Les personnes apparaissent par leur rôle.";
+    decisions_lede: "What people decided and signed: exceptions, ignored advisories, gaps, what does not apply, statements, and what providers promise. A decision counts from its log entry, never from a date typed into it. People appear by role.", "Ce que des personnes ont décidé et signé\u{a0}: dérogations, avis de sécurité ignorés, lacunes, ce qui est sans objet, déclarations et promesses de fournisseurs. Une décision compte à partir de son entrée au journal, jamais d’une date saisie. Les personnes apparaissent par leur rôle.";
     decisions_empty: "No decision is recorded.", "Aucune décision n’est enregistrée.";
     decisions_more: "{n} earlier decisions are in the log.", "{n} décisions antérieures sont dans le journal.";
     waivers: "Waivers", "Dérogations";
+    ignores: "Ignored advisories", "Dérogations à des avis de sécurité";
     gaps: "Gaps", "Lacunes";
     not_applicables: "Not applicable", "Sans objet";
     attestations: "Attestations", "Attestations";
@@ -333,6 +334,8 @@ words! {
     not_in_force: "Not in force", "Pas en vigueur";
     expired: "Expired", "Expirée";
     replaced: "Replaced by a later one", "Remplacée par une plus récente";
+    advisory: "Advisory", "Avis de sécurité";
+    package: "Package", "Paquet";
     reason: "Reason", "Motif";
     owner: "Owner", "Responsable";
     approver: "Approved by", "Approuvée par";
@@ -448,6 +451,7 @@ words! {
     scope_unchecked_one: "{n} claim is decided by no check, and is shown as not tested.", "{n} affirmation n’est tranchée par aucun contrôle, et est indiquée comme non testée.";
     scope_unchecked_many: "{n} claims are decided by no check, and are shown as not tested.", "{n} affirmations ne sont tranchées par aucun contrôle, et sont indiquées comme non testées.";
     a_waiver: "A waiver:", "Une dérogation\u{a0}:";
+    an_ignore: "An advisory is ignored:", "Un avis de sécurité est ignoré\u{a0}:";
     an_attestation: "An attestation:", "Une attestation\u{a0}:";
     a_provider: "A provider’s statement:", "Une déclaration de fournisseur\u{a0}:";
     a_gap: "A gap is admitted:", "Une lacune est reconnue\u{a0}:";

@@ -53,7 +53,7 @@ fn a_known_vulnerability_fails_from_its_rating_on() {
     assert_eq!(audited(&fresh("HIGH"), &[OLD], "").verdict, Verdict::NotSatisfied);
     assert_eq!(audited(&fresh("HIGH"), &[NEW], "").verdict, Verdict::Satisfied);
     let medium = audited(&fresh("MODERATE"), &[OLD], "");
-    assert_eq!((medium.verdict, medium.findings.len()), (Verdict::Satisfied, 1));
+    assert_eq!((medium.verdict, medium.matches.len()), (Verdict::Satisfied, 1));
 }
 
 #[test]
@@ -116,13 +116,13 @@ fn a_failure_is_told_before_a_doubt() {
 }
 
 #[test]
-fn an_ignore_counts_through_its_last_day_and_then_the_finding_returns() {
+fn an_ignore_counts_through_its_last_day_and_then_the_match_returns() {
     let ignore = |id: &str, more: &str, expires: &str| {
-        format!("[[ignore]]\nid = \"{id}\"\n{more}\nreason = \"r\"\nowner = \"security\"\nexpires = {expires}\n")
+        format!("[[ignore]]\nadvisory = \"{id}\"\n{more}\nreason = \"r\"\nowner = \"security\"\nexpires = {expires}\n")
     };
     let report = audited(&fresh("HIGH"), &[OLD], &ignore("GHSA-1", "", "2026-11-22"));
     assert_eq!((report.verdict, report.warnings.len()), (Verdict::Satisfied, 0));
-    assert_eq!(report.findings[0].components[0].ignored.as_ref().unwrap().reason, "r");
+    assert_eq!(report.matches[0].components[0].ignored.as_ref().unwrap().reason, "r");
     let over = audited(&fresh("HIGH"), &[OLD], &ignore("GHSA-1", "", "2026-11-21"));
     assert_eq!(over.verdict, Verdict::NotSatisfied);
     assert!(over.warnings[0].contains("ended on 2026-11-21: it is told again"), "{over:?}");

@@ -16,8 +16,8 @@ fn release(version: &str) -> ReleaseBom {
     let mut loader = Loader::default();
     loader.file("a.json", RECORD.as_bytes());
     let bom = Bom::read(BOM.as_bytes()).unwrap();
-    let findings = matches(&loader.finish(), &bom.components);
-    ReleaseBom { version: version.to_owned(), bom, findings }
+    let matches = matches(&loader.finish(), &bom.components);
+    ReleaseBom { version: version.to_owned(), bom, matches }
 }
 
 fn at(second: u32) -> Timestamp {

@@ -159,10 +159,10 @@ fn find<'a>(bom: &'a Bom, sought: &Sought) -> Vec<(&'a Component, Certainty)> {
         Sought::Advisory { names, database } => {
             let by_reference: BTreeMap<&str, &Component> =
                 bom.components.iter().map(|component| (component.reference.as_str(), component)).collect();
-            let findings = matches(database, &bom.components);
-            let meant = findings.iter().filter(|finding| finding.names().any(|name| names.iter().any(|known| known == name)));
+            let matches = matches(database, &bom.components);
+            let meant = matches.iter().filter(|matched| matched.names().any(|name| names.iter().any(|known| known == name)));
             meant
-                .flat_map(|finding| &finding.components)
+                .flat_map(|matched| &matched.components)
                 .filter_map(|found| Some((*by_reference.get(found.reference.as_str())?, found.certainty)))
                 .collect()
         }

@@ -34,16 +34,19 @@ pub(crate) fn due(global: &Global, output: &Output, within: Span, baselines: &[U
     let recorded = ledger.recorded(Some(now))?;
     let assessment = avouch_evaluate::assess(&recorded, now);
     let mut found = Vec::new();
-    // A later decision with the same id takes the place of an earlier one.
-    let mut decisions: BTreeMap<&str, &Decision> = BTreeMap::new();
+    // A later decision of the same type and id takes the place of an earlier one.
+    let mut decisions: BTreeMap<(&str, &str), &Decision> = BTreeMap::new();
     for recorded in &recorded {
         if let Payload::Decision(decision) = &recorded.payload {
-            decisions.insert(decision.subject(), decision);
+            decisions.insert((decision.type_name(), decision.subject()), decision);
         }
     }
-    for (id, decision) in decisions {
+    for ((_, id), decision) in decisions {
         let what = match decision {
             Decision::Waiver { .. } => "the waiver ends",
+            // Nothing is owed after it: what still has the vulnerability fails, and what was updated needs no other.
+            Decision::Ignore { .. } if decision.last_day().end() < now => continue,
+            Decision::Ignore { advisory, .. } => &format!("{} is ignored no more", plain(advisory)),
             Decision::Attestation { .. } => "the attestation ends: sign it anew",
             Decision::Provider { .. } => "the provider's statement ends: read it anew",
             Decision::Gap { .. } => "the gap is to be closed",

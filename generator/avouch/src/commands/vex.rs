@@ -156,8 +156,8 @@ fn export(global: &Global, output: &Output, arguments: &VexExport) -> anyhow::Re
             ));
             continue;
         };
-        let findings = database.as_ref().map(|database| matches(database, &bom.components)).unwrap_or_default();
-        releases.push(ReleaseBom { version, bom, findings });
+        let matches = database.as_ref().map(|database| matches(database, &bom.components)).unwrap_or_default();
+        releases.push(ReleaseBom { version, bom, matches });
     }
     let statements: Vec<(Timestamp, VexStatement)> =
         statements(&recorded).map(|(at, statement)| (at, statement.clone())).collect();

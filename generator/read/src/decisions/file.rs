@@ -22,7 +22,7 @@ pub(super) struct Written {
     pub(super) span: Range<usize>,
     /// Who must have signed.
     pub(super) signer: String,
-    /// Who carries a waiver, and must be somebody else.
+    /// Who carries an exception, and must be somebody else.
     pub(super) owner: Option<String>,
 }
 
@@ -33,10 +33,11 @@ pub(super) fn read(source: &Arc<Source>, people: &BTreeMap<String, Person>, toda
     let root = walk.root(&document);
     let reader = Reader { people, today };
     let mut written = Vec::new();
-    for key in ["waiver", "attestation", "provider", "gap", "not_applicable"] {
+    for key in ["waiver", "ignore", "attestation", "provider", "gap", "not_applicable"] {
         for table in root.optional(key).tables() {
             written.extend(match key {
                 "waiver" => reader.waiver(&table),
+                "ignore" => reader.ignore(&table),
                 "attestation" => reader.attestation(&table),
                 "provider" => reader.provider(&table),
                 "gap" => reader.gap(&table),
@@ -68,6 +69,31 @@ impl Reader<'_> {
             decision: Decision::Waiver {
                 id: id?,
                 check: check?,
+                reason: reason?,
+                owner: owner_role,
+                approver: approver_role,
+                expires: expires?,
+            },
+            span: table.span(),
+            signer: approver,
+            owner: Some(owner),
+        })
+    }
+
+    fn ignore(&self, table: &TableReader<'_, '_>) -> Option<Written> {
+        let id = id(&table.required("id"));
+        let advisory = id_like(&table.required("advisory"));
+        let package = published(&table.optional("package"));
+        let reason = published(&table.required("reason"));
+        let owner = self.person(&table.required("owner"));
+        let approver = self.person(&table.required("approver"));
+        let expires = self.day(&table.required("expires"), TERM_DAYS_MAX);
+        let ((owner, owner_role), (approver, approver_role)) = (owner?, approver?);
+        Some(Written {
+            decision: Decision::Ignore {
+                id: id?,
+                advisory: advisory?,
+                package,
                 reason: reason?,
                 owner: owner_role,
                 approver: approver_role,

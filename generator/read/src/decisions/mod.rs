@@ -154,7 +154,7 @@ impl Reader<'_> {
 
     /// Whether a decision counts; if not, why, and what to do.
     fn stands(&mut self, source: &Arc<Source>, written: &Written, signers: &BTreeSet<String>) -> bool {
-        let key = (kind_of(&written.decision), written.decision.subject().to_owned());
+        let key = (written.decision.type_name(), written.decision.subject().to_owned());
         if let Some(other) = self.seen.get(&key) {
             let message = format!("{other} holds the {} `{}` already", key.0, key.1);
             self.refuse("duplicate-id", source, &written.span, message, "keep one of them");
@@ -163,7 +163,7 @@ impl Reader<'_> {
         if let Some(owner) = &written.owner
             && self.same_person(owner, &written.signer)
         {
-            let message = format!("the waiver `{}` is approved by its owner", key.1);
+            let message = format!("the {} `{}` is approved by its owner", key.0, key.1);
             let help = "another person than the owner approves and signs it";
             self.refuse("self-approved", source, &written.span, message, help);
             return false;
@@ -185,6 +185,10 @@ impl Reader<'_> {
 
     /// Reports what counts and changes nothing: a name that the mapping does not know, a day that is over.
     fn matches_something(&mut self, source: &Arc<Source>, written: &Written) {
+        if written.decision.last_day() < self.today {
+            let message = format!("the {} `{}` is over", written.decision.type_name(), written.decision.subject());
+            self.warn("expired", source, &written.span, message, "decide again, or remove it");
+        }
         let catalogue = self.catalogue;
         let checks = catalogue.checks.iter().map(|check| check.id.as_str());
         let controls = catalogue.controls.iter().map(|control| control.id.as_str());
@@ -192,19 +196,17 @@ impl Reader<'_> {
         let requirements = requirements.map(|requirement| requirement.id.as_str());
         let (name, known): (&str, Vec<&str>) = match &written.decision {
             Decision::Waiver { check, .. } => (check, checks.collect()),
+            // Whether anything has what the advisory tells, the audit says.
+            Decision::Ignore { .. } => return,
             Decision::Gap { requirement, .. } => (requirement, requirements.collect()),
             Decision::NotApplicable { id, .. } => (id, checks.chain(controls).chain(requirements).collect()),
             Decision::Attestation { id, .. } => (id, self.slots("attestation.")),
             Decision::Provider { id, .. } => (id, self.slots("provider.")),
         };
         if !known.contains(&name) {
-            let message = format!("`{name}` is nothing in the mapping: the {} changes nothing", kind_of(&written.decision));
+            let message = format!("`{name}` is nothing in the mapping: the {} changes nothing", written.decision.type_name());
             let help = suggestion(name, known.into_iter());
             self.warn("matches-nothing", source, &written.span, message, help);
-        }
-        if written.decision.last_day() < self.today {
-            let message = format!("the {} `{}` is over", kind_of(&written.decision), written.decision.subject());
-            self.warn("expired", source, &written.span, message, "decide again, or remove it");
         }
     }
 
@@ -230,17 +232,6 @@ impl Reader<'_> {
         if let Some(problem) = self.decisions.problems.last_mut() {
             problem.level = Level::Warning;
         }
-    }
-}
-
-/// How a decision is called in TOML and in messages.
-const fn kind_of(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Waiver { .. } => "waiver",
-        Decision::Attestation { .. } => "attestation",
-        Decision::Provider { .. } => "provider statement",
-        Decision::Gap { .. } => "gap",
-        Decision::NotApplicable { .. } => "not-applicable decision",
     }
 }
 

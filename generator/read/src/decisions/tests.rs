@@ -198,6 +198,30 @@ fn the_other_decisions_need_the_signature_of_their_person() {
 }
 
 #[test]
+fn an_ignored_advisory_is_approved_by_another_person_than_its_owner() {
+    let ignore = "[[ignore]]\nid = \"I-1\"\nadvisory = \"GHSA-1\"\npackage = \"pkg:npm/left\"\nreason = \"Not reached.\"\nowner = \"alice\"\napprover = \"carol\"\nexpires = 2027-03-01\n";
+    let signed = |text: &str| read_one(file(text, &[(".sig", &by_carol(text))]));
+    let decisions = signed(ignore);
+    assert_eq!(lines(&decisions), Vec::<String>::new());
+    let Decision::Ignore { advisory, package, owner, approver, .. } = &decisions.accepted[0].decision else { panic!() };
+    assert_eq!((advisory.as_str(), package.as_deref()), ("GHSA-1", Some("pkg:npm/left")));
+    assert_eq!((owner.as_str(), approver.as_str()), ("engineering", "security"));
+    assert_eq!(signed(&ignore.replace("package = \"pkg:npm/left\"\n", "")).accepted.len(), 1);
+
+    for (text, code) in [
+        (ignore.replace("\"alice\"", "\"carol\""), "self-approved"),
+        (ignore.replace("\"carol\"", "\"bob\""), "unsigned"),
+        (ignore.replace("2027-03-01", "2027-12-01"), "long-term"),
+        (ignore.replace("Not reached.", "Ask a@b.example"), "personal-data"),
+        (ignore.replace("pkg:npm/left", " "), "bad-value"),
+    ] {
+        let decisions = signed(&text);
+        assert!(decisions.accepted.is_empty(), "{code}");
+        assert_eq!(decisions.problems[0].code, code, "{:?}", lines(&decisions));
+    }
+}
+
+#[test]
 fn mistakes_are_reported_where_they_stand_and_the_file_has_no_effect() {
     for (from, to, expected) in [
         ("by = \"carol\"", "by = \"carl\"", "decisions/x.toml:6:6: nobody in `[people]` is named `carl`"),

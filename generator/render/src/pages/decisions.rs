@@ -37,7 +37,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         page.note(Html::text(w.decisions_empty));
     }
     let mut told = std::collections::BTreeSet::new();
-    for group in [Group::Waiver, Group::Gap, Group::NotApplicable, Group::Attestation, Group::Provider] {
+    for group in [Group::Waiver, Group::Ignore, Group::Gap, Group::NotApplicable, Group::Attestation, Group::Provider] {
         let of_group: Vec<_> = recorded.iter().filter(|(decision, _)| Group::of(decision) == group).collect();
         if of_group.is_empty() {
             continue;
@@ -85,6 +85,7 @@ fn waiver_status(pen: &Pen<'_>, finding: Option<&WaiverFinding>, ended: bool) ->
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
     Waiver,
+    Ignore,
     Gap,
     NotApplicable,
     Attestation,
@@ -95,6 +96,7 @@ impl Group {
     const fn of(decision: &Decision) -> Self {
         match decision {
             Decision::Waiver { .. } => Self::Waiver,
+            Decision::Ignore { .. } => Self::Ignore,
             Decision::Gap { .. } => Self::Gap,
             Decision::NotApplicable { .. } => Self::NotApplicable,
             Decision::Attestation { .. } => Self::Attestation,
@@ -105,6 +107,7 @@ impl Group {
     const fn title(self, pen: &Pen<'_>) -> &'static str {
         match self {
             Self::Waiver => pen.w.waivers,
+            Self::Ignore => pen.w.ignores,
             Self::Gap => pen.w.gaps,
             Self::NotApplicable => pen.w.not_applicables,
             Self::Attestation => pen.w.attestations,

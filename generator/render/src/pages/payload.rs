@@ -200,6 +200,7 @@ fn decision(pen: &Pen<'_>, page: &mut Page, decision: &Decision) {
     let w = pen.w;
     let sort = match decision {
         Decision::Waiver { .. } => w.a_waiver,
+        Decision::Ignore { .. } => w.an_ignore,
         Decision::Attestation { .. } => w.an_attestation,
         Decision::Provider { .. } => w.a_provider,
         Decision::Gap { .. } => w.a_gap,

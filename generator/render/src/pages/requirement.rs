@@ -161,6 +161,17 @@ pub(crate) fn decision_facts(pen: &Pen<'_>, decision: &Decision) -> Vec<(String,
             fact(w.approver, Html::text(approver)),
             fact(w.expires, pen.day(*expires)),
         ],
+        Decision::Ignore { advisory, package, reason, owner, approver, expires, .. } => {
+            let mut facts = vec![fact(w.advisory, Html::text(advisory))];
+            facts.extend(package.iter().map(|package| fact(w.package, Html::text(package))));
+            facts.extend([
+                fact(w.reason, pen.english(reason)),
+                fact(w.owner, Html::text(owner)),
+                fact(w.approver, Html::text(approver)),
+                fact(w.expires, pen.day(*expires)),
+            ]);
+            facts
+        }
         Decision::Attestation { statement, figures, by, expires, .. } => {
             let mut facts = vec![fact(w.statement, pen.english(statement))];
             if !figures.is_empty() {

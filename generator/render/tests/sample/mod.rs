@@ -534,6 +534,15 @@ fn decisions(t: &dyn Fn(&str) -> String) -> Vec<Decision> {
             approver: t("security"),
             expires: "2026-10-01".parse().unwrap(),
         },
+        Decision::Ignore {
+            id: t("I-2026-003"),
+            advisory: t("GHSA-2222-3333-4444"),
+            package: Some(t("pkg:npm/left")),
+            reason: t("The parser is never given text from outside."),
+            owner: t("product"),
+            approver: t("security"),
+            expires: "2026-12-20".parse().unwrap(),
+        },
         Decision::Gap {
             requirement: t("API6:2023"),
             reason: t("No control limits automated sign-ups yet; a design is under review."),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use avouch_advise::{AffectedComponent, Asked, Bom, Certainty, Class, Finding, Report};
+use avouch_advise::{AffectedComponent, Asked, Bom, Certainty, Class, Match, Report};
 use avouch_model::state::{State, Verdict};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     pipeline::scoping,
 };
 
-/// How a finding stands in this audit.
+/// How a match stands in this audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// It fails.
@@ -27,15 +27,15 @@ enum Standing {
 }
 
 impl Standing {
-    fn of(finding: &Finding, asked: &Asked) -> Self {
+    fn of(matched: &Match, asked: &Asked) -> Self {
         let open = |certain: bool| {
-            finding.components.iter().any(|one| one.ignored.is_none() && (one.certainty == Certainty::Certain) == certain)
+            matched.components.iter().any(|one| one.ignored.is_none() && (one.certainty == Certainty::Certain) == certain)
         };
-        if finding.components.iter().all(|component| component.ignored.is_some()) {
+        if matched.components.iter().all(|component| component.ignored.is_some()) {
             Self::Ignored
-        } else if finding.class != Class::Vulnerability {
+        } else if matched.class != Class::Vulnerability {
             Self::Informs
-        } else if !finding.severity.reaches(asked.fail_on) {
+        } else if !matched.severity.reaches(asked.fail_on) {
             Self::Below
         } else if open(true) {
             Self::Fails
@@ -58,8 +58,8 @@ impl Standing {
 /// For people.
 pub(super) fn text(output: &Output, report: &Report, bom: &Bom, asked: &Asked) -> String {
     let mut text = String::new();
-    for finding in &report.findings {
-        let standing = Standing::of(finding, asked);
+    for matched in &report.matches {
+        let standing = Standing::of(matched, asked);
         let state = match standing {
             Standing::Fails => State::Fail,
             Standing::Unsure => State::Error,
@@ -68,14 +68,14 @@ pub(super) fn text(output: &Output, report: &Report, bom: &Bom, asked: &Asked) -
         };
         let mark = output.state(state);
         let mark = mark.split(' ').next().unwrap_or_default();
-        let _ = writeln!(text, "{mark} {}  {}", output.strong(&plain(&finding.id)), grade(finding));
-        if !finding.summary.is_empty() {
-            let _ = writeln!(text, "  {}", plain(&finding.summary));
+        let _ = writeln!(text, "{mark} {}  {}", output.strong(&plain(&matched.id)), grade(matched));
+        if !matched.summary.is_empty() {
+            let _ = writeln!(text, "  {}", plain(&matched.summary));
         }
-        if !finding.aliases.is_empty() {
-            let _ = writeln!(text, "  {}", output.faint(&plain(&finding.aliases.join(", "))));
+        if !matched.aliases.is_empty() {
+            let _ = writeln!(text, "  {}", output.faint(&plain(&matched.aliases.join(", "))));
         }
-        for component in &finding.components {
+        for component in &matched.components {
             let _ = writeln!(text, "  {}", plain(&sentence(component)));
             let path = bom.path_to(&component.reference);
             if path.len() > 2 {
@@ -96,14 +96,14 @@ pub(super) fn text(output: &Output, report: &Report, bom: &Bom, asked: &Asked) -
 }
 
 /// How grave, in words: `high 7.5`, `unmaintained`.
-fn grade(finding: &Finding) -> String {
-    if finding.class != Class::Vulnerability {
-        return finding.class.name().to_owned();
+fn grade(matched: &Match) -> String {
+    if matched.class != Class::Vulnerability {
+        return matched.class.name().to_owned();
     }
-    match finding.severity.score() {
-        Some(score) => format!("{} {score}", finding.severity.name()),
-        None if finding.severity.rating.is_none() => "severity unknown".to_owned(),
-        None => finding.severity.name().to_owned(),
+    match matched.severity.score() {
+        Some(score) => format!("{} {score}", matched.severity.name()),
+        None if matched.severity.rating.is_none() => "severity unknown".to_owned(),
+        None => matched.severity.name().to_owned(),
     }
 }
 
@@ -124,7 +124,8 @@ fn sentence(component: &AffectedComponent) -> String {
         }
     }
     if let Some(ignored) = &component.ignored {
-        let _ = write!(text, "; ignored through {}: {}", ignored.expires, ignored.reason);
+        let by = ignored.approved.as_ref().map(|approved| format!(" ({}, approved by {})", approved.decision, approved.by));
+        let _ = write!(text, "; ignored through {}{}: {}", ignored.expires, by.unwrap_or_default(), ignored.reason);
     }
     text
 }
@@ -137,7 +138,7 @@ fn label(component: &AffectedComponent) -> String {
 }
 
 fn summary(report: &Report, asked: &Asked) -> String {
-    let count = |wanted: Standing| report.findings.iter().filter(|finding| Standing::of(finding, asked) == wanted).count();
+    let count = |wanted: Standing| report.matches.iter().filter(|matched| Standing::of(matched, asked) == wanted).count();
     let verdict = match report.verdict {
         Verdict::Satisfied => "no known vulnerability",
         Verdict::NotSatisfied => "known vulnerabilities",
@@ -172,20 +173,20 @@ fn asked_of(report: &Report) -> String {
 
 /// For programs; the first two members name the format.
 pub(super) fn json(report: &Report, bom: &Bom, asked: &Asked) -> anyhow::Result<String> {
-    let mut findings = Vec::new();
-    for finding in &report.findings {
-        let mut shown = serde_json::to_value(finding)?;
+    let mut matches = Vec::new();
+    for matched in &report.matches {
+        let mut shown = serde_json::to_value(matched)?;
         if let Some(members) = shown.as_object_mut() {
-            members.insert("standing".to_owned(), json!(Standing::of(finding, asked).name()));
+            members.insert("standing".to_owned(), json!(Standing::of(matched, asked).name()));
             if let Some(components) = members.get_mut("components").and_then(Value::as_array_mut) {
-                for (shown, component) in components.iter_mut().zip(&finding.components) {
+                for (shown, component) in components.iter_mut().zip(&matched.components) {
                     if let Some(members) = shown.as_object_mut() {
                         members.insert("path".to_owned(), json!(bom.path_to(&component.reference)));
                     }
                 }
             }
         }
-        findings.push(shown);
+        matches.push(shown);
     }
     let document = json!({
         "format": "avouch-audit",
@@ -197,34 +198,34 @@ pub(super) fn json(report: &Report, bom: &Bom, asked: &Asked) -> anyhow::Result<
         "verdict": report.verdict,
         "database": report.database,
         "counted": report.counted,
-        "findings": findings,
+        "matches": matches,
         "doubts": report.doubts,
         "warnings": report.warnings,
     });
     Ok(format!("{document:#}\n"))
 }
 
-/// SARIF 2.1.0: one rule a finding, one result a component.
+/// SARIF 2.1.0: one rule a match, one result a component.
 pub(super) fn sarif(report: &Report, bom: &Bom, place: &str, asked: &Asked) -> anyhow::Result<String> {
     let (mut rules, mut results) = (Vec::new(), Vec::new());
-    for (index, finding) in report.findings.iter().enumerate() {
-        let mut properties = json!({ "tags": ["security", finding.class.name()], "aliases": finding.aliases });
-        if let (Some(score), Some(members)) = (finding.severity.score(), properties.as_object_mut()) {
+    for (index, matched) in report.matches.iter().enumerate() {
+        let mut properties = json!({ "tags": ["security", matched.class.name()], "aliases": matched.aliases });
+        if let (Some(score), Some(members)) = (matched.severity.score(), properties.as_object_mut()) {
             members.insert("security-severity".to_owned(), json!(score));
         }
-        let short = if finding.summary.is_empty() { &finding.id } else { &finding.summary };
-        rules.push(json!({ "id": finding.id, "shortDescription": { "text": short }, "properties": properties }));
-        let level = match Standing::of(finding, asked) {
+        let short = if matched.summary.is_empty() { &matched.id } else { &matched.summary };
+        rules.push(json!({ "id": matched.id, "shortDescription": { "text": short }, "properties": properties }));
+        let level = match Standing::of(matched, asked) {
             Standing::Fails => "error",
             Standing::Unsure | Standing::Below => "warning",
             Standing::Informs | Standing::Ignored => "note",
         };
-        for component in &finding.components {
+        for component in &matched.components {
             let mut result = json!({
-                "ruleId": finding.id,
+                "ruleId": matched.id,
                 "ruleIndex": index,
                 "level": level,
-                "message": { "text": format!("{}: {}", grade(finding), sentence(component)) },
+                "message": { "text": format!("{}: {}", grade(matched), sentence(component)) },
                 "locations": [{
                     "physicalLocation": { "artifactLocation": { "uri": place } },
                     "logicalLocations": [{
@@ -233,7 +234,7 @@ pub(super) fn sarif(report: &Report, bom: &Bom, place: &str, asked: &Asked) -> a
                         "kind": "package",
                     }],
                 }],
-                "partialFingerprints": { "avouchAdvisory/v1": format!("{}:{}", finding.id, component.purl) },
+                "partialFingerprints": { "avouchAdvisory/v1": format!("{}:{}", matched.id, component.purl) },
             });
             if let (Some(ignored), Some(members)) = (&component.ignored, result.as_object_mut()) {
                 let suppression = json!([{ "kind": "external", "status": "accepted", "justification": ignored.reason }]);
@@ -265,22 +266,22 @@ pub(super) fn sarif(report: &Report, bom: &Bom, place: &str, asked: &Asked) -> a
 /// A table for a comment.
 pub(super) fn markdown(report: &Report, asked: &Asked) -> String {
     let mut text = format!("**{}**\n", escaped(&summary(report, asked)));
-    if !report.findings.is_empty() {
+    if !report.matches.is_empty() {
         text.push_str("\n| advisory | severity | component | fixed in | |\n|---|---|---|---|---|\n");
     }
-    for finding in &report.findings {
-        let components: BTreeSet<String> = finding.components.iter().map(label).collect();
+    for matched in &report.matches {
+        let components: BTreeSet<String> = matched.components.iter().map(label).collect();
         let fixed: BTreeSet<&str> =
-            finding.components.iter().flat_map(|component| &component.fixed).map(String::as_str).collect();
+            matched.components.iter().flat_map(|component| &component.fixed).map(String::as_str).collect();
         let _ = writeln!(
             text,
             "| {} {} | {} | {} | {} | {} |",
-            escaped(&finding.id),
-            escaped(&finding.summary),
-            grade(finding),
+            escaped(&matched.id),
+            escaped(&matched.summary),
+            grade(matched),
             escaped(&components.into_iter().collect::<Vec<_>>().join(", ")),
             escaped(&fixed.into_iter().collect::<Vec<_>>().join(", ")),
-            Standing::of(finding, asked).name(),
+            Standing::of(matched, asked).name(),
         );
     }
     if !report.doubts.is_empty() {

@@ -9,26 +9,26 @@ use avouch_advise::{Asked, Bom, Database, Ignore};
 use avouch_collect::advisories::AdvisoriesError;
 use avouch_model::Timestamp;
 use avouch_repository::Repository;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::{
     cli::{Audit, AuditFormat, Global},
     clock,
     exit::{Exit, Usage},
     output::{Output, plain},
-    pipeline::{releases, sboms},
-    project::read_text,
+    pipeline::{decisions, releases, sboms},
+    project::{Project, read_text},
 };
 
 /// The largest BOM that is audited.
 const BOM_BYTES_MAX: u64 = 512 << 20;
-/// The ignores of a folder, where `--ignores` names no other file.
+/// The ignores of a folder where nobody is configured who could approve them.
 const IGNORES: &str = "advisories.toml";
 
 /// What is audited.
 struct Subject {
     bom: Bom,
-    /// Where a finding is shown: the BOM, or the first lockfile of the folder.
+    /// Where a match is shown: the BOM, or the first lockfile of the folder.
     place: String,
     /// What is not in the BOM, and could have something.
     doubts: Vec<String>,
@@ -38,7 +38,7 @@ struct Subject {
 pub(crate) fn audit(global: &Global, output: &Output, arguments: &Audit) -> anyhow::Result<Exit> {
     let target = global.directory.join(&arguments.target);
     let now = clock::now();
-    let ignores = ignores(global, arguments, &target, now)?;
+    let ignores = ignores(global, output, arguments, &target, now)?;
     let database = advisories(&global.directory.join(&arguments.advisories))?;
     let subject = subject(&target, &arguments.target, now)?;
     let asked = Asked { fail_on: arguments.fail_on, max_age: arguments.max_age, now };
@@ -77,18 +77,35 @@ pub(crate) fn advisories(path: &Utf8Path) -> anyhow::Result<Database> {
     }
 }
 
-fn ignores(global: &Global, arguments: &Audit, target: &Utf8Path, now: Timestamp) -> anyhow::Result<Vec<Ignore>> {
-    let (path, shown): (Utf8PathBuf, &str) = match &arguments.ignores {
-        Some(file) => (global.directory.join(file), file.as_str()),
-        None => {
-            let beside = target.join(IGNORES);
-            if !beside.is_file() {
-                return Ok(Vec::new());
+/// What may pass. Where people are configured who can approve it, only what one of them signed counts, as in the record.
+fn ignores(
+    global: &Global,
+    output: &Output,
+    arguments: &Audit,
+    target: &Utf8Path,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Ignore>> {
+    if let Some(file) = &arguments.ignores {
+        return in_file(&global.directory.join(file), file.as_str(), now);
+    }
+    let beside = target.join(IGNORES);
+    if target.join(&global.config).is_file() {
+        let project = Project::load(&Global { directory: target.to_owned(), ..global.clone() }, output)?;
+        if !project.configuration.people.is_empty() {
+            if beside.is_file() {
+                output.warn(&format!(
+                    "{IGNORES} has no effect, because nobody signed it: write its ignores in decisions/, for a person in `[people]` to approve"
+                ));
             }
-            (beside, IGNORES)
+            let signed = decisions::signed(&project, output)?;
+            return Ok(signed.iter().filter_map(|accepted| Ignore::of(&accepted.decision)).collect());
         }
-    };
-    let source = read_text(&path, shown)?;
+    }
+    if beside.is_file() { in_file(&beside, IGNORES, now) } else { Ok(Vec::new()) }
+}
+
+fn in_file(path: &Utf8Path, shown: &str, now: Timestamp) -> anyhow::Result<Vec<Ignore>> {
+    let source = read_text(path, shown)?;
     Ok(avouch_advise::read_ignores(shown, &source.text, now.day()).map_err(|error| Usage(error.to_string()))?)
 }
 
