@@ -4,6 +4,8 @@
 
 #[path = "command_line/advisories.rs"]
 mod advisories;
+#[path = "command_line/decisions.rs"]
+mod decisions;
 #[path = "command_line/hygiene.rs"]
 mod hygiene;
 #[path = "command_line/record.rs"]
@@ -36,6 +38,9 @@ use support::{
 const COMMANDS: &[&[&str]] = &[
     &["init"],
     &["doctor"],
+    &["waive"],
+    &["attest"],
+    &["approve"],
     &["run"],
     &["sbom"],
     &["sbom", "validate"],

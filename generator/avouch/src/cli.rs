@@ -1,10 +1,14 @@
 //! The command line, as `--help` shows it.
 
+mod decide;
+
 use std::process::ExitCode;
 
 use avouch_model::Timestamp;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::decide::{Approve, Attest, Waive};
 
 /// Turn a security page into claims that are checked, evidence that can be verified, and a static site that says only
 /// what the evidence supports.
@@ -109,6 +113,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let a check fail for a while: write the waiver, and sign it
+    Waive(Waive),
+    /// State what only people can know: write the attestation, and sign it
+    Attest(Attest),
+    /// Sign a decision that somebody else wrote
+    Approve(Approve),
     /// List what expires or is owed: waivers, attestations, reviews, known secrets, runs
     Due {
         /// How far to look ahead

@@ -3,6 +3,7 @@
 mod affected;
 mod audit;
 mod check;
+mod decide;
 mod deploy;
 mod doctor;
 mod due;
@@ -48,6 +49,9 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id),
         Command::Selftest { json } => selftest::selftest(output, *json),
+        Command::Waive(arguments) => decide::waive(global, output, arguments),
+        Command::Attest(arguments) => decide::attest(global, output, arguments),
+        Command::Approve(arguments) => decide::approve(global, output, arguments),
         Command::Due { within, baseline } => due::due(global, output, *within, baseline),
         Command::Evidence { command } => evidence::evidence(global, output, command),
         Command::Key { command } => key::key(global, output, command),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The folder of the decisions.
-const FOLDER: &str = "decisions";
+pub(crate) const FOLDER: &str = "decisions";
 
 /// The decisions in the folder whose signatures hold. The others have no effect, and are shown with the way out.
 pub(crate) fn signed(project: &Project, output: &Output) -> anyhow::Result<Vec<Accepted>> {
