@@ -68,7 +68,8 @@ impl World<'_> {
     /// A lockfile.
     pub(crate) fn lockfile(&self, path: &str) -> Result<Arc<Lockfile>, Unasked> {
         self.parsed.lockfiles.get(path.to_owned(), || {
-            lock::parse(path, &self.bytes(path, lock::BYTES_MAX)?).map_err(|error| Unasked(error.to_string()))
+            let beside = |path: &str| self.bytes(path, lock::BYTES_MAX).ok();
+            lock::parse_with(path, &self.bytes(path, lock::BYTES_MAX)?, &beside).map_err(|error| Unasked(error.to_string()))
         })
     }
 

@@ -168,7 +168,8 @@ fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
 }
 
 fn parsed(tree: &dyn Files, path: &str, bytes: &[u8]) -> Result<Read, SbomError> {
-    let mut lock = lock::parse(path, bytes)?;
+    let beside = |path: &str| tree.read(path, lock::BYTES_MAX).ok().flatten();
+    let mut lock = lock::parse_with(path, bytes, &beside)?;
     if let Some(sums) = lock::sums_of(path)
         && let Some(bytes) = tree.read(&sums, lock::BYTES_MAX)?
     {

@@ -56,7 +56,8 @@ fn sound(error: &Unreadable) {
 /// Every lockfile reader; the first line is the name of the file.
 pub fn lockfile(bytes: &[u8]) {
     let Some((name, bytes)) = named(bytes) else { return };
-    let lockfile = match lock::parse(name, bytes) {
+    // What it includes is what it is itself.
+    let lockfile = match lock::parse_with(name, bytes, &|_| Some(bytes.to_vec())) {
         Ok(lockfile) => lockfile,
         Err(error) => return sound(&error),
     };

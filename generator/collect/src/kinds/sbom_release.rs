@@ -240,6 +240,10 @@ impl Locked {
             if Digest::of(&bytes) != *digest {
                 wrong.push(format!("the record was made from another `{path}` than the commit has"));
             }
+            // What a lockfile includes is made use of with it.
+            if Format::of(path).is_none() {
+                continue;
+            }
             let lockfile = world.lockfile(path)?;
             for (place, package) in lockfile.packages.iter().enumerate() {
                 let identity = match package.purl() {

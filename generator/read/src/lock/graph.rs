@@ -3,7 +3,7 @@
 //! One package can have several places with different needs. Scopes are computed over the places, where they are exact,
 //! and then folded: a package is needed as its most needed place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus, tell::Catalogued};
 use crate::structured::shown_within;
@@ -156,6 +156,7 @@ impl Graph {
             importers,
             unresolved: self.unresolved,
             surplus: self.surplus,
+            included: BTreeMap::new(),
             overflows: self.overflows,
             catalogued: self.catalogued,
             reach,

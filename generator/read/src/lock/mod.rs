@@ -3,9 +3,13 @@
 //! What is read is the lockfile alone: no manifest, no cache, no registry. What a lockfile does not say is not guessed; a
 //! manifest that somebody else has read can be told to it ([`Lockfile::tell_manifests`]).
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
-use avouch_model::diagnostic::Source;
+use avouch_model::{Digest, diagnostic::Source};
 
 use crate::structured::{Unreadable, is_invisible, shown};
 
@@ -61,6 +65,8 @@ pub struct Lockfile {
     pub unresolved: BTreeSet<String>,
     /// In what it may list more than one installation gets.
     pub surplus: BTreeSet<Surplus>,
+    /// The files that it includes, by path, with their digests.
+    pub included: BTreeMap<String, Digest>,
     /// Whether something of it was dropped, since it holds more than a lockfile does.
     overflows: bool,
     /// What is asked for by a catalogue that is written elsewhere.
@@ -86,30 +92,31 @@ pub enum Surplus {
 /// When the path names no lockfile that is read, or the bytes are not a whole lockfile of a version that is read; the
 /// error stands at its line and names the command that helps.
 pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
+    parse_with(path, bytes, &|_| None)
+}
+
+/// As [`parse`], with the files that the lockfile includes (only a `requirements.txt` does). `beside` gives the bytes of one by
+/// its path, which is a path of the same tree as the lockfile's; what it does not give is named among what is unresolved.
+///
+/// # Errors
+/// As [`parse`]; also when an included file is damaged, leads back to itself, or lies outside of the tree.
+pub fn parse_with(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Lockfile, Unreadable> {
     let Some(format) = Format::of(path) else {
         return Err(format::not_read(path));
     };
-    if let Some(damage) = damage(path, bytes) {
-        return Err(damage.help(format!("take one side of the merge, then run `{}`", format.remake())));
-    }
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        let source = crate::structured::lossy_source(path, bytes.get(..at).unwrap_or_default());
-        let end = source.text.len();
-        let nul = Unreadable::at(&source, "nul-byte", end..end, "a NUL byte stands here, which no lockfile holds");
-        return Err(nul.help(restore(format)));
-    }
+    intact(path, bytes, format)?;
     let read = match format {
-        Format::CargoLock => cargo::parse,
-        Format::PackageLock => package_lock::parse,
-        Format::PnpmLock => pnpm::parse,
-        Format::YarnLock => yarn::parse,
-        Format::BunLock => bun::parse,
-        Format::UvLock => python::uv::parse,
-        Format::PoetryLock => python::poetry::parse,
-        Format::Requirements => python::requirements::parse,
-        Format::GoMod => go::parse,
+        Format::CargoLock => cargo::parse(path, bytes),
+        Format::PackageLock => package_lock::parse(path, bytes),
+        Format::PnpmLock => pnpm::parse(path, bytes),
+        Format::YarnLock => yarn::parse(path, bytes),
+        Format::BunLock => bun::parse(path, bytes),
+        Format::UvLock => python::uv::parse(path, bytes),
+        Format::PoetryLock => python::poetry::parse(path, bytes),
+        Format::Requirements => python::requirements::parse(path, bytes, beside),
+        Format::GoMod => go::parse(path, bytes),
     };
-    let lockfile = read(path, bytes).map_err(|error| match error.0.help {
+    let lockfile = read.map_err(|error| match error.0.help {
         Some(_) => error,
         None => error.help(restore(format)),
     })?;
@@ -120,6 +127,20 @@ pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
             .help("no project needs so many; look at how the file came about"));
     }
     Ok(lockfile)
+}
+
+/// Refuses a file that a merge or a crash left half written.
+fn intact(path: &str, bytes: &[u8], format: Format) -> Result<(), Unreadable> {
+    if let Some(damage) = damage(path, bytes) {
+        return Err(damage.help(format!("take one side of the merge, then run `{}`", format.remake())));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let source = crate::structured::lossy_source(path, bytes.get(..at).unwrap_or_default());
+        let end = source.text.len();
+        let nul = Unreadable::at(&source, "nul-byte", end..end, "a NUL byte stands here, which no lockfile holds");
+        return Err(nul.help(restore(format)));
+    }
+    Ok(())
 }
 
 /// Where the file lies that holds more about the packages of a lockfile: the `go.sum` of a `go.mod`. For

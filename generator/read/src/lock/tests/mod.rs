@@ -14,6 +14,7 @@ mod model;
 mod npm;
 mod pnpm;
 mod python;
+mod requirements;
 mod step;
 mod yarn;
 
