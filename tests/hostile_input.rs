@@ -107,6 +107,21 @@ fn a_lockfile_with_a_merge_conflict_is_no_bom() {
 }
 
 #[test]
+fn a_broken_manifest_of_a_member_leaves_the_sbom_incomplete_and_untold() {
+    let sandbox = policy(b"contact: us\n");
+    sandbox.file("package.json", r#"{"name": "app", "workspaces": ["w"]}"#);
+    sandbox.file("yarn.lock", "# yarn lockfile v1\n\na@^1.0.0:\n  version \"1.0.0\"\n");
+    sandbox.file("w/package.json", "{\n  oops\n");
+    sandbox.commit(Some("v1.0.1"));
+    let ran = sandbox.avouch(&["sbom"]).exits(3);
+    says(&ran, &["a manifest is damaged", "w/package.json:2:3: ", "not in it: w/package.json: it is damaged at 2:3"]);
+    assert!(ran.stdout.contains("pkg:npm/a@1.0.0") && ran.stdout.contains("\"incomplete\""), "{}", ran.stdout);
+    let ran = sandbox.avouch(&["run"]).exits(3);
+    says(&ran, &["a manifest is damaged", "w/package.json:2:3: "]);
+    assert!(sandbox.exists("public/sbom/1.0.1/bom.json"));
+}
+
+#[test]
 fn a_run_on_a_broken_lockfile_says_so_and_goes_on() {
     let sandbox = policy(b"contact: us\n");
     sandbox.file("Cargo.lock", "version = 4\n[[package]]\nname = ");

@@ -7,7 +7,7 @@ use avouch_read::lock::{Ecosystem, Origin, Package, Scope};
 use crate::{
     Options, ReleaseFacts,
     caches::{Depth, Shelves, Told},
-    component::{Merged, component},
+    component::{Merged, component, property},
     compositions::{self, Reach},
     format::{Dependency, Document},
     lockfiles::{Found, Read},
@@ -98,11 +98,9 @@ pub(crate) fn document(
     }
     root_needs.extend(orphans(&merged, &root_needs));
     root_needs.remove(&root_ref);
-    let unresolved: Vec<String> = views
-        .iter()
-        .flat_map(|view| view.read.lock.unresolved.iter().map(|text| format!("{}: {text}", view.read.lock.path)))
-        .collect();
-    let product = if !unresolved.is_empty() || found.unread {
+    let unresolved: Vec<(&str, &String)> =
+        views.iter().flat_map(|view| view.read.lock.unresolved.iter().map(|text| (view.read.lock.path.as_str(), text))).collect();
+    let product = if !unresolved.is_empty() || found.unread || !found.damaged_manifests.is_empty() {
         Reach::Incomplete
     } else {
         views.iter().map(|view| compositions::of_lockfile(view.read)).min().unwrap_or(Reach::Complete)
@@ -120,6 +118,7 @@ pub(crate) fn document(
     let edges = dependencies.iter().map(|dependency| dependency.depends_on.len() as u64).sum();
     let mut metadata = metadata::metadata(facts, options, found, root, &root_ref, &unknown);
     metadata.properties.extend(views.iter().flat_map(|view| compositions::surplus(view.read)));
+    metadata.properties.extend(unresolved.iter().map(|(path, text)| property(&format!("avouch:unresolved:{path}"), text)));
     let document = Document {
         schema: format!("http://cyclonedx.org/schema/bom-{}.schema.json", options.spec),
         bom_format: "CycloneDX",
@@ -131,6 +130,7 @@ pub(crate) fn document(
         dependencies,
         compositions: compositions::compositions((root_ref, product), &reaches),
     };
+    let unresolved = unresolved.into_iter().map(|(path, text)| format!("{path}: {text}")).collect();
     Draft { document, edges, unresolved, complete: product == Reach::Complete }
 }
 

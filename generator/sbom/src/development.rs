@@ -12,16 +12,16 @@ use avouch_repository::Files;
 use crate::{
     SbomError,
     copies::{self, Copies},
-    lockfiles::{Read, folder},
-    manifest::{self, BYTES_MAX},
+    lockfiles::{Read, folder, other_part},
+    manifest::{self, BYTES_MAX, Damaged, or_nothing},
 };
 
-/// Adds to a lockfile what the manifests of its workspace tell.
-pub(crate) fn tell(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
+/// Adds to a lockfile what the manifests of its workspace tell. One that is damaged tells nothing, and stops none of the others.
+pub(crate) fn tell(tree: &dyn Files, paths: &[String], lockfile: &mut Read, damaged: &mut Damaged) -> Result<(), SbomError> {
     match lockfile.lock.format {
-        Format::CargoLock => crates(tree, paths, lockfile)?,
-        Format::PnpmLock => importers(tree, lockfile)?,
-        Format::PackageLock | Format::YarnLock | Format::PoetryLock => manifests(tree, paths, lockfile)?,
+        Format::CargoLock => crates(tree, paths, lockfile, damaged)?,
+        Format::PnpmLock => importers(tree, lockfile, damaged)?,
+        Format::PackageLock | Format::YarnLock | Format::PoetryLock => manifests(tree, paths, lockfile, damaged)?,
         Format::BunLock | Format::UvLock | Format::Requirements | Format::GoMod => {}
     }
     let lock = &mut lockfile.lock;
@@ -32,19 +32,22 @@ pub(crate) fn tell(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> R
 }
 
 /// The manifests of a lockfile that does not write down what its projects ask for, or what for.
-fn manifests(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
+fn manifests(tree: &dyn Files, paths: &[String], lockfile: &mut Read, damaged: &mut Damaged) -> Result<(), SbomError> {
     if lockfile.lock.format == Format::PackageLock && lockfile.lock.format_version != "1" {
         return Ok(());
     }
     if lockfile.lock.format == Format::YarnLock {
         let path = format!("{}.yarnrc.yml", lockfile.folder);
-        let bytes = tree.read(&path, BYTES_MAX)?.unwrap_or_default();
-        lockfile.lock.tell_catalogues(&path, &bytes)?;
+        let bytes = tree.read(&path, BYTES_MAX).map_err(SbomError::from).map(Option::unwrap_or_default);
+        let told = bytes.and_then(|bytes| Ok(lockfile.lock.tell_catalogues(&path, &bytes)?));
+        or_nothing(&path, told, damaged)?;
     }
     let name = if lockfile.lock.format == Format::PoetryLock { "pyproject.toml" } else { "package.json" };
-    let read = |folder: &str| -> Result<Option<Manifest>, SbomError> {
+    let mut read = |folder: &str| -> Result<Option<Manifest>, SbomError> {
         let path = format!("{}{folder}{}{name}", lockfile.folder, if folder.is_empty() { "" } else { "/" });
-        Ok(tree.read(&path, BYTES_MAX)?.map(|bytes| Manifest::parse(&path, &bytes)).transpose()?)
+        let bytes = tree.read(&path, BYTES_MAX).map_err(SbomError::from);
+        let manifest = bytes.and_then(|bytes| Ok(bytes.map(|bytes| Manifest::parse(&path, &bytes)).transpose()?));
+        or_nothing(&path, manifest, damaged)
     };
     let Some(root) = read("")? else { return Ok(()) };
     // What is not among the files of the tree is not asked for, whatever folders a lockfile names.
@@ -53,19 +56,23 @@ fn manifests(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<
     let is_ours = |folder: &&str| known.contains(folder) || (!folder.contains("node_modules") && root.has_member(folder));
     let folders: Vec<String> = below.filter(is_ours).map(str::to_owned).collect();
     let mut told = vec![(String::new(), root)];
+    let all = folders.len() + 1;
     for folder in folders {
         told.extend(read(&folder)?.map(|manifest| (folder, manifest)));
     }
     lockfile.lock.tell_manifests(&told);
+    if told.len() < all {
+        lockfile.lock.tell_untold();
+    }
     Ok(())
 }
 
-fn importers(tree: &dyn Files, lockfile: &mut Read) -> Result<(), SbomError> {
+fn importers(tree: &dyn Files, lockfile: &mut Read, damaged: &mut Damaged) -> Result<(), SbomError> {
     for at in lockfile.lock.roots.clone() {
         let Some(package) = lockfile.lock.packages.get_mut(at) else { continue };
         let Origin::Path { path: Some(path) } = &package.origin else { continue };
         let place = if path == "." { String::new() } else { format!("{path}/") };
-        let named = manifest::npm(tree, &format!("{}{place}package.json", lockfile.folder))?;
+        let named = manifest::npm(tree, &format!("{}{place}package.json", lockfile.folder), damaged)?;
         package.name = named.name.unwrap_or_else(|| package.name.clone());
         package.version = named.version;
         package.licence = named.licence;
@@ -76,7 +83,7 @@ fn importers(tree: &dyn Files, lockfile: &mut Read) -> Result<(), SbomError> {
 /// A manifest's direct dependencies: the names of crates, and what each is needed for.
 type Direct = BTreeMap<String, Need>;
 
-fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(), SbomError> {
+fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read, damaged: &mut Damaged) -> Result<(), SbomError> {
     let roots = lockfile.lock.roots.iter().filter_map(|at| lockfile.lock.packages.get(*at));
     let own: BTreeSet<String> = roots.map(|package| package.name.clone()).collect();
     // `cargo vendor` leaves a checksum beside each manifest; those are not ours.
@@ -89,10 +96,11 @@ fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(),
     let mut licences: BTreeMap<String, String> = BTreeMap::new();
     let (mut renamed, mut shared) = (Renames::new(), None);
     let mut found = Copies::default();
+    let mut broken = Damaged::new();
     for path in manifests {
-        let bytes = tree.read(path, BYTES_MAX)?.unwrap_or_default();
-        // Among all manifests of a tree some are broken on purpose; one of ours that is leaves its crates required.
-        let Ok(document) = parse_toml(path, &bytes, BYTES_MAX) else {
+        let bytes = tree.read(path, BYTES_MAX).map_err(SbomError::from).map(Option::unwrap_or_default);
+        let document = bytes.and_then(|bytes| Ok(Some(parse_toml(path, &bytes, BYTES_MAX)?)));
+        let Some(document) = or_nothing(path, document, &mut broken)? else {
             found.unread();
             continue;
         };
@@ -110,6 +118,11 @@ fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read) -> Result<(),
             let licence = licence.and_then(Node::as_text).or_else(inherited);
             licences.extend(licence.map(|licence| (name.to_owned(), licence.to_owned())));
         }
+    }
+    // Among all manifests of a tree some are broken on purpose. One counts that may be of a crate of ours: it leaves what that
+    // crate asks for required.
+    if !own.iter().all(|name| direct.contains_key(name)) {
+        damaged.extend(broken.into_iter().filter(|(path, _)| other_part(path).is_none()));
     }
     for at in lockfile.lock.roots.clone() {
         if let Some(package) = lockfile.lock.packages.get_mut(at) {

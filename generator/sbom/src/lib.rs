@@ -20,7 +20,7 @@ use crate::{
     assemble::{Library, View},
     caches::{Depth, Shelves},
     lockfiles::Found,
-    manifest::Root,
+    manifest::{Damaged, Root},
 };
 
 mod assemble;
@@ -58,6 +58,8 @@ mod formats_tests;
 mod products_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
 
 pub use caches::Caches;
 pub use components::{ComponentId, components};
@@ -124,13 +126,15 @@ pub struct Sbom {
     pub components: u64,
     /// How many edges its graph has.
     pub edges: u64,
-    /// The lockfiles that it is made from: path and digest.
+    /// The lockfiles that it is made from, and what they include: path and digest.
     pub lockfiles: BTreeMap<String, Digest>,
     /// Lockfiles that are there and are not in it: path and reason. Those of tests, examples and vendored packages, those
     /// below a lockfile of the same ecosystem, and those of tools that are not read.
     pub left_out: BTreeMap<String, String>,
     /// Lockfiles that are damaged and therefore not in it, each with what is wrong and where.
     pub damaged: Vec<String>,
+    /// Manifests that are damaged, each with what is wrong and where: what they would tell of lockfiles is not in it.
+    pub damaged_manifests: Vec<String>,
     /// Lockfiles that are in it although git ignores them: no commit has them.
     pub ignored: Vec<String>,
     /// What the lockfiles name and do not hold.
@@ -139,6 +143,13 @@ pub struct Sbom {
     pub mismatched: Vec<String>,
     /// Whether everything is known to be in it, and nothing else.
     pub complete: bool,
+}
+
+impl Sbom {
+    /// Whether something damaged keeps it from being whole.
+    pub fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty() || !self.damaged_manifests.is_empty()
+    }
 }
 
 /// Why no BOM was written.
@@ -172,21 +183,26 @@ pub enum SbomError {
 /// # Errors
 /// When the tree or one of its lockfiles cannot be read, or there is none.
 pub fn generate(tree: &dyn Files, caches: &Caches, facts: &ReleaseFacts, options: &Options) -> Result<Sbom, SbomError> {
-    let found = find(tree, options)?;
-    let root = manifest::root(tree, facts)?;
+    let (found, root) = find(tree, facts, options)?;
     let views: Vec<View<'_>> = found.read.iter().map(|read| View::whole(read, &root)).collect();
     write(facts, options, &found, &views, &root, &mut library(&found, caches, options))
 }
 
-/// The lockfiles of a tree, with what manifests tell of them.
-fn find(tree: &dyn Files, options: &Options) -> Result<Found, SbomError> {
+/// The lockfiles of a tree, with what manifests tell of them, and the product.
+fn find(tree: &dyn Files, facts: &ReleaseFacts, options: &Options) -> Result<(Found, Root), SbomError> {
     let mut found = lockfiles::find(tree)?;
+    let mut damaged = Damaged::new();
     if !options.lock_only {
         for lockfile in &mut found.read {
-            development::tell(tree, &found.paths, lockfile)?;
+            development::tell(tree, &found.paths, lockfile, &mut damaged)?;
         }
     }
-    Ok(found)
+    let root = manifest::root(tree, facts, &mut damaged)?;
+    // A `go.mod` is both.
+    damaged.retain(|path, _| !found.damaged.contains_key(path));
+    found.left_out.extend(damaged.iter().map(|(path, error)| (path.clone(), error.reason())));
+    found.damaged_manifests = damaged;
+    Ok((found, root))
 }
 
 /// The caches, opened where lockfiles and the projects below them lie.
@@ -218,17 +234,28 @@ fn write(
 ) -> Result<Sbom, SbomError> {
     let draft = assemble::document(facts, options, found, views, root, library);
     let bytes = serial::write(&draft.document).map_err(SbomError::Write)?;
+    let told = |damaged: &Damaged| damaged.values().map(chain).collect();
     Ok(Sbom {
         bytes,
         spec: options.spec,
         components: draft.document.components.len() as u64,
         edges: draft.edges,
-        lockfiles: views.iter().map(|view| (view.read.lock.path.clone(), view.read.digest)).collect(),
+        lockfiles: views.iter().flat_map(|view| view.read.digests()).map(|(path, digest)| (path.to_owned(), digest)).collect(),
         left_out: found.left_out.clone(),
-        damaged: found.damaged.values().map(ToString::to_string).collect(),
+        damaged: told(&found.damaged),
+        damaged_manifests: told(&found.damaged_manifests),
         ignored: found.ignored.clone(),
         unresolved: draft.unresolved,
         mismatched: library.shelves.mismatched.iter().cloned().collect(),
         complete: draft.complete,
     })
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &SbomError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    // What stands for another error says what that one says.
+    let mut said: Vec<String> = causes.map(ToString::to_string).collect();
+    said.dedup();
+    said.join(": ")
 }

@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use avouch_model::Digest;
 use avouch_read::{
     lock::{self, Format, Lockfile, Origin},
-    structured::{Unreadable, parse_toml},
+    structured::parse_toml,
 };
 use avouch_repository::Files;
 
-use crate::{SbomError, manifest::BYTES_MAX};
+use crate::{
+    SbomError,
+    manifest::{BYTES_MAX, Damaged, or_nothing},
+};
 
 /// Folders whose lockfiles belong to something else than the product.
 const OTHER: [&str; 24] = [
@@ -54,12 +57,22 @@ pub(crate) struct Found {
     pub(crate) others: usize,
     /// Whether a lockfile of the product is of a tool that is not read, or is damaged.
     pub(crate) unread: bool,
-    /// Lockfiles that cannot be read, by path: what is wrong, in its place.
-    pub(crate) damaged: BTreeMap<String, Unreadable>,
+    /// Lockfiles that cannot be read.
+    pub(crate) damaged: Damaged,
+    /// Manifests that cannot be read, and so do not tell what lockfiles leave open.
+    pub(crate) damaged_manifests: Damaged,
     /// Lockfiles that are read although git ignores them.
     pub(crate) ignored: Vec<String>,
     /// All paths of the tree.
     pub(crate) paths: Vec<String>,
+}
+
+impl Read {
+    /// The digests of the lockfile and of what it includes, by path.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = (&str, Digest)> {
+        let own = (self.lock.path.as_str(), self.digest);
+        std::iter::once(own).chain(self.lock.included.iter().map(|(path, digest)| (path.as_str(), *digest)))
+    }
 }
 
 /// A lockfile that was read.
@@ -77,7 +90,8 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
         left_out: BTreeMap::new(),
         others: 0,
         unread: false,
-        damaged: BTreeMap::new(),
+        damaged: Damaged::new(),
+        damaged_manifests: Damaged::new(),
         ignored: Vec::new(),
         paths,
     };
@@ -105,16 +119,7 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             found.left_out.insert(path.clone(), reason);
         } else {
             taken.push((folder, format));
-            match read(tree, path) {
-                Ok(read) => found.read.push(read),
-                // One that is damaged says nothing of the others.
-                Err(SbomError::Unreadable(damage)) => {
-                    found.left_out.insert(path.clone(), "it is damaged".to_owned());
-                    found.unread = true;
-                    found.damaged.insert(path.clone(), damage);
-                }
-                Err(error) => return Err(error),
-            }
+            found.read.extend(or_nothing(path, read(tree, path).map(Some), &mut found.damaged)?);
         }
     }
     // A lockfile at the root that is there and not listed is one that git ignores. A library's often is, and is what it is built by.
@@ -124,9 +129,11 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             if known || taken.iter().any(|(_, theirs)| theirs.ecosystem() == format.ecosystem()) {
                 continue;
             }
-            if let Some(bytes) = tree.read(name, lock::BYTES_MAX)? {
+            let bytes = tree.read(name, lock::BYTES_MAX).map_err(SbomError::from);
+            let read = bytes.and_then(|bytes| bytes.map(|bytes| parsed(tree, name, &bytes)).transpose());
+            if let Some(read) = or_nothing(name, read, &mut found.damaged)? {
                 taken.push((String::new(), format));
-                found.read.push(parsed(tree, name, &bytes)?);
+                found.read.push(read);
                 found.ignored.push((*name).to_owned());
             }
         }
@@ -137,9 +144,11 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             found.unread = true;
         }
     }
+    found.unread |= !found.damaged.is_empty();
+    found.left_out.extend(found.damaged.iter().map(|(path, error)| (path.clone(), error.reason())));
     if found.read.is_empty() {
         if let Some((_, damage)) = found.damaged.pop_first() {
-            return Err(SbomError::Unreadable(damage));
+            return Err(damage);
         }
         let left_out = found.left_out.iter().map(|(path, reason)| format!("{path} ({reason})")).collect();
         return Err(SbomError::NoLockfile { left_out });
@@ -183,7 +192,8 @@ pub(crate) fn folder(path: &str) -> String {
     path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or_default().to_owned()
 }
 
-fn other_part(path: &str) -> Option<&str> {
+/// The folder on the way to a file that holds tests, examples, templates or what others publish.
+pub(crate) fn other_part(path: &str) -> Option<&str> {
     let (folders, _) = path.rsplit_once('/')?;
     let is_other = |part: &&str| part.starts_with('.') || OTHER.contains(part) || part.ends_with("-templates");
     folders.split('/').find(is_other)

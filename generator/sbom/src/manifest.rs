@@ -1,10 +1,12 @@
 //! What manifests say of the product itself.
 
+use std::collections::BTreeMap;
+
 use avouch_read::{
     lock::Manifest,
     structured::{Node, Unreadable, parse_json, parse_toml},
 };
-use avouch_repository::Files;
+use avouch_repository::{Files, RepositoryError};
 
 use crate::{ReleaseFacts, SbomError};
 
@@ -21,6 +23,42 @@ pub(crate) struct Root {
     pub(crate) crate_name: Option<String>,
 }
 
+/// Files that cannot be read, by path: what is wrong, in its place.
+pub(crate) type Damaged = BTreeMap<String, SbomError>;
+
+impl SbomError {
+    /// Whether one file is at fault. That says nothing of the others.
+    pub(crate) const fn is_of_one_file(&self) -> bool {
+        let of_tree = matches!(self, Self::Tree(RepositoryError::TooLarge { .. } | RepositoryError::Read { .. }));
+        of_tree || matches!(self, Self::Unreadable(_))
+    }
+
+    /// Why a file is left out, in words that are the same on every machine.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unreadable(damage) => {
+                let (line, column) = damage.position();
+                format!("it is damaged at {line}:{column}: {}", damage.0.message)
+            }
+            Self::Tree(RepositoryError::TooLarge { bytes_max, .. }) => {
+                format!("it is larger than the {bytes_max} bytes that are read")
+            }
+            _ => "it cannot be read".to_owned(),
+        }
+    }
+}
+
+/// What a file says; nothing where it is damaged, which is then kept in mind.
+pub(crate) fn or_nothing<T: Default>(path: &str, read: Result<T, SbomError>, damaged: &mut Damaged) -> Result<T, SbomError> {
+    match read {
+        Err(error) if error.is_of_one_file() => {
+            damaged.insert(path.to_owned(), error);
+            Ok(T::default())
+        }
+        read => read,
+    }
+}
+
 /// A name and what goes with it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
@@ -30,12 +68,12 @@ pub(crate) struct Named {
 }
 
 /// The product: its name from the facts, or else from the manifests at the root; its version from the release, or else
-/// from there too.
-pub(crate) fn root(tree: &dyn Files, facts: &ReleaseFacts) -> Result<Root, SbomError> {
-    let cargo = cargo(tree, "Cargo.toml")?;
-    let npm = npm(tree, "package.json")?;
-    let python = python(tree, "pyproject.toml")?;
-    let go = go(tree, "go.mod")?;
+/// from there too. A manifest that is damaged says nothing.
+pub(crate) fn root(tree: &dyn Files, facts: &ReleaseFacts, damaged: &mut Damaged) -> Result<Root, SbomError> {
+    let cargo = or_nothing("Cargo.toml", cargo(tree, "Cargo.toml"), damaged)?;
+    let npm = npm(tree, "package.json", damaged)?;
+    let python = or_nothing("pyproject.toml", python(tree, "pyproject.toml"), damaged)?;
+    let go = or_nothing("go.mod", go(tree, "go.mod"), damaged)?;
     let from_release = facts.release.as_ref().filter(|release| release.is_released()).map(|release| release.version.clone());
     let unreleased = || facts.release.as_ref().map(|release| release.version.clone());
     let named = [&cargo.name, &npm.name, &python.name, &go].into_iter().flatten().find(|name| !name.is_empty()).cloned();
@@ -61,8 +99,12 @@ fn cargo(tree: &dyn Files, path: &str) -> Result<Named, SbomError> {
     Ok(Named { name, version: field("version"), licence: field("license") })
 }
 
-/// What a `package.json` says of its package.
-pub(crate) fn npm(tree: &dyn Files, path: &str) -> Result<Named, SbomError> {
+/// What a `package.json` says of its package; nothing where it is damaged.
+pub(crate) fn npm(tree: &dyn Files, path: &str, damaged: &mut Damaged) -> Result<Named, SbomError> {
+    or_nothing(path, package_json(tree, path), damaged)
+}
+
+fn package_json(tree: &dyn Files, path: &str) -> Result<Named, SbomError> {
     let Some(bytes) = tree.read(path, BYTES_MAX)? else {
         return Ok(Named::default());
     };

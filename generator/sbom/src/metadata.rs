@@ -1,13 +1,13 @@
 //! What a document says of itself: the product, the release, who made it with what, and what it does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Options, ReleaseFacts, Spec,
     component::{Lacking, property},
     format::{Component, ExternalReference, Hash, Lifecycle, Metadata, Organisation, Property, Tools},
     licence::{self, UNKNOWN},
-    lockfiles::{Found, IN_OTHER},
+    lockfiles::{Found, IN_OTHER, Read},
     manifest::Root,
 };
 
@@ -96,8 +96,9 @@ fn properties(facts: &ReleaseFacts, found: &Found, root: &Root, unknown: &Unknow
     }
     properties.extend(facts.committed.map(|time| property("avouch:release:committed", &time.to_string())));
     properties.push(property("avouch:release:dirty", if facts.dirty { "true" } else { "false" }));
-    for lockfile in &found.read {
-        properties.push(property(&format!("avouch:lockfile:{}", lockfile.lock.path), &lockfile.digest.to_string()));
+    let mut named = BTreeSet::new();
+    for (path, digest) in found.read.iter().flat_map(Read::digests).filter(|(path, _)| named.insert(path.to_owned())) {
+        properties.push(property(&format!("avouch:lockfile:{path}"), &digest.to_string()));
     }
     for (path, reason) in &found.left_out {
         if !reason.starts_with(IN_OTHER) {

@@ -5,11 +5,7 @@ use std::collections::BTreeSet;
 use avouch_read::lock::{Ecosystem, Package};
 use avouch_repository::Files;
 
-use crate::{
-    Caches, Options, ReleaseFacts, Sbom, SbomError,
-    assemble::View,
-    manifest::{self, Root},
-};
+use crate::{Caches, Options, ReleaseFacts, Sbom, SbomError, assemble::View, manifest::Root};
 
 /// The longest name of a file, without its extension.
 const NAME_CHARS_MAX: usize = 100;
@@ -33,8 +29,7 @@ pub struct Deployable {
 /// # Errors
 /// As [`crate::generate`].
 pub fn split(tree: &dyn Files, caches: &Caches, facts: &ReleaseFacts, options: &Options) -> Result<Vec<Deployable>, SbomError> {
-    let found = crate::find(tree, options)?;
-    let product = manifest::root(tree, facts)?;
+    let (found, product) = crate::find(tree, facts, options)?;
     let mut library = crate::library(&found, caches, options);
     let mut deployables = Vec::new();
     let mut files = BTreeSet::new();

@@ -22,7 +22,7 @@ pub(crate) fn judge(bytes: &[u8]) -> Verdict {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Verdict::Unknown("its bytes are not UTF-8, the encoding that is read".to_owned());
     };
-    let root = match xml_tree::parse(text) {
+    let root = match xml_tree::parse_as_far(text) {
         Ok(root) => root,
         Err(NotXml::Malformed(fault)) => return Verdict::Invalid(vec![fault]),
         Err(NotXml::Refused(why)) => return Verdict::Unknown(why),
@@ -47,11 +47,16 @@ pub(crate) fn judge(bytes: &[u8]) -> Verdict {
     };
     let mut named = HashSet::new();
     references(&root, &mut named);
-    let dangling = checked.links.iter().filter(|(_, link)| !named.contains(link.as_str()) && !link.starts_with("urn:cdx:"));
+    // What lies deeper than is read may be what a reference names.
+    let links = checked.links.iter().filter(|_| root.cut.is_none());
+    let dangling = links.filter(|(_, link)| !named.contains(link.as_str()) && !link.starts_with("urn:cdx:"));
     let dangling = dangling.map(|(at, link)| (*at, format!("`{link}` names nothing in this document")));
     let mut wrong: Vec<(usize, String)> = dangling.chain(twice(&root)).chain(unsaid(&root)).collect();
     wrong.truncate(FAULTS_MAX);
     wrong.extend(checked.wrong);
+    if let Some(at) = root.cut.filter(|_| wrong.is_empty()) {
+        return Verdict::Unknown(xml_tree::too_deep(text, at));
+    }
     verdict(
         wrong.into_iter().map(|(at, message)| Fault { place: place(at), message }).collect(),
         format!("CycloneDX {version} XML"),
@@ -88,7 +93,8 @@ fn unsaid(element: &Element) -> Vec<(usize, String)> {
     if *element.name.local == *"component" && element.child("versionRange").is_some() && !is_external() {
         wrong.push((element.at, "a `versionRange` stands only where `isExternal` is true".to_owned()));
     }
-    if *element.name.local == *"citation" && element.child("attributedTo").is_none() && element.child("process").is_none() {
+    let is_whole_citation = *element.name.local == *"citation" && element.cut.is_none();
+    if is_whole_citation && element.child("attributedTo").is_none() && element.child("process").is_none() {
         wrong.push((element.at, "a citation needs `attributedTo` or `process`".to_owned()));
     }
     wrong.extend(element.children.iter().flat_map(unsaid));

@@ -52,6 +52,8 @@ pub(crate) struct Element {
     pub(crate) text: String,
     /// The byte where it begins.
     pub(crate) at: usize,
+    /// Where it is cut off, because something in it is nested too deep: nothing from that byte on was read.
+    pub(crate) cut: Option<usize>,
 }
 
 impl Element {
@@ -88,6 +90,20 @@ pub(crate) fn place(text: &str, at: usize) -> String {
 
 /// Reads a document.
 pub(crate) fn parse(text: &str) -> Result<Element, NotXml> {
+    let root = parse_as_far(text)?;
+    match root.cut {
+        Some(at) => Err(NotXml::Refused(too_deep(text, at))),
+        None => Ok(root),
+    }
+}
+
+/// Why a document that is cut off cannot be judged.
+pub(crate) fn too_deep(text: &str, at: usize) -> String {
+    format!("elements are nested more than {DEPTH_MAX} deep at {}, and deeper ones are not read", place(text, at))
+}
+
+/// Reads a document as far as it is not nested too deep: what is open where it is stands there cut off.
+pub(crate) fn parse_as_far(text: &str) -> Result<Element, NotXml> {
     if let Some((at, found)) = text.char_indices().find(|(_, character)| !is_allowed(*character)) {
         let message = format!("the character U+{:04X} must not be in XML", u32::from(found));
         return Err(NotXml::Malformed(Fault { place: place(text, at), message }));
@@ -123,7 +139,12 @@ pub(crate) fn parse(text: &str) -> Result<Element, NotXml> {
             Event::DocType(_) => {
                 return Err(NotXml::Refused("it has a document type declaration, which is not read; remove it".to_owned()));
             }
-            Event::Start(start) => building.start(&start, at).map_err(malformed)?,
+            Event::Start(start) => {
+                building.start(&start, at).map_err(malformed)?;
+                if building.open.len() > DEPTH_MAX {
+                    return building.cut(at).ok_or_else(|| malformed("the document has no element".to_owned()));
+                }
+            }
             Event::End(_) => building.end().map_err(malformed)?,
             Event::Text(found) => {
                 if found.contains("]]>") {
@@ -180,9 +201,6 @@ struct Building {
 
 impl Building {
     fn start(&mut self, start: &BytesStart<'_>, at: usize) -> Result<(), String> {
-        if self.open.len() >= DEPTH_MAX {
-            return Err(format!("elements are nested more than {DEPTH_MAX} deep"));
-        }
         if self.open.is_empty() && self.root.is_some() {
             return Err("a second element begins where the document's element ended".to_owned());
         }
@@ -235,7 +253,7 @@ impl Building {
             }
             attributes.push(Attribute { name, value });
         }
-        self.open.push(Element { name, attributes, children: Vec::new(), text: String::new(), at });
+        self.open.push(Element { name, attributes, children: Vec::new(), text: String::new(), at, cut: None });
         Ok(())
     }
 
@@ -250,6 +268,18 @@ impl Building {
             None => self.root = Some(element),
         }
         Ok(())
+    }
+
+    /// The document up to here, without the element that begins here.
+    fn cut(mut self, at: usize) -> Option<Element> {
+        self.open.pop();
+        let mut within: Option<Element> = None;
+        while let Some(mut element) = self.open.pop() {
+            element.cut = Some(at);
+            element.children.extend(within);
+            within = Some(element);
+        }
+        within
     }
 
     fn text(&mut self, text: &str) -> Result<(), String> {
@@ -389,7 +419,29 @@ mod tests {
             }
         }
         let deep = format!("{}{}", "<a>".repeat(200), "</a>".repeat(200));
-        assert!(matches!(parse(&deep), Err(NotXml::Malformed(fault)) if fault.message.contains("128")));
+        assert!(matches!(parse(&deep), Err(NotXml::Refused(why)) if why.contains("128 deep at 1:385")));
+        let wrong = format!("<a><1/>{deep}</a>");
+        assert!(
+            matches!(parse(&wrong), Err(NotXml::Malformed(fault)) if fault.place == "1:4"),
+            "this is wrong before it is deep"
+        );
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_cut_off_where_it_is() {
+        let deep = |levels: usize| format!("<r><b/>{}{}<c/></r>", "<a>".repeat(levels), "</a>".repeat(levels));
+        let whole = parse_as_far(&deep(DEPTH_MAX - 1)).unwrap();
+        assert_eq!((whole.cut, whole.children.len()), (None, 3));
+        let cut = parse_as_far(&deep(DEPTH_MAX)).unwrap();
+        let at = deep(DEPTH_MAX - 1).find("</a>").unwrap();
+        assert_eq!((cut.cut, cut.children.len(), cut.children[0].cut), (Some(at), 2, None));
+        let mut depth = 1;
+        let mut element = &cut;
+        while let Some(child) = element.children.last() {
+            assert_eq!(child.cut, Some(at));
+            (depth, element) = (depth + 1, child);
+        }
+        assert_eq!(depth, DEPTH_MAX);
     }
 
     #[test]

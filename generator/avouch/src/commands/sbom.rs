@@ -85,9 +85,9 @@ fn keep(remembered: Option<&Remembered>) {
     }
 }
 
-/// An SBOM without what a damaged lockfile holds is written, and does not pass for one of everything.
+/// An SBOM without what a damaged file holds is written, and does not pass for one of everything.
 fn exit(sbom: &avouch_sbom::Sbom) -> Exit {
-    if sbom.damaged.is_empty() { Exit::Satisfied } else { Exit::CouldNotTell }
+    if sbom.is_damaged() { Exit::CouldNotTell } else { Exit::Satisfied }
 }
 
 /// A file for each deployable package, in the folder that was named.

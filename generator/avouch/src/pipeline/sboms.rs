@@ -81,7 +81,7 @@ fn of_release(project: &Project, output: &Output, current: &Current) -> anyhow::
     let (lockfiles, boms, mut entries) = match avouch_sbom::generate(&*current.tree, &caches, &facts, &options) {
         Ok(sbom) => {
             warn_of(output, &sbom);
-            is_lacking = !sbom.damaged.is_empty();
+            is_lacking = sbom.is_damaged();
             let (boms, entries) = in_formats(&sbom, &project.configuration.sbom.formats, &release.version)?;
             (sbom.lockfiles, boms, entries)
         }
@@ -189,6 +189,9 @@ pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
 pub(crate) fn warn_of(output: &Output, sbom: &avouch_sbom::Sbom) {
     for damage in &sbom.damaged {
         output.warn(&format!("a lockfile is damaged, and nothing of it is in the SBOM: {}", plain(damage)));
+    }
+    for damage in &sbom.damaged_manifests {
+        output.warn(&format!("a manifest is damaged, and what it tells is not in the SBOM: {}", plain(damage)));
     }
     for path in &sbom.ignored {
         output.warn(&format!("{} is read although git ignores it: no release has it", plain(path)));

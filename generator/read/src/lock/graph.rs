@@ -272,6 +272,39 @@ impl Reach {
         self.link(edges);
     }
 
+    /// Leads from the first root to all that cannot be reached, by as few edges as that takes: first to what nothing needs, then
+    /// into circles.
+    pub(super) fn lead_to_unreached(&mut self) {
+        let Some(&root) = self.roots.first() else { return };
+        let reached: Vec<bool> = self.scopes(&self.roots).iter().map(Option::is_some).collect();
+        let mut needed = vec![false; reached.len()];
+        for (from, to, _) in self.edges() {
+            let unreached = !reached.get(from as usize).copied().unwrap_or_default();
+            if let Some(needed) = needed.get_mut(to as usize).filter(|_| unreached && from != to) {
+                *needed = true;
+            }
+        }
+        let mut reached = reached;
+        let heads: Vec<usize> = (0..needed.len()).filter(|at| !needed.get(*at).copied().unwrap_or_default()).collect();
+        let mut more = Vec::new();
+        for head in heads.into_iter().chain(0..needed.len()) {
+            let mut waiting = vec![head];
+            let mut is_new = false;
+            while let Some(at) = waiting.pop() {
+                if let Some(reached) = reached.get_mut(at)
+                    && !std::mem::replace(reached, true)
+                {
+                    is_new = true;
+                    waiting.extend(self.edges_of(at).iter().map(|(to, _)| *to as usize));
+                }
+            }
+            if is_new {
+                more.push((root as usize, head, Need::Required));
+            }
+        }
+        self.add_edges(more.into_iter());
+    }
+
     /// Another number for every package.
     pub(super) fn move_packages(&mut self, to: impl Fn(usize) -> usize) {
         for package in &mut self.package_of {

@@ -77,6 +77,14 @@ impl Lockfile {
         self.fold_edges();
     }
 
+    /// Tells that not every manifest could be read: what nothing is known to need then counts as needed by the first root,
+    /// since somebody may need it. Scopes are computed anew.
+    pub fn tell_untold(&mut self) {
+        self.reach.lead_to_unreached();
+        self.fold_scopes();
+        self.fold_edges();
+    }
+
     /// Adds what a `.yarnrc.yml` tells: which ranges its catalogues stand for. Nothing else of it is looked at. To be told
     /// before manifests.
     ///

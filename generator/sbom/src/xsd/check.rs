@@ -22,7 +22,7 @@ pub(crate) struct Checked {
 }
 
 impl Schema {
-    /// Everything that is wrong with a document, at most `most` faults.
+    /// Everything that is wrong with a document, at most `most` faults. Of one that is cut off: what is wrong however it goes on.
     ///
     /// # Errors
     /// When the document uses what is not checked (`xsi:type`, `xsi:nil`), so that nothing can be told of it.
@@ -75,7 +75,9 @@ impl Schema {
             found.tell(child, format!("`{}` does not stand here; `{}` holds a text", child.name.local, element.name.local));
             return;
         }
+        // Of a text that is cut off nobody knows how it goes on.
         if !(has_default && element.text.is_empty())
+            && element.cut.is_none()
             && let Some(wrong) = self.wrong(kind, &element.text)
         {
             found.tell(element, format!("`{}`: {}", element.name.local, shortened(&wrong)));
@@ -133,7 +135,7 @@ impl Schema {
             }
             reached = Some(next);
         }
-        if !model.may_end(reached.as_deref()) {
+        if element.cut.is_none() && !model.may_end(reached.as_deref()) {
             let expected = model.expected(reached.as_deref());
             found.tell(element, format!("`{}` ends too early; what lacks: {expected}", element.name.local));
         }
