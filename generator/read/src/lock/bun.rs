@@ -1,4 +1,4 @@
-//! `bun.lock`, versions 0 and 1: JSON with trailing commas; workspaces, and packages keyed by how they are reached.
+//! `bun.lock`, versions 0 to 2: JSON with trailing commas; workspaces, and packages keyed by how they are reached.
 //!
 //! A key is the names from the top of `node_modules` down: `a` is what everybody finds, `b/a` what `b` finds for itself.
 
@@ -19,11 +19,12 @@ const LEVELS_MAX: usize = 256;
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     let document = parse_json_bounded(path, bytes, super::BYTES_MAX, true, super::VALUES_MAX)?;
     let version = document.root.get("lockfileVersion");
-    let Some(number @ 0..=1) = version.and_then(Node::as_integer) else {
+    // Version 2 is written as version 1 is: Bun itself only refuses more of it (oven-sh/bun#38741).
+    let Some(number @ 0..=2) = version.and_then(Node::as_integer) else {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));
-        let message = format!("this bun.lock has {found}; 0 and 1 are read");
+        let message = format!("this bun.lock has {found}; 0, 1 and 2 are read");
         return Err(refuse(&document, version.unwrap_or(&document.root), message)
-            .help("a newer avouch may read it; `bun install --lockfile-only` of Bun 1.2 or 1.3 writes a version that is"));
+            .help("a newer avouch may read it; `bun install --lockfile-only` of Bun 1.2 to 1.4 writes a version that is"));
     };
     let workspaces = table(&document.root, "workspaces");
     if workspaces.is_empty() {

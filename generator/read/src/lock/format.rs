@@ -38,7 +38,7 @@ pub enum Format {
     PnpmLock,
     /// `yarn.lock` of Yarn 1 and of Yarn 2 and later.
     YarnLock,
-    /// `bun.lock`, versions 0 and 1.
+    /// `bun.lock`, versions 0 to 2.
     BunLock,
     /// `uv.lock`, version 1.
     UvLock,

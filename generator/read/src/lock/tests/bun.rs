@@ -51,6 +51,13 @@ fn keys_tell_who_finds_what() {
 }
 
 #[test]
+fn version_2_says_what_version_1_says() {
+    let second = read("bun.lock", &BUN.replace("\"lockfileVersion\": 1", "\"lockfileVersion\": 2, \"configVersion\": 1"));
+    assert_eq!(second.format_version, "2");
+    assert_eq!(Lockfile { format_version: "1".to_owned(), ..second }, read("bun.lock", BUN));
+}
+
+#[test]
 fn the_binary_lockfile_is_refused_with_the_command_that_converts_it() {
     let error = parse("web/bun.lockb", b"#!/usr/bin/env bun\nbun-lockfile-format-v0\n\0").unwrap_err().to_string();
     assert!(error.contains("bun install --save-text-lockfile --frozen-lockfile --lockfile-only"), "{error}");
@@ -60,7 +67,7 @@ fn the_binary_lockfile_is_refused_with_the_command_that_converts_it() {
 #[test]
 fn what_bun_never_writes_is_refused_at_its_place() {
     for (text, place) in [
-        (r#"{"lockfileVersion": 2}"#, "bun.lock:1:21:"),
+        (r#"{"lockfileVersion": 3}"#, "bun.lock:1:21:"),
         (r#"{"lockfileVersion": 1}"#, "bun.lock:1:1:"),
         (r#"{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": []}}"#, "bun.lock:1:66:"),
         (
