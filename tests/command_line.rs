@@ -338,14 +338,35 @@ fn every_format_is_well_formed_whatever_it_holds() {
 
     let markdown = print("markdown");
     assert!(!markdown.contains('\u{1b}') && !markdown.contains("<b>"), "{markdown}");
-    let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with('|')).collect();
-    assert_eq!(rows.len(), 3, "{markdown}");
-    for row in rows {
-        assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
-    }
+    let failed: Vec<&str> = markdown.lines().filter(|line| line.starts_with("- ")).collect();
+    assert_eq!(failed.len(), 1, "{markdown}");
+    assert!(markdown.contains("### Gate: not satisfied") && markdown.contains("**Failed** (1)"), "{markdown}");
+    assert!(markdown.contains("`avouch explain policy` · `avouch waive policy --reason"), "{markdown}");
 
     assert_eq!(json(&print("json"))["gate"]["verdict"], "not_satisfied");
     assert!(!print("text").contains('\u{1b}'));
+}
+
+#[test]
+fn the_comment_of_a_change_says_what_it_broke_and_what_it_mended() {
+    let sandbox = released("contact: us\n");
+    let comment = |sandbox: &Sandbox, code| sandbox.avouch(&["check", "--format", "markdown"]).exits(code).stdout;
+    assert!(!comment(&sandbox, 0).contains("New since"), "nothing is on record yet");
+    sandbox.avouch(&["run"]).exits(0);
+    sandbox.file("SECURITY.md", "nothing\n");
+    sandbox.commit(Some("v1.0.1"));
+    let broke = comment(&sandbox, 1);
+    assert!(
+        broke.contains("**New since") && broke.contains("`avouch waive policy") && !broke.contains("Failed as before"),
+        "{broke}"
+    );
+    sandbox.avouch(&["run"]).exits(1);
+    let known = comment(&sandbox, 1);
+    assert!(known.contains("**Failed as before** (1)") && !known.contains("New since"), "{known}");
+    sandbox.file("SECURITY.md", "contact: us\n");
+    sandbox.commit(Some("v1.0.2"));
+    let mended = comment(&sandbox, 0);
+    assert!(mended.contains("**Passed again** (1)") && mended.contains("### Gate: satisfied"), "{mended}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
         let recorded = record::open(&project)?.recorded(Some(as_of))?;
         let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
         let assessment = avouch_evaluate::assess(&recorded, as_of);
-        return show(output, &assessment, &catalogue, arguments.format);
+        return show(output, &assessment, &catalogue, None, arguments.format);
     }
     now(&project, output, arguments)
 }
@@ -92,13 +92,18 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         }
     }
     let catalogue = scope.catalogue.clone();
+    // What stood in the record before tells what is new; without a run nothing does.
+    let before = recorded
+        .iter()
+        .any(|recorded| recorded.entry.kind == EntryKind::Run)
+        .then(|| avouch_evaluate::assess(&recorded, started));
     let mut memory: Vec<Recorded> = recorded.into_iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).collect();
     memory.push(in_memory(EntryKind::Scope, ended, run.scope, Payload::Scope(Box::new(scope))));
     memory.push(in_memory(EntryKind::Run, ended, Digest::of(b"run"), Payload::Run(run)));
     for (place, recorded) in memory.iter_mut().enumerate() {
         recorded.index = place as u64;
     }
-    show(output, &avouch_evaluate::assess(&memory, ended), &catalogue, arguments.format)
+    show(output, &avouch_evaluate::assess(&memory, ended), &catalogue, before.as_ref(), arguments.format)
 }
 
 fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -> Recorded {
@@ -173,14 +178,20 @@ fn last_catalogue(recorded: &[Recorded]) -> Option<&Catalogue> {
     })
 }
 
-fn show(output: &Output, assessment: &Assessment, catalogue: &Catalogue, format: CheckFormat) -> anyhow::Result<Exit> {
+fn show(
+    output: &Output,
+    assessment: &Assessment,
+    catalogue: &Catalogue,
+    before: Option<&Assessment>,
+    format: CheckFormat,
+) -> anyhow::Result<Exit> {
     let text = match format {
         CheckFormat::Text => summary::assessment(output, assessment, catalogue),
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(assessment)?),
         CheckFormat::Sarif => export::sarif(assessment, catalogue, &scoping::program()),
         CheckFormat::Junit => export::junit(assessment, catalogue),
         CheckFormat::Github => printable(&export::github(assessment, catalogue)),
-        CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue)),
+        CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue, before)),
     };
     output.result(&text)?;
     Ok(assessment.gate.verdict.into())

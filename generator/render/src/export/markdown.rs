@@ -1,18 +1,147 @@
-//! A Markdown table, for pull requests and job summaries: what wants attention first.
+//! Markdown: the comment that a pull request deserves. What got worse first, then what else is open, what ends soon, and what was
+//! mended; each with the command that explains it and the one that lets it stand for a while.
 
-use avouch_model::{assessment::Assessment, catalogue::Catalogue};
+use std::fmt::Write as _;
+
+use avouch_model::{
+    Timestamp,
+    assessment::{Assessment, CheckFinding},
+    catalogue::{Catalogue, Check},
+    decision::Decision,
+    state::{State, Verdict},
+};
 
 use super::{rows, sentence};
 
-/// The assessment as Markdown.
-pub fn markdown(assessment: &Assessment, catalogue: &Catalogue) -> String {
-    let mut found: Vec<_> = rows(&assessment.checks, catalogue).collect();
-    found.sort_by_key(|(finding, _)| finding.state);
-    let mut text = format!("As of {}\n\n| check | question | how it stands |\n| --- | --- | --- |\n", assessment.as_of);
-    for (finding, check) in found {
-        text.push_str(&format!("| {} | {} | {} |\n", cell(&check.id), cell(&check.question.en), cell(&sentence(finding))));
+/// How far ahead a waiver's end is told, in days.
+const SOON_DAYS: i64 = 30;
+/// How many rows a section shows: a comment of a forge holds about 65,000 characters.
+const ROWS_MAX: usize = 60;
+
+/// The assessment as Markdown. `before` is what the record said before it, where there is one: what did not stand so then is new.
+pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, before: Option<&Assessment>) -> String {
+    let found: Vec<_> = rows(&assessment.checks, catalogue).collect();
+    let mut text = heading(assessment);
+    let was = |check: &str| before?.checks.iter().find(|finding| finding.check == check).map(|finding| finding.state);
+    let is_new = |finding: &CheckFinding| before.is_some() && was(&finding.check).is_none_or(|state| state > finding.state);
+    let of = |states: &'static [State], new: bool| {
+        let mut chosen: Vec<_> =
+            found.iter().copied().filter(|(finding, _)| states.contains(&finding.state) && is_new(finding) == new).collect();
+        chosen.sort_by_key(|(finding, _)| finding.state);
+        chosen
+    };
+    const OPEN: &[State] = &[State::Fail, State::Error, State::NoData, State::Stale, State::NotConfigured];
+    const UNTOLD: &[State] = &[State::Error, State::NoData, State::Stale];
+    if let Some(before) = before {
+        section(&mut text, &format!("New since {}", before.as_of), &of(OPEN, true), assessment.as_of);
     }
+    section(
+        &mut text,
+        if before.is_some() { "Failed as before" } else { "Failed" },
+        &of(&[State::Fail], false),
+        assessment.as_of,
+    );
+    section(&mut text, "Could not be told", &of(UNTOLD, false), assessment.as_of);
+    ends_soon(&mut text, assessment);
+    let mended: Vec<_> = found
+        .iter()
+        .copied()
+        .filter(|(finding, _)| finding.state == State::Pass && was(&finding.check).is_some_and(|state| OPEN.contains(&state)))
+        .collect();
+    section(&mut text, "Passed again", &mended, assessment.as_of);
+    folded(&mut text, "Not configured", &of(&[State::NotConfigured], false));
+    let settled = |(finding, _): &(&CheckFinding, &Check)| !OPEN.contains(&finding.state);
+    folded(&mut text, "All others", &found.iter().copied().filter(settled).collect::<Vec<_>>());
     text
+}
+
+/// The verdict and the counts.
+fn heading(assessment: &Assessment) -> String {
+    let verdict = match assessment.gate.verdict {
+        Verdict::Satisfied => "satisfied",
+        Verdict::NotSatisfied => "not satisfied",
+        Verdict::CouldNotTell => "could not tell",
+    };
+    let count = |states: &[State]| assessment.checks.iter().filter(|finding| states.contains(&finding.state)).count();
+    let mut text = format!("### Gate: {verdict}\n\n{} of {} checks passed", count(&[State::Pass]), assessment.checks.len());
+    for (states, what) in [
+        (&[State::Fail][..], "failed"),
+        (&[State::Waived], "failed and waived"),
+        (&[State::Error, State::NoData, State::Stale], "could not be told"),
+        (&[State::NotConfigured], "not configured"),
+    ] {
+        if count(states) > 0 {
+            let _ = write!(text, " · {} {what}", count(states));
+        }
+    }
+    if let Some(release) = &assessment.release {
+        let _ = write!(text, " · release {}", cell(&release.version));
+    }
+    let _ = writeln!(text, " · as of {}", assessment.as_of);
+    text
+}
+
+fn section(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], now: Timestamp) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n**{title}** ({})\n", rows.len());
+    for (finding, check) in rows.iter().take(ROWS_MAX) {
+        let _ = writeln!(text, "- {} **{}**: {}", cell(&check.question.en), cell(&check.id), cell(&sentence(finding)));
+        // An id of the mapping may hold anything; what a reader is to type holds words only.
+        if !is_word(&check.id) || finding.state == State::Pass {
+            continue;
+        }
+        let _ = write!(text, "  `avouch explain {}`", check.id);
+        if let (State::Fail, Some(until)) = (finding.state, now.day().plus_days(SOON_DAYS)) {
+            let _ = write!(text, " · `avouch waive {} --reason \"…\" --owner … --approver … --until {until}`", check.id);
+        }
+        text.push('\n');
+    }
+    more(text, rows.len());
+}
+
+/// Waivers in force that end within a month.
+fn ends_soon(text: &mut String, assessment: &Assessment) {
+    let soon = assessment.as_of.day().plus_days(SOON_DAYS);
+    let waivers = assessment.waivers.iter().filter(|waiver| waiver.in_force).filter_map(|waiver| match &waiver.decision {
+        Decision::Waiver { id, check, expires, .. } if soon.is_some_and(|soon| *expires <= soon) => Some((expires, id, check)),
+        _ => None,
+    });
+    let mut waivers: Vec<_> = waivers.collect();
+    waivers.sort();
+    if waivers.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n**Ends soon** ({})\n", waivers.len());
+    for (expires, id, check) in waivers.iter().take(ROWS_MAX) {
+        let _ = writeln!(text, "- waiver {} of {} counts through {expires}", cell(id), cell(check));
+    }
+    more(text, waivers.len());
+}
+
+/// A section that a reader unfolds.
+fn folded(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)]) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n<details><summary>{title} ({})</summary>\n", rows.len());
+    text.push_str("| check | question | how it stands |\n| --- | --- | --- |\n");
+    for (finding, check) in rows.iter().take(ROWS_MAX) {
+        let _ = writeln!(text, "| {} | {} | {} |", cell(&check.id), cell(&check.question.en), cell(&sentence(finding)));
+    }
+    more(text, rows.len());
+    text.push_str("\n</details>\n");
+}
+
+fn more(text: &mut String, count: usize) {
+    if count > ROWS_MAX {
+        let _ = writeln!(text, "\nand {} more; `avouch check` shows all", count - ROWS_MAX);
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
 /// Text in a table cell: nothing in it is markup.
