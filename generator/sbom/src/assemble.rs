@@ -1,24 +1,28 @@
 //! From lockfiles to a document: one component for each package, one graph from the product to all of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use avouch_read::lock::{Ecosystem, Origin, Package, Scope};
 
 use crate::{
     Options, ReleaseFacts,
     caches::{Depth, Shelves, Told},
-    component::{Merged, component, property},
+    component::{Merged, component, lacking, property},
     compositions::{self, Reach},
-    format::{Dependency, Document},
+    format::{Dependency, Document, Listed},
     lockfiles::{Found, Read},
     manifest::Root,
     metadata::{self, Unknown},
-    serial::PLACEHOLDER,
+    serial::{self, PLACEHOLDER},
 };
 
-/// A document that only lacks its serial number.
-pub(crate) struct Draft {
-    pub(crate) document: Document,
+/// A document that was written, and what is told of it.
+pub(crate) struct Written {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) components: u64,
     pub(crate) edges: u64,
     pub(crate) unresolved: Vec<String>,
     pub(crate) complete: bool,
@@ -53,6 +57,12 @@ impl Library {
         let told = self.told.entry(purl);
         told.or_insert_with_key(|purl| shelves.look(merged.package, purl, depth)).as_ref()
     }
+
+    /// What was found when it was looked up.
+    fn found(&self, merged: &Merged<'_>) -> Option<&Told> {
+        self.depth?;
+        self.told.get(&merged.package.purl()?)?.as_ref()
+    }
 }
 
 impl<'a> View<'a> {
@@ -81,44 +91,44 @@ impl<'a> View<'a> {
     }
 }
 
-pub(crate) fn document(
+/// Writes the document.
+pub(crate) fn write(
     facts: &ReleaseFacts,
     options: &Options,
     found: &Found,
     views: &[View<'_>],
     root: &Root,
     library: &mut Library,
-) -> Draft {
-    let root_ref = format!("product:{}", root.name);
-    let mut merged: BTreeMap<String, Merged<'_>> = BTreeMap::new();
-    let mut reaches: BTreeMap<String, Reach> = BTreeMap::new();
-    let mut root_needs: BTreeSet<String> = BTreeSet::new();
+) -> Result<Written, serde_json::Error> {
+    let root_ref: Arc<str> = format!("product:{}", root.name).into();
+    let mut merged: BTreeMap<Arc<str>, Merged<'_>> = BTreeMap::new();
+    let mut root_needs: BTreeSet<Arc<str>> = BTreeSet::new();
     for view in views {
-        merge(view, &root_ref, &mut merged, &mut reaches, &mut root_needs);
+        merge(view, &root_ref, &mut merged, &mut root_needs);
     }
     root_needs.extend(orphans(&merged, &root_needs));
     root_needs.remove(&root_ref);
     let unresolved: Vec<(&str, &String)> =
         views.iter().flat_map(|view| view.read.lock.unresolved.iter().map(|text| (view.read.lock.path.as_str(), text))).collect();
-    let product = if !unresolved.is_empty() || found.unread || !found.damaged_manifests.is_empty() {
+    let reach = if !unresolved.is_empty() || found.unread || !found.damaged_manifests.is_empty() {
         Reach::Incomplete
     } else {
         views.iter().map(|view| compositions::of_lockfile(view.read)).min().unwrap_or(Reach::Complete)
     };
-    let mut dependencies = vec![Dependency { reference: root_ref.clone(), depends_on: root_needs.into_iter().collect() }];
     let mut unknown = Unknown::default();
-    let mut components = Vec::with_capacity(merged.len());
-    for (reference, merged) in merged {
-        let (component, lacking) =
-            component(&reference, &merged, library.look(&merged), (&root.name, facts.supplier.as_ref()), options.spec);
-        unknown.count(lacking);
-        components.push(component);
-        dependencies.push(Dependency { reference, depends_on: merged.needs.into_iter().collect() });
+    for merged in merged.values() {
+        unknown.count(lacking(merged, library.look(merged), facts.supplier.as_ref()));
     }
-    let edges = dependencies.iter().map(|dependency| dependency.depends_on.len() as u64).sum();
+    let library = &*library;
+    let product = (root.name.as_str(), facts.supplier.as_ref());
     let mut metadata = metadata::metadata(facts, options, found, root, &root_ref, &unknown);
     metadata.properties.extend(views.iter().flat_map(|view| compositions::surplus(view.read)));
     metadata.properties.extend(unresolved.iter().map(|(path, text)| property(&format!("avouch:unresolved:{path}"), text)));
+    let needs = || {
+        let of_components = merged.iter().map(|(reference, merged)| (reference, &merged.needs));
+        let all = std::iter::once((&root_ref, &root_needs)).chain(of_components);
+        all.map(|(reference, depends_on)| Dependency { reference, depends_on })
+    };
     let document = Document {
         schema: format!("http://cyclonedx.org/schema/bom-{}.schema.json", options.spec),
         bom_format: "CycloneDX",
@@ -126,28 +136,37 @@ pub(crate) fn document(
         serial_number: PLACEHOLDER.to_owned(),
         version: 1,
         metadata,
-        components,
-        dependencies,
-        compositions: compositions::compositions((root_ref, product), &reaches),
+        components: Listed(|| {
+            let of = |(reference, merged): (&Arc<str>, &Merged<'_>)| {
+                component(reference, merged, library.found(merged), product, options.spec)
+            };
+            merged.iter().map(of)
+        }),
+        dependencies: Listed(needs),
+        compositions: compositions::compositions((&root_ref, reach), &merged),
     };
-    let unresolved = unresolved.into_iter().map(|(path, text)| format!("{path}: {text}")).collect();
-    Draft { document, edges, unresolved, complete: product == Reach::Complete }
+    Ok(Written {
+        bytes: serial::write(&document)?,
+        components: merged.len() as u64,
+        edges: needs().map(|dependency| dependency.depends_on.len() as u64).sum(),
+        unresolved: unresolved.into_iter().map(|(path, text)| format!("{path}: {text}")).collect(),
+        complete: reach == Reach::Complete,
+    })
 }
 
 /// Adds the packages of a lockfile. What the product's own manifests stand for is the product, not a component.
 fn merge<'a>(
     view: &View<'a>,
-    root_ref: &str,
-    merged: &mut BTreeMap<String, Merged<'a>>,
-    reaches: &mut BTreeMap<String, Reach>,
-    root_needs: &mut BTreeSet<String>,
+    root_ref: &Arc<str>,
+    merged: &mut BTreeMap<Arc<str>, Merged<'a>>,
+    root_needs: &mut BTreeSet<Arc<str>>,
 ) {
     let lock = &view.read.lock;
     let reach = compositions::of_lockfile(view.read);
-    let references: Vec<Option<String>> = (0..lock.packages.len())
+    let references: Vec<Option<Arc<str>>> = (0..lock.packages.len())
         .map(|at| match (view.own.contains(&at), view.scope(at)) {
-            (true, _) => Some(root_ref.to_owned()),
-            (false, Some(_)) => lock.packages.get(at).map(|package| reference(view.read, package)),
+            (true, _) => Some(Arc::clone(root_ref)),
+            (false, Some(_)) => lock.packages.get(at).map(|package| reference(view.read, package).into()),
             (false, None) => None,
         })
         .collect();
@@ -160,7 +179,7 @@ fn merge<'a>(
             continue;
         }
         let Some(scope) = view.scope(at) else { continue };
-        let entry = merged.entry(reference.clone()).or_insert_with(|| Merged {
+        let entry = merged.entry(Arc::clone(reference)).or_insert_with(|| Merged {
             package,
             scope,
             member: false,
@@ -168,14 +187,15 @@ fn merge<'a>(
             licence: None,
             hashes: BTreeSet::new(),
             needs: BTreeSet::new(),
+            reach,
         });
+        entry.reach = entry.reach.min(reach);
         entry.scope = entry.scope.min(scope);
         entry.member |= lock.roots.binary_search(&at).is_ok();
         entry.patched |= package.patched;
         entry.licence = entry.licence.or(package.licence.as_deref());
         entry.hashes.extend(&package.hashes);
         entry.needs.extend(needs);
-        reaches.entry(reference.clone()).and_modify(|known| *known = reach.min(*known)).or_insert(reach);
     }
     // Without a selection everything that the repository makes is part of the product.
     if view.kept.is_none() {
@@ -199,22 +219,22 @@ fn reference(lockfile: &Read, package: &Package) -> String {
 
 /// What nothing leads to from the product: a lockfile that was not tidied lists such packages. They are in the lockfile,
 /// so they are in the BOM, below the product.
-fn orphans(merged: &BTreeMap<String, Merged<'_>>, root_needs: &BTreeSet<String>) -> Vec<String> {
+fn orphans(merged: &BTreeMap<Arc<str>, Merged<'_>>, root_needs: &BTreeSet<Arc<str>>) -> Vec<Arc<str>> {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     let mut orphans = Vec::new();
-    let mut waiting: Vec<&str> = root_needs.iter().map(String::as_str).collect();
+    let mut waiting: Vec<&str> = root_needs.iter().map(|needed| &**needed).collect();
     let mut rest = merged.keys();
     loop {
         while let Some(at) = waiting.pop() {
             if reached.insert(at)
                 && let Some(merged) = merged.get(at)
             {
-                waiting.extend(merged.needs.iter().map(String::as_str));
+                waiting.extend(merged.needs.iter().map(|needed| &**needed));
             }
         }
-        match rest.find(|reference| !reached.contains(reference.as_str())) {
+        match rest.find(|reference| !reached.contains(&***reference)) {
             Some(orphan) => {
-                orphans.push(orphan.clone());
+                orphans.push(Arc::clone(orphan));
                 waiting.push(orphan);
             }
             None => return orphans,

@@ -1,12 +1,13 @@
 //! One component: what the lockfile has, and what the package states of itself where it lies on this machine.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use avouch_read::lock::{Archive, Hash as LockHash, HashAlgorithm, Origin, Package, Scope, Seal, generic_purl};
 
 use crate::{
     Spec,
     caches::Told,
+    compositions::Reach,
     facts::Party,
     format::{Component, ExternalReference, Hash, Organisation, Property},
     licence::{Known, UNKNOWN},
@@ -21,7 +22,9 @@ pub(crate) struct Merged<'a> {
     pub(crate) patched: bool,
     pub(crate) licence: Option<&'a str>,
     pub(crate) hashes: BTreeSet<&'a LockHash>,
-    pub(crate) needs: BTreeSet<String>,
+    pub(crate) needs: BTreeSet<Arc<str>>,
+    /// How far its dependencies are known.
+    pub(crate) reach: Reach,
 }
 
 /// What a component lacks of what minimum elements ask for.
@@ -47,6 +50,20 @@ fn identifier(merged: &Merged<'_>, product: &str) -> String {
     })
 }
 
+/// What is not known of a component, for counting before it is written.
+pub(crate) fn lacking(merged: &Merged<'_>, told: Option<&Told>, product: Option<&Party>) -> Lacking {
+    let hashes = hashes(merged, told);
+    let licence = licence(merged, told);
+    let supplier = supplied(told, product.filter(|_| merged.member));
+    Lacking {
+        licence: licence.declared.is_none() && licence.concluded.is_none(),
+        supplier: supplier.name.as_deref() == Some(UNKNOWN),
+        hash: hashes.is_empty(),
+        sha512: !hashes.is_empty() && !hashes.iter().any(|hash| hash.alg == HashAlgorithm::Sha512.name()),
+        version: merged.package.version.is_none(),
+    }
+}
+
 /// A component. `product` is its name, and who supplies it.
 pub(crate) fn component(
     reference: &str,
@@ -54,24 +71,16 @@ pub(crate) fn component(
     told: Option<&Told>,
     product: (&str, Option<&Party>),
     spec: Spec,
-) -> (Component, Lacking) {
+) -> Component {
     let (product, supplier) = product;
     let package = merged.package;
     let hashes = hashes(merged, told);
     let licence = licence(merged, told);
     let (licenses, evidence) = licence.written(spec);
-    let supplier = supplied(told, supplier.filter(|_| merged.member));
-    let lacking = Lacking {
-        licence: licence.declared.is_none() && licence.concluded.is_none(),
-        supplier: supplier.name.as_deref() == Some(UNKNOWN),
-        hash: hashes.is_empty(),
-        sha512: !hashes.is_empty() && !hashes.iter().any(|hash| hash.alg == HashAlgorithm::Sha512.name()),
-        version: package.version.is_none(),
-    };
-    let component = Component {
+    Component {
         kind: "library",
         bom_ref: Some(reference.to_owned()),
-        supplier: Some(supplier),
+        supplier: Some(supplied(told, supplier.filter(|_| merged.member))),
         name: package.name.clone(),
         version: package.version.clone(),
         scope: Some(match merged.scope {
@@ -85,8 +94,7 @@ pub(crate) fn component(
         purl: Some(identifier(merged, product)),
         properties: properties(merged, &licence),
         evidence,
-    };
-    (component, lacking)
+    }
 }
 
 fn hashes(merged: &Merged<'_>, told: Option<&Told>) -> Vec<Hash> {

@@ -4,12 +4,12 @@
 //! in (every target, every feature), so whether this dependency is one of this build's cannot be told. `complete`: the
 //! lockfile's graph, exactly.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use avouch_read::lock::Surplus;
 
 use crate::{
-    component::property,
+    component::{Merged, property},
     format::{Composition, Property},
     lockfiles::Read,
 };
@@ -40,13 +40,15 @@ pub(crate) fn of_lockfile(lockfile: &Read) -> Reach {
 }
 
 /// The product first, then the components by how far their dependencies are known.
-pub(crate) fn compositions(product: (String, Reach), components: &BTreeMap<String, Reach>) -> Vec<Composition> {
+pub(crate) fn compositions<'a>(
+    product: (&'a str, Reach),
+    components: &'a BTreeMap<Arc<str>, Merged<'_>>,
+) -> Vec<Composition<'a>> {
     let (root, reach) = product;
-    let mut written =
-        vec![Composition { aggregate: reach.aggregate(), assemblies: vec![root.clone()], dependencies: vec![root] }];
+    let mut written = vec![Composition { aggregate: reach.aggregate(), assemblies: vec![root], dependencies: vec![root] }];
     for reach in [Reach::Incomplete, Reach::Unknown, Reach::Complete] {
-        let dependencies: Vec<String> =
-            components.iter().filter(|(_, theirs)| **theirs == reach).map(|(reference, _)| reference.clone()).collect();
+        let known = components.iter().filter(|(_, merged)| merged.reach == reach);
+        let dependencies: Vec<&str> = known.map(|(reference, _)| &**reference).collect();
         if !dependencies.is_empty() {
             written.push(Composition { aggregate: reach.aggregate(), assemblies: Vec::new(), dependencies });
         }

@@ -1,10 +1,13 @@
 //! CycloneDX JSON, the part of it that is written, in the order in which it is written.
 
-use serde::Serialize;
+use std::{collections::BTreeSet, sync::Arc};
 
+use serde::{Serialize, Serializer};
+
+/// A document. What it lists is made while it is written, one at a time: all of it at once would be most of the memory.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Document {
+pub(crate) struct Document<'a, C: Serialize, D: Serialize> {
     #[serde(rename = "$schema")]
     pub(crate) schema: String,
     pub(crate) bom_format: &'static str,
@@ -12,9 +15,18 @@ pub(crate) struct Document {
     pub(crate) serial_number: String,
     pub(crate) version: u32,
     pub(crate) metadata: Metadata,
-    pub(crate) components: Vec<Component>,
-    pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) compositions: Vec<Composition>,
+    pub(crate) components: C,
+    pub(crate) dependencies: D,
+    pub(crate) compositions: Vec<Composition<'a>>,
+}
+
+/// What is listed, made by a function each time it is asked for.
+pub(crate) struct Listed<F>(pub(crate) F);
+
+impl<I: Iterator<Item: Serialize>, F: Fn() -> I> Serialize for Listed<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
 }
 
 #[derive(Serialize)]
@@ -144,18 +156,18 @@ pub(crate) struct ExternalReference {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Dependency {
+pub(crate) struct Dependency<'a> {
     #[serde(rename = "ref")]
-    pub(crate) reference: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) depends_on: Vec<String>,
+    pub(crate) reference: &'a str,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) depends_on: &'a BTreeSet<Arc<str>>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Composition {
+pub(crate) struct Composition<'a> {
     pub(crate) aggregate: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) assemblies: Vec<String>,
+    pub(crate) assemblies: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) dependencies: Vec<String>,
+    pub(crate) dependencies: Vec<&'a str>,
 }

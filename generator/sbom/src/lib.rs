@@ -232,22 +232,21 @@ fn write(
     root: &Root,
     library: &mut Library,
 ) -> Result<Sbom, SbomError> {
-    let draft = assemble::document(facts, options, found, views, root, library);
-    let bytes = serial::write(&draft.document).map_err(SbomError::Write)?;
+    let written = assemble::write(facts, options, found, views, root, library).map_err(SbomError::Write)?;
     let told = |damaged: &Damaged| damaged.values().map(chain).collect();
     Ok(Sbom {
-        bytes,
+        bytes: written.bytes,
         spec: options.spec,
-        components: draft.document.components.len() as u64,
-        edges: draft.edges,
+        components: written.components,
+        edges: written.edges,
         lockfiles: views.iter().flat_map(|view| view.read.digests()).map(|(path, digest)| (path.to_owned(), digest)).collect(),
         left_out: found.left_out.clone(),
         damaged: told(&found.damaged),
         damaged_manifests: told(&found.damaged_manifests),
         ignored: found.ignored.clone(),
-        unresolved: draft.unresolved,
+        unresolved: written.unresolved,
         mismatched: library.shelves.mismatched.iter().cloned().collect(),
-        complete: draft.complete,
+        complete: written.complete,
     })
 }
 

@@ -2,14 +2,14 @@
 
 use avouch_model::Digest;
 
-use crate::format::Document;
+use serde::Serialize;
 
 /// What stands for the serial number while the document's digest is taken.
 pub(crate) const PLACEHOLDER: &str = "urn:uuid:00000000-0000-0000-0000-000000000000";
 
 /// Writes a document whose serial number is the placeholder, then puts one in its place that is made of the digest of
 /// these bytes (a UUID of version 8, RFC 9562 section 5.8). The same content has the same serial number.
-pub(crate) fn write(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn write(document: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(document)?;
     bytes.push(b'\n');
     let serial = serial_number(&Digest::of(&bytes));

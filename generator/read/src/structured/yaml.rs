@@ -112,7 +112,7 @@ impl Build<'_> {
             Event::Scalar(text, style, anchor, _) => {
                 self.count(1, &span)?;
                 let null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null");
-                let value = if null { Value::Null } else { Value::Text(text.into_owned()) };
+                let value = if null { Value::Null } else { Value::Text(text.into_owned().into_boxed_str().into_string()) };
                 self.finish(Node { value, span }, anchor, 1)
             }
             Event::Alias(anchor) => {
@@ -149,8 +149,15 @@ impl Build<'_> {
             return Ok(());
         };
         let value = match open.kind {
-            OpenKind::List(items) => Value::List(items),
-            OpenKind::Table(entries, _) => Value::Table(Table::of(self.source, entries)?),
+            OpenKind::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
+            OpenKind::Table(mut entries, _) => {
+                // Most tables are small, and a list begins with room for four.
+                entries.shrink_to_fit();
+                Value::Table(Table::of(self.source, entries)?)
+            }
         };
         let nodes = self.nodes - open.nodes_before;
         self.finish(Node { value, span: open.start..end.max(open.start) }, open.anchor, nodes)
