@@ -275,7 +275,7 @@ fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
 }
 
-fn form(path: &str) -> Result<Form, Unasked> {
+pub(super) fn form(path: &str) -> Result<Form, Unasked> {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("toml") => Ok(Form::Toml),
         Some("json" | "jsonc") => Ok(Form::Jsonc),

@@ -39,6 +39,8 @@ mod http_uniform_failures;
 mod log_canary;
 mod mapping_coverage;
 mod provider_inherited;
+mod register_fields;
+mod register_records;
 mod report_findings;
 mod report_scorecard;
 mod report_tests;
@@ -94,6 +96,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<log_canary::LogCanary>(),
     Kind::of::<mapping_coverage::MappingCoverage>(),
     Kind::of::<provider_inherited::ProviderInherited>(),
+    Kind::of::<register_records::RegisterRecords>(),
     Kind::of::<report_findings::ReportFindings>(),
     Kind::of::<report_scorecard::ReportScorecard>(),
     Kind::of::<report_tests::ReportTests>(),
