@@ -14,7 +14,11 @@ use avouch_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, advisories, parameters::one, sources::chain};
+use crate::{
+    Example, Judgement, Question, Unasked, Vantage, World, advisories,
+    parameters::{Globs, one},
+    sources::chain,
+};
 
 /// How many matches are kept; all that fail or may fail come first.
 const MATCHES_MAX: usize = 200;
@@ -34,6 +38,8 @@ pub(super) struct Asked {
     max_age: Span,
     #[serde(default = "one")]
     components_min: u64,
+    /// The packages that are asked about, by name; otherwise all.
+    packages: Option<Globs>,
 }
 
 const fn fail_on() -> Rating {
@@ -84,7 +90,10 @@ impl Question for AdvisoryAudit {
             more: 0,
             ignores: ignores(world),
         };
-        let Some((digest, bom)) = recorded(world)? else { return Ok(seen) };
+        let Some((digest, mut bom)) = recorded(world)? else { return Ok(seen) };
+        if let Some(packages) = &asked.packages {
+            bom.components.retain(|component| packages.matches(&component.name));
+        }
         let path = world.folder.root().join(&asked.advisories);
         let database = advisories::load(&path).map_err(|error| Unasked(chain(&error)))?;
         seen.bom = Some(digest);

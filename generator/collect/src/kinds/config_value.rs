@@ -57,6 +57,7 @@ struct WrittenAssertion {
     matches: Option<Pattern>,
     at_least: Option<Json>,
     at_most: Option<Json>,
+    contains: Option<Vec<Json>>,
     present: Option<bool>,
     absent: Option<bool>,
     #[serde(default)]
@@ -76,6 +77,8 @@ enum Demand {
     Matches(Pattern),
     AtLeast(i64),
     AtMost(i64),
+    /// Each of these is among the values.
+    Contains(Vec<Json>),
     Present,
     Absent,
 }
@@ -126,6 +129,9 @@ impl WrittenAssertion {
         if let Some(value) = self.at_most {
             demands.push(Demand::AtMost(number(value)?));
         }
+        if let Some(values) = self.contains {
+            demands.push(Demand::Contains(values.into_iter().map(resolve).collect::<Result<_, _>>()?));
+        }
         for (flag, name, demand) in [(self.present, "present", Demand::Present), (self.absent, "absent", Demand::Absent)] {
             match flag {
                 Some(true) => demands.push(demand),
@@ -136,7 +142,7 @@ impl WrittenAssertion {
         match (demands.pop(), demands.is_empty()) {
             (Some(demand), true) => Ok(Assertion { at: self.at, demand, optional: self.optional }),
             _ => Err(format!(
-                "`{at}` needs exactly one of `equals`, `one_of`, `matches`, `at_least`, `at_most`, `present`, `absent`"
+                "`{at}` needs exactly one of `equals`, `one_of`, `matches`, `at_least`, `at_most`, `contains`, `present`, `absent`"
             )),
         }
     }
@@ -220,6 +226,12 @@ impl Assertion {
         };
         let yaml = is_yaml(&document.source.path);
         let mut any = false;
+        if let Demand::Contains(wanted) = &self.demand {
+            let nodes = self.at.select(scope);
+            if wanted.iter().any(|one| !nodes.iter().any(|node| is(node, one, yaml))) {
+                add(&mut found.wrong, scope);
+            }
+        }
         for node in self.at.select(scope) {
             found.values += 1;
             any = any || !matches!(node.value, Value::Null);
@@ -236,22 +248,13 @@ impl Assertion {
 impl Demand {
     /// Whether one value is as demanded. YAML gives every scalar as text.
     fn holds(&self, node: &Node, yaml: bool) -> bool {
-        let number = || match &node.value {
-            Value::Number(_) => node.as_integer(),
-            Value::Text(_) if yaml => node.as_integer(),
-            _ => None,
-        };
         match self {
-            Self::OneOf(values) => values.iter().any(|value| match value {
-                Json::Integer(wanted) => number() == Some(*wanted),
-                Json::Bool(wanted) => (yaml || matches!(node.value, Value::Bool(_))) && node.as_bool() == Some(*wanted),
-                Json::Text(wanted) => node.as_text() == Some(wanted),
-                other => node.to_json() == *other,
-            }),
+            Self::OneOf(values) => values.iter().any(|value| is(node, value, yaml)),
             Self::Matches(pattern) => node.as_text().is_some_and(|text| pattern.is_match(text)),
-            Self::AtLeast(least) => number().is_some_and(|number| number >= *least),
-            Self::AtMost(most) => number().is_some_and(|number| number <= *most),
-            Self::Present => true,
+            Self::AtLeast(least) => number(node, yaml).is_some_and(|number| number >= *least),
+            Self::AtMost(most) => number(node, yaml).is_some_and(|number| number <= *most),
+            // Asked of all values together.
+            Self::Contains(_) | Self::Present => true,
             Self::Absent => false,
         }
     }
@@ -265,6 +268,10 @@ impl Demand {
             Self::Matches(pattern) => format!("must match `{}`", pattern.as_str()),
             Self::AtLeast(least) => format!("must be at least {least}"),
             Self::AtMost(most) => format!("must be at most {most}"),
+            Self::Contains(values) => {
+                let values: Vec<_> = values.iter().map(|value| serde_json::to_string(value).unwrap_or_default()).collect();
+                format!("must have {}", values.join(" and "))
+            }
             Self::Present => "must be there".to_owned(),
             Self::Absent => "must not be there".to_owned(),
         }
@@ -273,6 +280,24 @@ impl Demand {
 
 fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
+}
+
+fn number(node: &Node, yaml: bool) -> Option<i64> {
+    match &node.value {
+        Value::Number(_) => node.as_integer(),
+        Value::Text(_) if yaml => node.as_integer(),
+        _ => None,
+    }
+}
+
+/// Whether a value is this one.
+fn is(node: &Node, value: &Json, yaml: bool) -> bool {
+    match value {
+        Json::Integer(wanted) => number(node, yaml) == Some(*wanted),
+        Json::Bool(wanted) => (yaml || matches!(node.value, Value::Bool(_))) && node.as_bool() == Some(*wanted),
+        Json::Text(wanted) => node.as_text() == Some(wanted),
+        other => node.to_json() == *other,
+    }
 }
 
 pub(super) fn form(path: &str) -> Result<Form, Unasked> {
@@ -351,6 +376,14 @@ mod tests {
         let judgement = judge("wrangler.toml", &pepper, ASKED);
         assert_eq!(judgement.outcome, Outcome::Fail);
         assert!(!judgement.findings.join("").contains("do-not-show"));
+    }
+
+    #[test]
+    fn what_must_be_among_the_values_is_missed_where_it_is_not() {
+        let asked = r#"{"files":"p.json","values":[{"at":"deny[*]","contains":["a","b"]}]}"#;
+        assert_eq!(judge("p.json", r#"{"deny":["b","c","a"]}"#, asked).outcome, Outcome::Pass);
+        assert_eq!(judge("p.json", r#"{"deny":["b","c"]}"#, asked).outcome, Outcome::Fail);
+        assert_eq!(judge("p.json", "{}", asked).outcome, Outcome::Fail);
     }
 
     #[test]

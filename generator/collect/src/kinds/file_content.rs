@@ -43,6 +43,19 @@ pub(super) struct Asked {
     each_once: Vec<Pattern>,
     #[serde(default)]
     template_markers: Vec<String>,
+    #[serde(default)]
+    each_value: Vec<EachValue>,
+}
+
+/// Everything that a pattern finds is of a form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EachValue {
+    /// With a group `value`, or the whole match.
+    pattern: Pattern,
+    is: Pattern,
+    #[serde(default = "one")]
+    values_min: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +78,15 @@ pub(super) struct Seen {
     sections: Vec<Vec<SectionSeen>>,
     each_once: Vec<Found>,
     template_markers: Vec<Found>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    each_value: Vec<ValuesSeen>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ValuesSeen {
+    values: u64,
+    wrong: Found,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -97,6 +119,7 @@ impl Question for FileContent {
             && asked.sections.is_empty()
             && asked.each_once.is_empty()
             && asked.template_markers.is_empty()
+            && asked.each_value.is_empty()
         {
             return Err(Unasked("nothing is asked of the files: give `must_match` or another demand".to_owned()));
         }
@@ -125,6 +148,7 @@ impl Question for FileContent {
             sections: asked.sections.iter().map(|section| sections(&sources, &section.heading)).collect(),
             each_once: each(&asked.each_once),
             template_markers: asked.template_markers.iter().map(|marker| marked(&sources, marker)).collect(),
+            each_value: asked.each_value.iter().map(|each| values(&sources, each)).collect(),
         })
     }
 
@@ -167,12 +191,23 @@ impl Question for FileContent {
                 findings.push(format!("`{}` must be there exactly once, and is {times}", pattern.as_str()));
             }
         }
+        for (each, found) in asked.each_value.iter().zip(&seen.each_value) {
+            if found.wrong.count > 0 {
+                findings.push(format!(
+                    "what `{}` finds must be `{}`: {}",
+                    each.pattern.as_str(),
+                    each.is.as_str(),
+                    places(&found.wrong)
+                ));
+            }
+        }
         // Files that are not there were not looked at: a demand on their text is unmet, a prohibition is untested.
         if seen.files == 0 {
             findings.clear();
         }
+        let few = asked.each_value.iter().zip(&seen.each_value).any(|(each, found)| found.values < each.values_min.max(1));
         Judgement::decide(
-            Population { examined: seen.files, required: asked.files_min.max(1) },
+            Population { examined: if few { 0 } else { seen.files }, required: asked.files_min.max(1) },
             PositiveControl::NotNeeded,
             missing(seen, asked).into_iter().chain(findings).collect(),
             sentence(seen.files),
@@ -208,6 +243,20 @@ fn found(sources: &[Source], pattern: &Pattern) -> Found {
         }
     }
     found
+}
+
+fn values(sources: &[Source], each: &EachValue) -> ValuesSeen {
+    let mut seen = ValuesSeen::default();
+    for source in sources {
+        for captures in each.pattern.captures_iter(&source.text) {
+            let Some(value) = captures.name("value").or_else(|| captures.get(0)) else { continue };
+            seen.values += 1;
+            if !each.is.is_whole(value.as_str()) {
+                seen.wrong.add(source, value.start());
+            }
+        }
+    }
+    seen
 }
 
 fn marked(sources: &[Source], marker: &str) -> Found {
@@ -318,6 +367,7 @@ fn words(text: &str) -> usize {
 }
 
 const ASKED: &str = r#"{"files":"SECURITY.md","sections":[{"heading":"(?i)safe harbou?r","words_min":25}],"template_markers":["Use this section to tell people"]}"#;
+const MAIL: &str = r#"{"files":"fixtures/**","each_value":[{"pattern":"@(?<value>[a-z0-9.-]+)","is":"(.*\\.)?example\\.com"}]}"#;
 const SOURCES: &str =
     r#"{"files":"src/routes/*.ts","strip":"comments","must_not_match":["(query|param|header)[^\\n]{0,40}org_?id"]}"#;
 
@@ -333,6 +383,24 @@ const EXAMPLES: &[Example] = &[
         asked: SOURCES,
         seen: r#"{"files":4,"must_match":[],"missing_in":[],"must_not_match":[{"count":0,"places":[]}],"sections":[],"each_once":[],"template_markers":[]}"#,
         outcome: Outcome::Pass,
+    },
+    Example {
+        name: "every address in the fixtures is reserved",
+        asked: MAIL,
+        seen: r#"{"files":2,"must_match":[],"missing_in":[],"must_not_match":[],"sections":[],"each_once":[],"template_markers":[],"each_value":[{"values":9,"wrong":{"count":0,"places":[]}}]}"#,
+        outcome: Outcome::Pass,
+    },
+    Example {
+        name: "one address belongs to somebody",
+        asked: MAIL,
+        seen: r#"{"files":2,"must_match":[],"missing_in":[],"must_not_match":[],"sections":[],"each_once":[],"template_markers":[],"each_value":[{"values":9,"wrong":{"count":1,"places":[{"file":"fixtures/a.json","line":3,"column":20}]}}]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "there is no address of which it could be said",
+        asked: MAIL,
+        seen: r#"{"files":2,"must_match":[],"missing_in":[],"must_not_match":[],"sections":[],"each_once":[],"template_markers":[],"each_value":[{"values":0,"wrong":{"count":0,"places":[]}}]}"#,
+        outcome: Outcome::NotExercised,
     },
     Example {
         name: "the heading stands alone",
@@ -415,6 +483,14 @@ mod tests {
         assert_eq!(judge(&scene, &ask(1)).outcome, Outcome::Pass);
         assert_eq!(judge(&scene, &ask(2)).outcome, Outcome::Fail);
         assert_eq!(judge(&scene, &ask(3)).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn everything_that_is_found_is_of_the_form_and_something_is_found() {
+        let judged = |text: &str| judge(&Scene::of([("fixtures/a.json", text)]), MAIL).outcome;
+        assert_eq!(judged("ann@example.com bob@mail.example.com"), Outcome::Pass);
+        assert_eq!(judged("ann@example.com bob@example.com.evil.test"), Outcome::Fail);
+        assert_eq!(judged("nobody"), Outcome::NotExercised);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::{
     sources::{chain, texts},
 };
 
+/// How many files that must not be there are kept.
+const PRESENT_MAX: usize = 50;
+
 /// See the module.
 pub(super) struct FileIgnored;
 
@@ -20,9 +23,16 @@ pub(super) struct FileIgnored;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    #[serde(default)]
     ignored: Vec<String>,
     #[serde(default)]
     kept: Vec<String>,
+    /// No file of the commit is meant by these globs.
+    #[serde(default)]
+    absent: Globs,
+    /// But for those that these mean.
+    #[serde(default)]
+    absent_except: Globs,
 }
 
 /// What the ignore files say of each path.
@@ -31,6 +41,12 @@ pub(super) struct Asked {
 pub(super) struct Seen {
     ignore_files: u64,
     paths: Vec<Path>,
+    /// Files of the commit.
+    #[serde(default)]
+    files: u64,
+    /// Those that must not be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    present: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +68,9 @@ impl Question for FileIgnored {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
+        if asked.ignored.is_empty() && asked.absent.shown().is_empty() {
+            return Err(Unasked("nothing is asked: give `ignored` or `absent`".to_owned()));
+        }
         let ignore_files = Globs::new(vec!["**/.gitignore".to_owned()]).map_err(Unasked)?;
         let sources = texts(world, &ignore_files, &Globs::default())?;
         let rules = IgnoreRules::of(sources.iter().map(|source| (source.path.as_str(), source.text.as_str())))
@@ -62,7 +81,10 @@ impl Question for FileIgnored {
             .chain(&asked.kept)
             .map(|path| Ok(Path { path: path.clone(), ignored: rules.ignores(path), tracked: world.has(path)? }))
             .collect::<Result<_, Unasked>>()?;
-        Ok(Seen { ignore_files: sources.len() as u64, paths })
+        let files = world.paths()?.len() as u64;
+        let mut present = world.matching(&asked.absent, &asked.absent_except)?;
+        present.truncate(PRESENT_MAX);
+        Ok(Seen { ignore_files: sources.len() as u64, paths, files, present })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
@@ -80,19 +102,42 @@ impl Question for FileIgnored {
                 findings.push(format!("git ignores `{path}`, which must be kept"));
             }
         }
+        findings.extend(seen.present.iter().map(|path| format!("`{path}` is in the commit")));
         let examined = asked.ignored.iter().filter(|path| said(path).is_some()).count() as u64;
-        Judgement::decide(
-            Population { examined, required: (asked.ignored.len() as u64).max(1) },
-            PositiveControl::NotNeeded,
-            findings,
-            format!("git ignores all {examined} paths asked about, by {} ignore files.", seen.ignore_files),
-        )
+        let (population, sentence) = if asked.ignored.is_empty() {
+            let sentence = format!("None of the {} files of the commit is one that must not be there.", seen.files);
+            (Population { examined: seen.files, required: 1 }, sentence)
+        } else {
+            let sentence = format!("git ignores all {examined} paths asked about, by {} ignore files.", seen.ignore_files);
+            (Population { examined, required: asked.ignored.len() as u64 }, sentence)
+        };
+        Judgement::decide(population, PositiveControl::NotNeeded, findings, sentence)
     }
 }
 
 const ASKED: &str = r#"{"ignored":[".env",".env.production"],"kept":[".env.example"]}"#;
 
+const ABSENT: &str = r#"{"absent":["**/.env.*"],"absent_except":["**/.env.example"]}"#;
+
 const EXAMPLES: &[Example] = &[
+    Example {
+        name: "no real file of variables is in the commit",
+        asked: ABSENT,
+        seen: r#"{"ignore_files":1,"paths":[],"files":40}"#,
+        outcome: Outcome::Pass,
+    },
+    Example {
+        name: "one was added by force",
+        asked: ABSENT,
+        seen: r#"{"ignore_files":1,"paths":[],"files":41,"present":[".env.production"]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "the commit holds nothing",
+        asked: ABSENT,
+        seen: r#"{"ignore_files":0,"paths":[],"files":0}"#,
+        outcome: Outcome::NotExercised,
+    },
     Example {
         name: "secrets are ignored and the example is kept",
         asked: ASKED,

@@ -73,10 +73,10 @@ const fn one_approval() -> u64 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
     answers: u64,
-    branches: Vec<Branch>,
-    environments: Vec<Environment>,
+    pub(super) branches: Vec<Branch>,
+    pub(super) environments: Vec<Environment>,
     /// Answers that nobody can date, that are too old or of the future: why, a sentence each.
-    undated: Vec<String>,
+    pub(super) undated: Vec<String>,
 }
 
 impl Question for ForgeProtection {
@@ -92,47 +92,7 @@ impl Question for ForgeProtection {
         if asked.branch.is_none() && asked.environments.as_ref().is_none_or(|asked| asked.names.is_empty()) {
             return Err(Unasked("nothing is asked: give `branch`, or `environments` with `names`".to_owned()));
         }
-        let mut seen = Seen { answers: 0, branches: vec![], environments: vec![], undated: vec![] };
-        for path in matching(world.folder, &asked.files)? {
-            if path.ends_with(".given") {
-                continue;
-            }
-            let read = |path: &str, bytes_max: u64| {
-                world.folder.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
-            };
-            let bytes =
-                read(&path, protection::BYTES_MAX)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
-            let answer = protection::parse(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
-            seen.answers += 1;
-            let given = match answer.given {
-                Some(given) => Some(given),
-                None => match read(&format!("{path}.given"), 64)? {
-                    Some(text) => Some(
-                        String::from_utf8_lossy(&text)
-                            .trim()
-                            .parse()
-                            .map_err(|_| Unasked(format!("{path}.given:1:1: this is no time such as 2026-11-22T04:00:00Z")))?,
-                    ),
-                    None => None,
-                },
-            };
-            match given {
-                None => seen.undated.push(format!(
-                    "`{path}` does not say when it was given; export it with `gh api --include`, or write the time into `{path}.given`"
-                )),
-                // A minute is left for clocks that differ.
-                Some(given) if given > world.now.plus_seconds(60) => seen.undated.push(format!("`{path}` was given in the future")),
-                Some(given) if asked.given_within.after(given) < world.now => {
-                    seen.undated.push(format!("`{path}` was given on {}, more than {} ago", given.day(), asked.given_within));
-                }
-                Some(_) => {}
-            }
-            match answer.about {
-                About::Branches(branches) => seen.branches.extend(branches),
-                About::Environments(environments) => seen.environments.extend(environments),
-            }
-        }
-        Ok(seen)
+        answers(world, &asked.files, asked.given_within)
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
@@ -173,6 +133,50 @@ impl Question for ForgeProtection {
         let sentence = "The forge says that what is promised is protected.";
         Judgement::decide(Population { examined, required }, control, findings, sentence)
     }
+}
+
+/// The answers that globs mean, and why some of them cannot be dated or are too old.
+pub(super) fn answers(world: &World<'_>, files: &Globs, given_within: Span) -> Result<Seen, Unasked> {
+    let mut seen = Seen { answers: 0, branches: vec![], environments: vec![], undated: vec![] };
+    for path in matching(world.folder, files)? {
+        if path.ends_with(".given") {
+            continue;
+        }
+        let read = |path: &str, bytes_max: u64| {
+            world.folder.read(path, bytes_max).map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))
+        };
+        let bytes = read(&path, protection::BYTES_MAX)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
+        let answer = protection::parse(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
+        seen.answers += 1;
+        let given = match answer.given {
+            Some(given) => Some(given),
+            None => match read(&format!("{path}.given"), 64)? {
+                Some(text) => Some(
+                    String::from_utf8_lossy(&text)
+                        .trim()
+                        .parse()
+                        .map_err(|_| Unasked(format!("{path}.given:1:1: this is no time such as 2026-11-22T04:00:00Z")))?,
+                ),
+                None => None,
+            },
+        };
+        match given {
+            None => seen.undated.push(format!(
+                "`{path}` does not say when it was given; export it with `gh api --include`, or write the time into `{path}.given`"
+            )),
+            // A minute is left for clocks that differ.
+            Some(given) if given > world.now.plus_seconds(60) => seen.undated.push(format!("`{path}` was given in the future")),
+            Some(given) if given_within.after(given) < world.now => {
+                seen.undated.push(format!("`{path}` was given on {}, more than {} ago", given.day(), given_within));
+            }
+            Some(_) => {}
+        }
+        match answer.about {
+            About::Branches(branches) => seen.branches.extend(branches),
+            About::Environments(environments) => seen.environments.extend(environments),
+        }
+    }
+    Ok(seen)
 }
 
 fn weak(branch: &Branch, wanted: &BranchAsked, findings: &mut Vec<String>) {

@@ -3,6 +3,8 @@
 use crate::Kind;
 
 mod advisory_audit;
+mod agent_permissions;
+mod agent_rules;
 mod attestation_current;
 mod config_value;
 mod database_canary;
@@ -11,10 +13,13 @@ mod database_query;
 mod database_schema;
 mod dependency_bots;
 mod dependency_lockfile;
+mod dependency_steps;
 mod dependency_updates;
+mod dependency_versions;
 mod document_consistency;
 mod file_content;
 mod file_ignored;
+mod file_owners;
 mod forge_protection;
 mod hook_steps;
 mod http_audited_failures;
@@ -56,6 +61,7 @@ mod workflow_audit_gate;
 mod workflow_audit_tools;
 mod workflow_credentials;
 mod workflow_duties;
+mod workflow_gates;
 mod workflow_injection;
 mod workflow_permissions;
 mod workflow_pinned;
@@ -65,6 +71,7 @@ mod workflow_triggers;
 /// Every kind, by id in order.
 pub const ALL: &[Kind] = &[
     Kind::of::<advisory_audit::AdvisoryAudit>(),
+    Kind::of::<agent_permissions::AgentPermissions>(),
     Kind::of::<attestation_current::AttestationCurrent>(),
     Kind::of::<config_value::ConfigValue>(),
     Kind::of::<database_canary::DatabaseCanary>(),
@@ -72,10 +79,13 @@ pub const ALL: &[Kind] = &[
     Kind::of::<database_query::DatabaseQuery>(),
     Kind::of::<database_schema::DatabaseSchema>(),
     Kind::of::<dependency_lockfile::DependencyLockfile>(),
+    Kind::of::<dependency_steps::DependencySteps>(),
     Kind::of::<dependency_updates::DependencyUpdates>(),
+    Kind::of::<dependency_versions::DependencyVersions>(),
     Kind::of::<document_consistency::DocumentConsistency>(),
     Kind::of::<file_content::FileContent>(),
     Kind::of::<file_ignored::FileIgnored>(),
+    Kind::of::<file_owners::FileOwners>(),
     Kind::of::<forge_protection::ForgeProtection>(),
     Kind::of::<hook_steps::HookSteps>(),
     Kind::of::<http_audited_failures::AuditedFailures>(),
@@ -111,6 +121,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<workflow_audit_gate::WorkflowAuditGate>(),
     Kind::of::<workflow_credentials::WorkflowCredentials>(),
     Kind::of::<workflow_duties::WorkflowDuties>(),
+    Kind::of::<workflow_gates::WorkflowGates>(),
     Kind::of::<workflow_injection::WorkflowInjection>(),
     Kind::of::<workflow_permissions::WorkflowPermissions>(),
     Kind::of::<workflow_pinned::WorkflowPinned>(),

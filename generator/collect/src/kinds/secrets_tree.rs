@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
-    parameters::one,
+    parameters::{Globs, one},
     secrets::{self, Searched, finds_a_planted_secret},
     sources::{FILE_BYTES_MAX, bytes, chain},
 };
@@ -34,6 +34,8 @@ pub(super) struct Asked {
     exceptions: Option<String>,
     /// The classes of paths whose secrets count; otherwise all.
     classes: Option<BTreeSet<Class>>,
+    /// Rules whose hits count, globs of their ids; otherwise all.
+    only_rules: Option<Globs>,
     /// Rules whose hits count although they are only worth knowing.
     #[serde(default)]
     also: BTreeSet<String>,
@@ -82,7 +84,7 @@ pub(super) struct Seen {
     /// Secrets that count.
     secrets: u64,
     listed: Vec<Listed>,
-    /// Secrets of classes that do not count.
+    /// Secrets of classes or by rules that do not count.
     elsewhere: u64,
     /// Secrets that an entry in force names.
     known: u64,
@@ -172,7 +174,8 @@ pub(super) fn look(
             Judged::Ended(_) => seen.ended += 1,
             Judged::New => {}
         }
-        if asked.classes.as_ref().is_some_and(|classes| !classes.contains(&class)) {
+        let left_out = asked.only_rules.as_ref().is_some_and(|rules| !rules.matches(&found.hit.id));
+        if left_out || asked.classes.as_ref().is_some_and(|classes| !classes.contains(&class)) {
             seen.elsewhere += 1;
             continue;
         }

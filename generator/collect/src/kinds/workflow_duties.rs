@@ -50,10 +50,10 @@ pub(super) struct Asked {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Duty {
-    name: String,
-    run: Option<Pattern>,
-    uses: Option<Pattern>,
+pub(super) struct Duty {
+    pub(super) name: String,
+    pub(super) run: Option<Pattern>,
+    pub(super) uses: Option<Pattern>,
     #[serde(default)]
     gate: Wanted,
 }
@@ -202,7 +202,7 @@ fn shared(seen: &Seen, asked: &Asked, findings: &mut Vec<String>) {
 }
 
 /// The usual commands of the usual duties.
-fn usual() -> Result<Vec<(&'static str, Regex)>, Unasked> {
+pub(super) fn usual() -> Result<Vec<(&'static str, Regex)>, Unasked> {
     [
         (
             "deploy",
@@ -215,9 +215,9 @@ fn usual() -> Result<Vec<(&'static str, Regex)>, Unasked> {
     .collect()
 }
 
-struct Duties<'a> {
-    asked: &'a [Duty],
-    usual: &'a [(&'static str, Regex)],
+pub(super) struct Duties<'a> {
+    pub(super) asked: &'a [Duty],
+    pub(super) usual: &'a [(&'static str, Regex)],
 }
 
 impl Duties<'_> {
@@ -296,7 +296,8 @@ fn see(
     }
 }
 
-fn duties_of(within: &Within<'_>, format: Format, duties: &Duties<'_>, scripts: &PackageScripts) -> BTreeSet<String> {
+/// The duties that a step does.
+pub(super) fn duties_of(within: &Within<'_>, format: Format, duties: &Duties<'_>, scripts: &PackageScripts) -> BTreeSet<String> {
     if let Some(uses) = &within.step.uses {
         return duties.of_action(&uses.what, &within.step.with);
     }
