@@ -40,6 +40,8 @@ pub(super) struct Asked {
     #[serde(default)]
     never_allowed: Vec<Pattern>,
     ladder: Option<Ladder>,
+    /// The rung that is asked about; left out, all of them, and every rule must be of one.
+    rung: Option<String>,
     #[serde(default = "one")]
     files_min: u64,
 }
@@ -64,8 +66,6 @@ fn denied() -> Vec<Verdict> {
 struct Ladder {
     rungs: Vec<Rung>,
     granted: Granted,
-    /// The rung that is asked about; left out, all of them, and every rule must be of one.
-    rung: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,17 +182,17 @@ impl Question for AgentPermissions {
         findings.extend(seen.never.iter().map(|place| format!("the rule at {place} allows what no agent may do")));
         findings.extend(seen.unasked.iter().map(|place| format!("nothing is asked before it is done, by {place}")));
         let mut examined = seen.files;
-        if let Some(ladder) = &asked.ladder {
-            let meant = |name: &String| ladder.rung.as_ref().is_none_or(|rung| rung == name);
+        if asked.ladder.is_some() {
+            let meant = |name: &String| asked.rung.as_ref().is_none_or(|rung| rung == name);
             for (name, places) in seen.rungs.iter().filter(|(name, _)| meant(name)) {
                 if !seen.granted.contains(name) {
                     let at: Vec<String> = places.iter().map(ToString::to_string).collect();
                     findings.push(format!("rung {name} was given to nobody, and {} allows it", at.join(", ")));
                 }
             }
-            if ladder.rung.is_none() {
+            if asked.rung.is_none() {
                 findings.extend(seen.rungless.iter().map(|place| format!("the rule at {place} belongs to no rung")));
-            } else if !seen.rungs.keys().any(meant) && !ladder.rung.as_ref().is_some_and(|rung| seen.granted.contains(rung)) {
+            } else if !seen.rungs.keys().any(meant) && !asked.rung.as_ref().is_some_and(|rung| seen.granted.contains(rung)) {
                 // Neither given nor used: nothing shows how this rung is handled.
                 examined = 0;
             }
@@ -214,7 +214,7 @@ fn add(places: &mut Vec<Place>, place: Place) {
 }
 
 const ASKED: &str = r#"{"actions":[{"do":"Edit(.env)"},{"do":"Bash(wrangler dns create x)","is":["deny","ask"]}]}"#;
-const LADDER: &str = r#"{"ladder":{"rungs":[{"name":"1","rules":["Read\\(.*\\)"]},{"name":"2","rules":["Edit\\(.*\\)"]}],"granted":{"files":"registers/grants.toml","at":"grant[*].rung"},"rung":"2"}}"#;
+const LADDER: &str = r#"{"ladder":{"rungs":[{"name":"1","rules":["Read\\(.*\\)"]},{"name":"2","rules":["Edit\\(.*\\)"]}],"granted":{"files":"registers/grants.toml","at":"grant[*].rung"}},"rung":"2"}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -293,7 +293,7 @@ mod tests {
         let used = r#"{"permissions":{"allow":["Read(docs/**)","Edit(src/**)"]}}"#;
         let judgement = judge(used, LADDER);
         assert_eq!(judgement.findings, ["rung 2 was given to nobody, and .claude/settings.json:1:42 allows it"]);
-        assert_eq!(judge(used, &LADDER.replace(r#","rung":"2""#, r#","rung":"1""#)).outcome, Outcome::Pass);
+        assert_eq!(judge(used, &LADDER.replace(r#""rung":"2""#, r#""rung":"1""#)).outcome, Outcome::Pass);
         assert_eq!(judge(r#"{"permissions":{"allow":["Read(docs/**)"]}}"#, LADDER).outcome, Outcome::NotExercised);
         let all = LADDER.replace(r#","rung":"2""#, "");
         assert_eq!(judge(r#"{"permissions":{"allow":["Read(docs/**)","WebFetch"]}}"#, &all).outcome, Outcome::Fail);

@@ -55,6 +55,8 @@ enum Form {
     Boolean,
     /// A day, or a time with its offset.
     Time,
+    /// Anything; its rules hold for the texts in it.
+    Any,
 }
 
 /// What is written in a field: one value, or those of a list.
@@ -161,6 +163,7 @@ impl Form {
             }
             Self::Integer => node.as_integer().is_some(),
             Self::Boolean => node.as_bool().is_some(),
+            Self::Any => true,
             Self::Time => node.as_text().is_some() && found.iter().all(|text| time(text).is_some()),
         }
     }
@@ -172,6 +175,7 @@ impl Form {
             Self::Integer => "a whole number",
             Self::Boolean => "`true` or `false`",
             Self::Time => "a day, or a time with its offset",
+            Self::Any => "anything",
         }
     }
 }

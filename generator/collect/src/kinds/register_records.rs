@@ -42,6 +42,9 @@ pub(super) struct Asked {
     at: Option<Selector>,
     /// What a record holds, and nothing else.
     fields: BTreeMap<String, Field>,
+    /// What else some of these fields keep to: so that a check that is like another one need not repeat the schema.
+    #[serde(default)]
+    further: BTreeMap<String, Field>,
     /// The records that are asked about: those with one of these values in every field that is named.
     #[serde(default, rename = "where")]
     only: BTreeMap<String, Vec<String>>,
@@ -148,6 +151,9 @@ impl Question for RegisterRecords {
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         if asked.fields.is_empty() {
             return Err(Unasked("`fields` is empty: a record of nothing proves nothing".to_owned()));
+        }
+        if let Some(name) = asked.further.keys().find(|name| !asked.fields.contains_key(*name)) {
+            return Err(Unasked(format!("`further` speaks of `{name}`, which is none of the `fields`")));
         }
         let mut seen = Seen::default();
         let mut records = Records::default();
@@ -273,7 +279,7 @@ impl Records {
         for entry in table.entries().iter().filter(|entry| !asked.fields.contains_key(&entry.key)) {
             self.add(Some(place), format!("`{}` is no field of this register", entry.key));
         }
-        for (name, field) in &asked.fields {
+        for (name, field) in asked.fields.iter().chain(&asked.further) {
             for what in broken(name, field, table.get(name), &record, now) {
                 self.add(Some(place), what);
             }

@@ -40,6 +40,8 @@ fn each_rule_is_told_with_its_place() {
         assert_eq!(state, Outcome::Fail, "{to}");
         assert!(findings.contains(told), "{to}: {findings}");
     }
+    let further = RULES.replacen("\"unique\"", r#""further":{"resources":{"type":"texts","matches":"worker:.*"}},"unique""#, 1);
+    assert_eq!(outcome(TOKENS, &further).1, "tokens.toml:7:1: `resources` must match `worker:.*`");
     assert_eq!(outcome("# nothing yet\n", RULES).0, Outcome::Fail);
     assert_eq!(
         outcome("# nothing yet\n", &RULES.replace(r#""cover":{"duty":["deploy","dns"]}"#, r#""cover":{}"#)).0,

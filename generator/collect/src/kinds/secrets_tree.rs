@@ -32,6 +32,8 @@ pub(super) struct Asked {
     rules: Option<String>,
     /// A file of known secrets, within the tree.
     exceptions: Option<String>,
+    /// The paths whose secrets count; otherwise all.
+    files: Option<Globs>,
     /// The classes of paths whose secrets count; otherwise all.
     classes: Option<BTreeSet<Class>>,
     /// Rules whose hits count, globs of their ids; otherwise all.
@@ -84,7 +86,7 @@ pub(super) struct Seen {
     /// Secrets that count.
     secrets: u64,
     listed: Vec<Listed>,
-    /// Secrets of classes or by rules that do not count.
+    /// Secrets in files, of classes or by rules that do not count.
     elsewhere: u64,
     /// Secrets that an entry in force names.
     known: u64,
@@ -161,6 +163,12 @@ pub(super) fn look(
         shallow: counts.shallow,
         ..Seen::default()
     };
+    if let Some(files) = &asked.files
+        && world.matching(files, &Globs::default())?.is_empty()
+    {
+        // Where nothing lies nothing was searched.
+        seen.contents = 0;
+    }
     for found in found {
         let class = Class::from(found.class);
         if found.hit.notice && !asked.also.contains(&found.hit.id) {
@@ -174,8 +182,9 @@ pub(super) fn look(
             Judged::Ended(_) => seen.ended += 1,
             Judged::New => {}
         }
-        let left_out = asked.only_rules.as_ref().is_some_and(|rules| !rules.matches(&found.hit.id));
-        if left_out || asked.classes.as_ref().is_some_and(|classes| !classes.contains(&class)) {
+        let elsewhere = asked.files.as_ref().is_some_and(|files| !files.matches(&found.path))
+            || asked.only_rules.as_ref().is_some_and(|rules| !rules.matches(&found.hit.id));
+        if elsewhere || asked.classes.as_ref().is_some_and(|classes| !classes.contains(&class)) {
             seen.elsewhere += 1;
             continue;
         }

@@ -485,11 +485,7 @@ mod tests {
         let text = workflow("push", "    steps:\n      - run: node scripts/policy.mjs\n      - run: wrangler deploy\n");
         assert_eq!(judge(&text, &ALL.replace("\"policy.json\"", "\"none.json\"")).0, Outcome::Fail);
         let text = workflow("push", "    environment: production\n    steps:\n      - run: wrangler deploy\n");
-        let asked = ALL.replacen("\"dispatch\"", "\"dispatch\"", 1).replacen(
-            "{\"accepted\"",
-            "{\"given_within\":\"1 hour\",\"accepted\"",
-            1,
-        );
+        let asked = ALL.replacen("{\"accepted\"", "{\"given_within\":\"1 hour\",\"accepted\"", 1);
         let (outcome, findings) = judge(&text, &asked);
         assert_eq!(outcome, Outcome::Fail);
         assert!(findings.contains("was given on"), "{findings}");

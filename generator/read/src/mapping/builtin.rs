@@ -28,7 +28,10 @@ const CONTROLS: &[(&str, &str)] = &[
     ("mappings/controls/openness.toml", include_str!("../../../../mappings/controls/openness.toml")),
 ];
 
-const PROFILES: &[(&str, &str)] = &[("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml"))];
+const PROFILES: &[(&str, &str)] = &[
+    ("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml")),
+    ("stack", include_str!("../../../../mappings/profiles/stack.toml")),
+];
 
 /// The built-in standards and controls.
 pub fn builtins() -> Builtins {
