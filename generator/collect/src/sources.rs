@@ -38,8 +38,7 @@ pub(crate) fn place(source: &Source, offset: usize) -> Place {
 
 /// The paths of all files of a tree, in order.
 pub(crate) fn listed(tree: &dyn Files) -> Result<Vec<String>, Unasked> {
-    let listed = tree.list().map_err(|error| Unasked(format!("the files cannot be listed: {}", chain(&error))))?;
-    Ok(listed.into_iter().map(|entry| entry.path).collect())
+    tree.paths().map_err(|error| Unasked(format!("the files cannot be listed: {}", chain(&error))))
 }
 
 /// Those of some paths that globs mean.

@@ -38,7 +38,7 @@ pub struct Name {
 }
 
 struct Listing {
-    files: Vec<FileEntry>,
+    files: Vec<(FileEntry, Option<Stamp>)>,
     sized: bool,
     passed_over: Vec<PassedOver>,
 }
@@ -123,6 +123,15 @@ impl Folder {
     pub fn open_file(&self, path: &str) -> Result<Option<File>, RepositoryError> {
         let path = beneath(path)?;
         let fail = |cause| RepositoryError::Read { path: path.to_owned(), cause };
+        let whole = self.root.join(path);
+        // One look and one step where the system refuses links by itself; whatever goes wrong is found out step by step.
+        if let Ok(metadata) = fs::symlink_metadata(&whole)
+            && metadata.is_file()
+            && let Some(file) = open_without_links(&whole)
+            && file.metadata().is_ok_and(|opened| same_file(&metadata, &opened))
+        {
+            return Ok(Some(file));
+        }
         let Some((whole, metadata)) = self.regular(path).map_err(fail)? else {
             return Ok(None);
         };
@@ -132,6 +141,15 @@ impl Folder {
             return Err(fail(io::Error::other("it was replaced while it was being opened")));
         }
         Ok(Some(file))
+    }
+
+    /// Every regular file as [`Files::list`] has it, with its [`Folder::stamp`].
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn stamped(&self) -> Result<Vec<(FileEntry, Option<Stamp>)>, RepositoryError> {
+        let listing = self.walk(true)?;
+        Ok(listing.files)
     }
 
     /// By what a file is recognised as unchanged without reading it; none when there is no regular file, or the system tells no
@@ -148,7 +166,7 @@ impl Folder {
         Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_dir)?)
     }
 
-    /// Everything in it. Without `sized` no file is looked at, and sizes are 0.
+    /// Everything in it. Without `sized` no file is looked at: sizes are 0, and there are no stamps.
     fn walk(&self, sized: bool) -> Result<Listing, RepositoryError> {
         let mut listing = Listing { files: Vec::new(), passed_over: Vec::new(), sized };
         let mut rules = Rules::of(self)?;
@@ -178,7 +196,7 @@ impl Folder {
             }
             listing.add(&self.root, &entry)?;
         }
-        listing.files.sort();
+        listing.files.sort_by(|(one, _), (other, _)| one.cmp(other));
         listing.passed_over.sort();
         Ok(listing)
     }
@@ -257,11 +275,11 @@ impl fmt::Display for Stamp {
 
 impl Files for Folder {
     fn list(&self) -> Result<Vec<FileEntry>, RepositoryError> {
-        Ok(self.walk(true)?.files)
+        Ok(self.walk(true)?.files.into_iter().map(|(entry, _)| entry).collect())
     }
 
     fn paths(&self) -> Result<Vec<String>, RepositoryError> {
-        Ok(self.walk(false)?.files.into_iter().map(|entry| entry.path).collect())
+        Ok(self.walk(false)?.files.into_iter().map(|(entry, _)| entry.path).collect())
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, RepositoryError> {
@@ -297,9 +315,9 @@ impl Listing {
             self.passed_over.push(PassedOver { path, why });
             return Ok(());
         }
-        let size = if self.sized { entry.metadata().map(|metadata| metadata.len()) } else { Ok(0) };
-        match size {
-            Ok(size) => self.files.push(FileEntry { path, size }),
+        let seen = if self.sized { entry.metadata().map(|it| (it.len(), Stamp::of(&it))) } else { Ok((0, None)) };
+        match seen {
+            Ok((size, stamp)) => self.files.push((FileEntry { path, size }, stamp)),
             Err(error) => return vanished_or(root, error).map_or(Ok(()), Err),
         }
         if self.files.len() > FILES_MAX {
@@ -375,6 +393,20 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
 
 fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// Opens a file where no part of its path is a link; none where the system cannot tell (`openat2`, Linux 5.6), or says no.
+#[cfg(target_os = "linux")]
+fn open_without_links(whole: &Path) -> Option<File> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    // What was put into the place of a file since it was looked at must not make the opening wait.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat2(CWD, whole, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok().map(File::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_without_links(_: &Path) -> Option<File> {
+    None
 }
 
 #[cfg(unix)]

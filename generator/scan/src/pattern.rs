@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use regex_automata::{
-    Input, MatchKind,
+    Anchored, Input, MatchKind,
     meta::{BuildError, Config, Regex},
     nfa::thompson::WhichCaptures,
     util::captures::Captures,
@@ -15,6 +15,9 @@ use regex_syntax::{
 
 /// Longer matches are looked for in the whole content: windows of this size would hardly be smaller.
 const REACH_MAX: usize = 8_192;
+/// Matches that begin with a keyword are tried at each place of one only where they are at most this long: however often the keyword
+/// stands in a text, the work stays within this many times its length.
+const BEGINS_MAX: usize = 512;
 /// How many texts a part of a pattern may stand for, to be counted out.
 const TEXTS_MAX: usize = 512;
 /// A compiled pattern is at most this large, in bytes; hostile repetitions end here.
@@ -63,7 +66,9 @@ impl Pattern {
         if keywords.is_empty() || !always_holds(&self.hir, &keywords) {
             return Reach::WHOLE;
         }
-        Reach { bytes: self.hir.properties().maximum_len().filter(|reach| *reach <= REACH_MAX), line: !crosses_lines(&self.hir) }
+        let bytes = self.hir.properties().maximum_len().filter(|reach| *reach <= REACH_MAX);
+        let begins = bytes.is_some_and(|bytes| bytes <= BEGINS_MAX) && always_begins(&self.hir, &keywords);
+        Reach { bytes, line: !crosses_lines(&self.hir), begins }
     }
 }
 
@@ -74,11 +79,13 @@ pub(crate) struct Reach {
     pub(crate) bytes: Option<usize>,
     /// On the same line.
     pub(crate) line: bool,
+    /// With a keyword at their beginning.
+    pub(crate) begins: bool,
 }
 
 impl Reach {
     /// Anywhere.
-    pub(crate) const WHOLE: Self = Self { bytes: None, line: false };
+    pub(crate) const WHOLE: Self = Self { bytes: None, line: false, begins: false };
 }
 
 /// Whether a match can hold the end of a line.
@@ -110,6 +117,29 @@ pub(crate) fn each_match<E>(
         each(captures)?;
         // An empty match would be found again for ever.
         at = if found.is_empty() { found.end() + 1 } else { found.end() };
+    }
+    Ok(())
+}
+
+/// Calls `each` with every match that begins at one of these places, in order, none overlapping; each is at most `bytes_max` long.
+pub(crate) fn each_match_at<E>(
+    regex: &Regex,
+    bytes: &[u8],
+    places: impl IntoIterator<Item = usize>,
+    bytes_max: usize,
+    captures: &mut Captures,
+    mut each: impl FnMut(&Captures) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut at = 0;
+    for place in places {
+        if place < at {
+            continue;
+        }
+        let end = place.saturating_add(bytes_max).min(bytes.len());
+        regex.search_captures(&Input::new(bytes).span(place..end).anchored(Anchored::Yes), captures);
+        let Some(found) = captures.get_match() else { continue };
+        each(captures)?;
+        at = found.end();
     }
     Ok(())
 }
@@ -270,6 +300,34 @@ fn always_holds(hir: &Hir, keywords: &[&[u8]]) -> bool {
     }
 }
 
+/// Whether every match begins with one of the keywords, letters of either case taken as one.
+fn always_begins(hir: &Hir, keywords: &[&[u8]]) -> bool {
+    let begin = |found: &[Vec<u8>]| found.iter().all(|text| keywords.iter().any(|keyword| text.starts_with(keyword)));
+    match hir.kind() {
+        HirKind::Capture(capture) => always_begins(&capture.sub, keywords),
+        HirKind::Repetition(repetition) => repetition.min >= 1 && always_begins(&repetition.sub, keywords),
+        HirKind::Alternation(parts) => parts.iter().all(|part| always_begins(part, keywords)),
+        HirKind::Concat(parts) => {
+            let mut before: Vec<Vec<u8>> = vec![Vec::new()];
+            for part in parts {
+                // What stands before this part is nothing yet: a border of a word, the beginning of a line.
+                if before.iter().all(Vec::is_empty) && always_begins(part, keywords) {
+                    return true;
+                }
+                match texts(part).and_then(|texts| product(&before, &texts)) {
+                    Some(longer) => before = longer,
+                    None => return false,
+                }
+                if begin(&before) {
+                    return true;
+                }
+            }
+            false
+        }
+        _ => texts(hir).is_some_and(|texts| begin(&texts)),
+    }
+}
+
 /// The texts that a part matches, in lower case, where they are few.
 fn texts(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut found = match hir.kind() {
@@ -378,10 +436,17 @@ mod tests {
         assert_eq!(reach(r"(?:sk|rk)_live_[a-z]{9}", "k_live"), Some(17));
         assert_eq!(reach(r"(?:a|b)c", "bc"), None);
         assert_eq!(reach(r"(?:token)?x", "token"), None);
-        assert_eq!(all(r"(?i)TOKEN[ \t]*=[^\n\r]*", "token"), Reach { bytes: None, line: true });
-        assert_eq!(all(r"(?m)^token=.*$", "token"), Reach { bytes: None, line: true });
+        let on_line = Reach { bytes: None, line: true, begins: false };
+        assert_eq!(all(r"(?i)TOKEN[ \t]*=[^\n\r]*", "token"), on_line);
+        assert_eq!(all(r"(?m)^token=.*$", "token"), on_line);
         assert_eq!(all(r"(?s)token=.*", "token"), Reach::WHOLE);
-        assert_eq!(all(r"token[^x]{3}", "token"), Reach { bytes: Some(8), line: false });
+        assert_eq!(all(r"token[^x]{3}", "token"), Reach { bytes: Some(8), line: false, begins: true });
         assert_eq!(all(r"x.*", "token"), Reach::WHOLE, "no match needs the keyword");
+        for begins in [r"\b(token\.[0-9a-f]{64})\b", r"(?i)(?:TOKEN|tokens)x{0,9}", r"(?m)^token"] {
+            assert!(all(begins, "token").begins, "{begins}");
+        }
+        for does_not in [r"x?token", r"(?:a|token)token", r"token|.token", r"token[a-z]{900}"] {
+            assert!(!all(does_not, "token").begins, "{does_not}");
+        }
     }
 }

@@ -16,10 +16,10 @@ use crate::{
     Content, Key, KeyedDigest, Profile, Rules,
     content::{Utf8, content, order},
     key_file::{self, FORMS},
-    pattern::{Reach, each_match},
+    pattern::{Reach, each_match, each_match_at},
 };
 
-use judge::{Verdict, judge};
+use judge::{Verdict, judge, path_excuses};
 use windows::Windows;
 
 /// How much of a content is searched at a time, in bytes. What is larger is searched piece by piece.
@@ -175,13 +175,15 @@ impl<'r> Scanner<'r> {
         loop {
             let more = read_piece(&mut *from, buffer).map_err(ScanError::Read)?;
             if offset == 0 && !decoded {
-                match (content(buffer.get(..KIND).unwrap_or(buffer)), order(buffer)) {
-                    (Content::Text(Cow::Owned(_)), Some(order)) => {
-                        let raw = io::Cursor::new(std::mem::take(buffer));
-                        return self.scan_text(&mut Utf8::of(raw.chain(from), order), place, buffer, true);
+                match content(buffer.get(..KIND).unwrap_or(buffer)) {
+                    Content::Text(Cow::Owned(_)) => {
+                        if let Some(order) = order(buffer) {
+                            let raw = io::Cursor::new(std::mem::take(buffer));
+                            return self.scan_text(&mut Utf8::of(raw.chain(from), order), place, buffer, true);
+                        }
                     }
-                    (Content::Binary, _) => all.binary = true,
-                    (Content::Text(_), _) => {}
+                    Content::Binary => all.binary = true,
+                    Content::Text(_) => {}
                 }
             }
             if offset == 0 {
@@ -238,29 +240,38 @@ impl<'r> Scanner<'r> {
             let wrong = |what| ScanError::Pattern { rule: rule.id.clone(), what };
             let regex = pattern.regex().map_err(wrong)?;
             let mut captures = regex.create_captures();
-            for window in windows {
-                each_match(regex, text, window, &mut captures, |captures| {
-                    let Some((whole, value)) = value_of(captures, rule.secret_group) else { return Ok(()) };
-                    match judge(self.rules, rule, text, whole, value, place).map_err(wrong)? {
-                        Verdict::NoHit => {}
-                        Verdict::AllowedByCommit => *allowed_by_commit += 1,
-                        Verdict::Hit { marked } => {
-                            let digest = self.key.digest(text.get(value.0..value.1).unwrap_or_default());
-                            let hit = Hit {
-                                rule: Some(index),
-                                id: rule.id.clone(),
-                                line: 0,
-                                column: 0,
-                                line_end: 0,
-                                digest,
-                                marked,
-                                notice: rule.is_notice(),
-                            };
-                            found.push(Found { rule: index, start: value.0, end: value.1, hit });
-                        }
+            let mut weigh = |captures: &Captures| {
+                let Some((whole, value)) = value_of(captures, rule.secret_group) else { return Ok(()) };
+                match judge(self.rules, rule, text, whole, value, place).map_err(wrong)? {
+                    Verdict::NoHit => {}
+                    Verdict::AllowedByCommit => *allowed_by_commit += 1,
+                    Verdict::Hit { marked } => {
+                        let digest = self.key.digest(text.get(value.0..value.1).unwrap_or_default());
+                        let hit = Hit {
+                            rule: Some(index),
+                            id: rule.id.clone(),
+                            line: 0,
+                            column: 0,
+                            line_end: 0,
+                            digest,
+                            marked,
+                            notice: rule.is_notice(),
+                        };
+                        found.push(Found { rule: index, start: value.0, end: value.1, hit });
                     }
-                    Ok(())
-                })?;
+                }
+                Ok(())
+            };
+            match rule.reach {
+                Reach { begins: true, bytes: Some(bytes_max), .. } if !self.whole => {
+                    let places = windows.into_iter().map(|(place, _)| place);
+                    each_match_at(regex, text, places, bytes_max, &mut captures, &mut weigh)?;
+                }
+                _ => {
+                    for window in windows {
+                        each_match(regex, text, window, &mut captures, &mut weigh)?;
+                    }
+                }
             }
         }
         found.sort_by_key(|found| (found.start, found.rule));
@@ -273,22 +284,31 @@ impl<'r> Scanner<'r> {
     fn windows(&self, text: &[u8], profile: &Profile) -> Vec<(usize, Vec<(usize, usize)>)> {
         let applies = |index: usize| {
             let rule = self.rules.rules.get(index);
-            rule.is_some_and(|rule| rule.path.is_none_or(|path| profile.has(path)))
+            // The plain search judges each match by its path.
+            rule.is_some_and(|rule| {
+                rule.path.is_none_or(|path| profile.has(path)) && (self.whole || !path_excuses(self.rules, rule, profile))
+            })
         };
+        // Whether a rule is for this path is asked once, of those that a keyword calls for.
+        let mut asked: Vec<Option<bool>> = vec![None; self.rules.rules.len()];
         let mut windows = Windows::new(self.rules.rules.len(), text);
         if let Some(keywords) = &self.keywords {
             for word in keywords.find_overlapping_iter(text) {
                 let rules = self.rules_of.get(word.pattern().as_usize()).map(Vec::as_slice).unwrap_or_default();
                 for index in rules.iter().map(|index| *index as usize) {
+                    let Some(answer) = asked.get_mut(index) else { continue };
+                    if !*answer.get_or_insert_with(|| applies(index)) {
+                        continue;
+                    }
                     let reach = self.rules.rules.get(index).map_or(Reach::WHOLE, |rule| rule.reach);
                     windows.add(index, word.start(), word.end(), if self.whole { Reach::WHOLE } else { reach });
                 }
             }
         }
-        for index in &self.always {
-            windows.add(*index as usize, 0, 0, Reach::WHOLE);
+        for index in self.always.iter().map(|index| *index as usize).filter(|index| applies(*index)) {
+            windows.add(index, 0, 0, Reach::WHOLE);
         }
-        windows.into_iter().filter(|(index, _)| applies(*index)).collect()
+        windows.into_iter().collect()
     }
 
     /// A value that a rule knows the form of is not told again by the name of what holds it; nor twice by that.

@@ -1,12 +1,12 @@
 //! The files of a folder or of a commit.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{Cursor, Read},
 };
 
 use avouch_model::Timestamp;
-use avouch_repository::{Files, Folder, Repository, RepositoryError};
+use avouch_repository::{Files, Folder, Repository, RepositoryError, Stamp};
 use avouch_scan::{Place, ScanError, Scanner};
 
 use super::{
@@ -33,19 +33,22 @@ pub fn folder(
     memory: &mut Memory,
     now: Timestamp,
 ) -> Result<Searched, SecretsError> {
-    let listed = folder.list()?;
-    let mut paths: BTreeSet<String> = listed.into_iter().map(|entry| entry.path).collect();
-    if let Some(repository) = repository {
+    let mut paths: BTreeMap<String, Option<Stamp>> =
+        folder.stamped()?.into_iter().map(|(entry, stamp)| (entry.path, stamp)).collect();
+    for path in repository.map_or_else(|| Ok(Vec::new()), Repository::tracked)? {
         // What is tracked is scanned whatever the rules say; links and what is gone open as nothing.
-        paths.extend(repository.tracked()?);
+        if !paths.contains_key(&path) {
+            let stamp = folder.stamp(&path);
+            paths.insert(path, stamp);
+        }
     }
     let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
-    paths.retain(|path| path.starts_with(&prefix));
+    paths.retain(|path, _| path.starts_with(&prefix));
     let rules = scanner.rules();
     let (mut tasks, mut keys, mut counts, mut remembered) = (Vec::new(), Vec::new(), Counts::default(), BTreeSet::new());
-    for path in &paths {
+    for (path, stamp) in &paths {
         let profile = rules.profile(path);
-        let Some(stamp) = folder.stamp(path) else {
+        let Some(stamp) = stamp else {
             // A link, a submodule, or gone.
             counts.passed_over += 1;
             continue;

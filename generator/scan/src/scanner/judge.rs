@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::{
-    Rule, Rules,
+    Profile, Rule, Rules,
     placeholder::{is_filled_form, is_placeholder},
     rules::{AllowList, Target},
 };
@@ -71,6 +71,16 @@ pub(super) fn path_allowed(rules: &Rules, id: &str, own: &[AllowList], place: Pl
         } else {
             path || commit
         }
+    })
+}
+
+/// Whether a path alone excuses whatever a rule finds in a file of this profile, so that it need not be looked for.
+pub(super) fn path_excuses(rules: &Rules, rule: &Rule, profile: &Profile) -> bool {
+    let global = rules.allowed.iter().filter(|list| list.rules.is_empty() || list.rules.contains(&rule.id));
+    rule.allowed.iter().chain(global).any(|list| {
+        // What a commit allows is counted, so it has to be found.
+        let alone = list.patterns.is_empty() && list.stopwords.is_empty();
+        list.commits.is_empty() && (alone || !list.all) && list.paths.iter().any(|path| profile.has(*path))
     })
 }
 

@@ -5,6 +5,9 @@
 //! No match of the search through everything lies across the edge of a window, since its own window would have moved that edge;
 //! and a match that begins in a window also ends in it. So both searches try the same places and find the same matches there, in the
 //! same order. What stands outside a window stays in view of `\b`, `^` and `$`.
+//!
+//! Where each match begins with a keyword, the places of the keywords are all that is needed: the search through everything finds
+//! its matches at the first of these places that has one, then at the first after its end.
 
 use memchr::{memchr, memrchr};
 
@@ -28,6 +31,14 @@ impl<'t> Windows<'t> {
 
     /// A keyword of this rule stands at `start..end`. Keywords come in the order of their ends.
     pub(super) fn add(&mut self, rule: usize, start: usize, end: usize, reach: Reach) {
+        if reach.begins {
+            let Some(places) = self.of.get_mut(rule) else { return };
+            if places.is_empty() {
+                self.called.push(rule);
+            }
+            places.push((start, start));
+            return;
+        }
         let (mut from, mut to) = match reach.bytes {
             Some(reach) => (end.saturating_sub(reach), start.saturating_add(reach).min(self.text.len())),
             None => (0, self.text.len()),
@@ -61,11 +72,19 @@ impl<'t> Windows<'t> {
         self.line
     }
 
-    /// The rules in order, each with its windows in order.
+    /// The rules in order, each with its windows in order; those of a rule whose matches begin with a keyword are places, empty.
     pub(super) fn into_iter(mut self) -> impl Iterator<Item = (usize, Vec<(usize, usize)>)> {
         self.called.sort_unstable();
         let mut of = self.of;
-        self.called.into_iter().map(move |rule| (rule, of.get_mut(rule).map(std::mem::take).unwrap_or_default()))
+        self.called.into_iter().map(move |rule| {
+            let mut windows = of.get_mut(rule).map(std::mem::take).unwrap_or_default();
+            // Keywords come in the order of their ends, and two of them may begin at one place.
+            if windows.first().is_some_and(|(from, to)| from == to) {
+                windows.sort_unstable();
+                windows.dedup();
+            }
+            (rule, windows)
+        })
     }
 }
 
@@ -77,13 +96,13 @@ mod tests {
     fn windows_that_touch_are_one() {
         let text = [b"x".repeat(40), b"y".repeat(59)].join(&b'\n');
         let mut windows = Windows::new(4, &text);
-        let near = Reach { bytes: Some(8), line: false };
+        let near = Reach { bytes: Some(8), line: false, begins: false };
         windows.add(2, 10, 14, near);
-        windows.add(1, 38, 40, Reach { bytes: None, line: true });
-        windows.add(3, 38, 40, Reach { bytes: Some(8), line: true });
+        windows.add(1, 38, 40, Reach { bytes: None, line: true, begins: false });
+        windows.add(3, 38, 40, Reach { bytes: Some(8), line: true, begins: false });
         windows.add(2, 18, 22, near);
         windows.add(0, 50, 54, Reach::WHOLE);
-        windows.add(1, 60, 64, Reach { bytes: None, line: true });
+        windows.add(1, 60, 64, Reach { bytes: None, line: true, begins: false });
         windows.add(2, 95, 99, near);
         let all: Vec<_> = windows.into_iter().collect();
         assert_eq!(all, [(0, vec![(0, 100)]), (1, vec![(0, 40), (41, 100)]), (2, vec![(6, 26), (91, 100)]), (3, vec![(32, 40)])]);
