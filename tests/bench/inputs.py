@@ -10,6 +10,13 @@ import shutil
 import subprocess
 import sys
 
+# At one commit each, from the forge. GIT_CONFIG_COUNT and its like can point git at a mirror (`url.….insteadOf`).
+REPOSITORIES = {
+    "cloudflare/workers-sdk": "f8308360283f97d33e188aee2e19c1ef9c09524a",
+    "astral-sh/uv": "26a9dd4b2125bc271b47855e1fa0c49af3365db5",
+    "trufflesecurity/trufflehog": "3ab759fef4bb5935d4fe9ac68b503d05346b8364",
+    "zizmorcore/zizmor": "11bbf7e6cffac7ccf4f803d40255e0cd54c60236",
+}
 CRATES = {"cargo": "0.98.0", "nu": "0.116.1"}
 SHRINKWRAPPED = ("@salesforce/cli", "2.146.3")
 UNLOCKED = ("netlify-cli", "26.2.0")
@@ -94,9 +101,18 @@ def prepare(folder, tools):
     return rust, npm, pnpm
 
 
-def sources(folder, rust):
-    """A tree of ordinary sources: everything that cargo is made of, vendored."""
-    into = folder / "sources"
-    if not into.is_dir():
-        sh(["cargo", "vendor", "--locked", "--quiet", into], rust["cargo"])
+def repository(folder, name):
+    """A public repository at its commit, without what lies before it."""
+    into = folder / name.replace("/", "-")
+    if (into / ".git").is_dir():
+        return into
+    into.mkdir(parents=True)
+    try:
+        sh(["git", "init", "--quiet"], into)
+        sh(["git", "fetch", "--quiet", "--depth", "1", f"https://github.com/{name}.git", REPOSITORIES[name]], into)
+        sh(["git", "checkout", "--quiet", "--detach", "FETCH_HEAD"], into)
+    except BaseException:
+        # Half of it would be taken for all of it next time.
+        shutil.rmtree(into)
+        raise
     return into

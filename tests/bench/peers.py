@@ -1,4 +1,4 @@
-"""SBOMs and secrets beside the tools of others, on the same inputs in one run: what they cost, and what their SBOMs hold."""
+"""SBOMs beside the tools of others, on the same inputs in one run: what they cost, and what their SBOMs hold."""
 
 import json
 import os
@@ -10,18 +10,15 @@ import inputs
 from harness import run, take_turns
 
 NPM = {"@cyclonedx/cdxgen": "12.8.4", "@cyclonedx/cyclonedx-npm": "6.0.1", "pnpm": "12.21.0"}
-CRATES = {"cargo-cyclonedx": "0.5.9", "cargo-sbom": "0.10.0", "ripgrep": "15.1.0", "ripsecrets": "0.1.11"}
+CRATES = {"cargo-cyclonedx": "0.5.9", "cargo-sbom": "0.10.0"}
 JUDGE = ("sbom-tools", "0.3.0")
 ROUNDS = 5
-# What ripgrep looks for: as many literals as a rule set would at least need.
-LITERALS = "AKIA|ghp_|glpat-|xoxb-|sk_live_|-----BEGIN|api_key|password"
 
 
 def install(tools):
     """The peers, each from its registry."""
     for crate, version in CRATES.items():
-        binary = {"ripgrep": "rg"}.get(crate, crate)
-        if not (tools / "bin" / binary).is_file():
+        if not (tools / "bin" / crate).is_file():
             cargo_install(tools, crate, version)
     if not (tools / "bin" / JUDGE[0]).is_file():
         cargo_install(tools, *JUDGE, "--no-default-features", "--features", "cli")
@@ -153,31 +150,7 @@ def peers(bench, row, ms, mb):
             )
         contents += [(given, tool.name, content(*tool.bom(), judge(bench, out))) for tool in tools]
     write_contents(contents)
-    return rows + secrets(bench, row, ms, mb)
-
-
-def secrets(bench, row, ms, mb):
-    """Secrets in ordinary sources, beside ripgrep with eight literals and beside ripsecrets."""
-    tools = bench.tools.parent
-    rust = {name: tools.parent / "bench-inputs" / name for name in inputs.CRATES}
-    tree = inputs.sources(tools.parent / "bench-inputs", rust)
-    size = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
-    ways = {
-        "ours": lambda: run([bench.avouch, "scan", tree, "-q"], codes=(0, 1)),
-        "rg": lambda: run([bench.tools / "rg", "-uu", "-i", "-c", LITERALS, tree], codes=(0, 1)),
-        "ripsecrets": lambda: run([bench.tools / "ripsecrets", tree], codes=(0, 1)),
-    }
-    costs = take_turns(3, **ways)
-    mine = costs["ours"]
-    rate = size / 1e6 / mine.cpu
-    given = f"the sources that `cargo` {inputs.CRATES['cargo']} is made of, {size / 1e6:.0f} MB"
-    ratio = mine.cpu / costs["rg"].cpu
-    return [
-        row("secrets, rate a core", given, f"{rate:.0f} MB/s", "–", "–", "≥ 100 MB/s", rate >= 100),
-        row("secrets, processor time", given, ms(mine.cpu), f"ripgrep with 8 literals {ms(costs['rg'].cpu)}", f"{ratio:.1f}×", "≤ 3×", ratio <= 3),
-        row("secrets, processor time", given, ms(mine.cpu), f"ripsecrets {ms(costs['ripsecrets'].cpu)}", f"{costs['ripsecrets'].cpu / mine.cpu:.1f}× less"),
-        row("secrets, peak memory", given, mb(mine), f"ripgrep {mb(costs['rg'])}", f"{mine.memory / costs['rg'].memory:.1f}×", "≤ 64 MiB", mine.memory <= 64 * 1.048576),
-    ]
+    return rows
 
 
 def judge(bench, out):

@@ -6,6 +6,8 @@
 
 pub mod advisories;
 mod arithmetic;
+#[cfg(test)]
+mod claims_tests;
 mod databases;
 mod ecosystems;
 mod engine;

@@ -189,6 +189,12 @@ const FOUND: &[(&str, &str, &str)] = &[
         "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE a(b);\nINSERT INTO a VALUES('some data');\n",
     ),
     ("sql-dump", "d.sql", "-- MySQL dump 10.13\n--\nINSERT INTO `users` VALUES (1,'x');\n"),
+    (
+        "sql-dump",
+        "app.sql",
+        "PRAGMA defer_foreign_keys=TRUE;\nCREATE TABLE d1_migrations(a);\nINSERT INTO \"d1_migrations\" VALUES(1,'0001.sql');\nINSERT INTO \"users\" VALUES(1,'a@b.c');\n",
+    ),
+    ("config-var-secret", "wrangler.jsonc", "{ \"vars\": { \"LEVEL\": \"info\", \"ADMIN_KEY\": \"Xk29fm|Qz81LpVw\" } }"),
     ("terraform-state-secret", "x.tfstate", "{\"password\": \"q9W8e7R6t5\"}"),
     ("authorization-header", "a.http", "Authorization: Bearer ‹word:40›"),
     ("generic-api-key", "a.ts", "const apiKey = \"‹alnum:32›\";"),
@@ -259,6 +265,10 @@ const SILENT: &[(&str, &str)] = &[
     (
         "db/structure.sql",
         "--\n-- PostgreSQL database dump\n--\nCREATE TABLE a (b int);\nCOPY public.schema_migrations (version) FROM stdin;\n2024\n\\.\n",
+    ),
+    (
+        "migrations/0002.sql",
+        "PRAGMA defer_foreign_keys=TRUE;\nCREATE TABLE a(b);\nINSERT INTO \"plans\" VALUES('free plan', 7);\n",
     ),
     ("db/structure.sql", "-- PostgreSQL database dump\nINSERT INTO \"schema_migrations\" (version) VALUES ('20240101');\n"),
     // Lockfiles are full of digests.
