@@ -15,6 +15,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import advisories  # noqa: E402
 import peers as others  # noqa: E402
+import sources  # noqa: E402
 from harness import Cost, machine, run, take_turns, told  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -289,11 +290,21 @@ def mb(cost: Cost):
 
 
 def peers(bench):
-    """SBOMs of public software and a search for secrets beside the tools of others; what the SBOMs hold goes to docs/sbom.md."""
+    """SBOMs of public software beside the tools of others; what the SBOMs hold goes to docs/sbom.md."""
     return others.peers(bench, row, ms, mb)
 
 
-SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, retention, verify, render, year, job)}
+def scan(bench):
+    """Secrets in public repositories, beside ripgrep with as many alternatives and beside ripsecrets."""
+    return sources.scan(bench, row, ms, mb)
+
+
+def hygiene(bench):
+    """Pipelines, hooks and dependencies of public repositories."""
+    return sources.hygiene(bench, row, ms, mb)
+
+
+SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, scan, hygiene, retention, verify, render, year, job)}
 
 
 def table():
