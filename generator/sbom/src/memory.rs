@@ -5,7 +5,7 @@
 //! remembered: another write within the same tick of a clock could go unseen. Names of folders are not in it.
 //!
 //! It is of one program, by its digest: another build may find out more of the same files. Whoever can write the file that holds
-//! it can make a BOM say what is not so; `docs/decisions/0008-what-is-remembered-of-archives.md` weighs that.
+//! it can make a BOM say what is not so; `docs/decisions/0009-what-is-remembered-of-archives.md` weighs that.
 //!
 //! A line for the program, then a line for each archive, sorted, each with a check of its own: a damaged line is no line.
 

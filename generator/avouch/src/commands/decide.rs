@@ -83,12 +83,7 @@ pub(crate) fn attest(global: &Global, output: &Output, arguments: &Attest) -> an
         Some(until) => until,
         None => clock::now().day().plus_days(ATTESTED_DAYS).context("the calendar ends")?,
     };
-    let mut text = format!("[[attestation]]\nid = {}\nstatement = {}\n", quoted(id), quoted(&statement));
-    let _ = writeln!(text, "by = {}\nexpires = {until}", quoted(&by));
-    if !figures.is_empty() {
-        text.push_str("\n[attestation.figures]\n");
-        text.push_str(&toml::to_string(&figures).context("the figures cannot be written")?);
-    }
+    let text = attestation(id, &statement, &by, until, figures)?;
     let path = format!("{FOLDER}/{id}.toml");
     write(&project, output, &path, &text, Replaces::Attestation(id))?;
     finish(&project, output, &path, &by, arguments.sign_with.as_deref())
@@ -107,6 +102,21 @@ pub(crate) fn approve(global: &Global, output: &Output, arguments: &Approve) -> 
         )));
     }
     sign(&project, output, &path, &arguments.sign_with)
+}
+
+/// The TOML of an attestation. Figures may be lists of records, which TOML writes as tables below the attestation.
+fn attestation(id: &str, statement: &str, by: &str, until: Day, figures: toml::Table) -> anyhow::Result<String> {
+    let mut text = format!("[[attestation]]\nid = {}\nstatement = {}\n", quoted(id), quoted(statement));
+    let _ = writeln!(text, "by = {}\nexpires = {until}", quoted(by));
+    if !figures.is_empty() {
+        let nested = toml::Table::from_iter([(
+            "attestation".to_owned(),
+            toml::Table::from_iter([("figures".to_owned(), figures.into())]).into(),
+        )]);
+        text.push('\n');
+        text.push_str(&toml::to_string(&nested).context("the figures cannot be written")?);
+    }
+    Ok(text)
 }
 
 /// What a new decision may take the place of.
@@ -311,3 +321,18 @@ fn quoted(text: &str) -> String {
 }
 
 const _: () = assert!(ATTESTED_DAYS <= TERM_DAYS_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attestation_is_read_back_as_it_was_stated() {
+        let figures: toml::Table =
+            "open = 1\nname = 'a\"b'\n[[tokens]]\nduty = 'deploy'\n[[tokens]]\nduty = 'read'\n".parse().unwrap();
+        let text = attestation("x", "All \"read\".\n", "alice", "2026-12-31".parse().unwrap(), figures.clone()).unwrap();
+        let table: toml::Table = text.parse().unwrap();
+        let read = table["attestation"].as_array().unwrap()[0].as_table().unwrap();
+        assert_eq!((read["statement"].as_str(), read["figures"].as_table()), (Some("All \"read\".\n"), Some(&figures)));
+    }
+}
