@@ -74,6 +74,16 @@ def packed(folder, name, version):
     return into
 
 
+def checkout(folder):
+    """Makes it what whoever works on it has: a git repository of its own, everything committed."""
+    if (folder / ".git").is_dir():
+        return
+    (folder / "peer.json").unlink(missing_ok=True)
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "--quiet"], ["add", "--all", "--force"], ["commit", "--quiet", "-m", "As published"], ["update-index", "--refresh"]):
+        sh(["git", *who, *arguments], folder)
+
+
 def pnpm_of(tools):
     """pnpm's own program: the npm package holds it beside a script that would put it in place."""
     found = sorted((tools / "node_modules/@pnpm").glob("exe.*/pnpm"))
@@ -98,6 +108,8 @@ def prepare(folder, tools):
         (pnpm / "package.json").write_text(json.dumps(manifest, indent=2))
         # The templates that it brings along have lockfiles of their own, which are none of its.
         sh([pnpm_of(tools), "install", "--lockfile-only", "--ignore-scripts", "--ignore-workspace"], pnpm)
+    for folder in [*rust.values(), npm, pnpm]:
+        checkout(folder)
     return rust, npm, pnpm
 
 

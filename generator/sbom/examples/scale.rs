@@ -1,11 +1,12 @@
 //! An SBOM beside merely parsing its lockfile, at a size: `cargo run --release -p avouch-sbom --example scale -- 5000`.
 //!
 //! Lockfiles in memory: a `Cargo.lock` and a `package-lock.json` of that many packages with five dependencies each. Both
-//! ways take turns; figures are medians of the processor time. Prints `name value` lines.
+//! ways take turns; figures are medians of the processor time. Prints `name value` lines. With a folder after the number it
+//! only writes each lockfile there, in a folder of its own, for measuring the program as a whole.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 #![allow(clippy::print_stdout, reason = "figures are its result")]
 
-use std::{fmt::Write as _, fs, hint::black_box};
+use std::{fmt::Write as _, fs, hint::black_box, path::PathBuf};
 
 use avouch_model::Timestamp;
 use avouch_repository::InMemory;
@@ -19,6 +20,12 @@ fn main() {
         ("cargo", "Cargo.lock", cargo(packages), "[package]\nname = \"root\"\nversion = \"1.0.0\"\n".to_owned()),
         ("npm", "package-lock.json", npm(packages), "{\"name\": \"root\", \"version\": \"1.0.0\"}".to_owned()),
     ] {
+        if let Some(folder) = std::env::args().nth(2) {
+            let folder = PathBuf::from(folder).join(format);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(path), text).unwrap();
+            continue;
+        }
         let beside = if format == "cargo" { "Cargo.toml" } else { "package.json" };
         let tree = InMemory::of([(path, text.clone()), (beside, manifest)]);
         let (mut parsing, mut generating, mut components) = (Vec::new(), Vec::new(), 0);
