@@ -98,8 +98,8 @@ fn add(asks: &mut Asks, stated: &Stated, index: &Origin, graph: &mut Graph) -> R
 /// The index that `--index-url` names.
 fn index(lines: &[Stated]) -> Origin {
     let options = lines.iter().filter_map(|stated| stated.line.options()).flatten();
-    let urls = options.filter_map(|given| if let Given::Index(url) = given { Some(url) } else { None });
-    urls.last().map_or(Origin::Registry, registry_at)
+    let mut urls = options.filter_map(|given| if let Given::Index(url) = given { Some(url) } else { None });
+    urls.next_back().map_or(Origin::Registry, registry_at)
 }
 
 fn found(source: &Arc<Source>, line: &Line, text: &str, allowed: Allowed, index: &Origin) -> Result<Found, Unreadable> {
