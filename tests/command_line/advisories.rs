@@ -60,53 +60,6 @@ fn a_folder_and_a_bom_are_audited_without_configuration_key_or_ledger() {
 }
 
 #[test]
-fn a_bom_in_xml_or_spdx_is_audited_as_the_same_in_json() {
-    let sandbox = project("HIGH", 1);
-    let told = |file: &str| {
-        let mut report = json(&audit(&sandbox, &[file, "--format", "json"]).exits(1).stdout);
-        let path = report["matches"][0]["components"][0]["path"].take();
-        let matched = &report["matches"][0]["components"][0];
-        (report["counted"].clone(), report["doubts"].clone(), report["warnings"].clone(), path, matched["purl"].clone())
-    };
-    sandbox.avouch(&["sbom", "-o", "bom.json"]).exits(0);
-    let expected = told("bom.json");
-    for spec in ["1.5", "1.6", "1.7"] {
-        sandbox.avouch(&["sbom", "--format", "xml", "--spec", spec, "-o", "bom.xml"]).exits(0);
-        assert_eq!(told("bom.xml"), expected, "{spec}");
-    }
-    sandbox.avouch(&["sbom", "--format", "spdx-json", "-o", "bom.spdx.json"]).exits(0);
-    assert_eq!(told("bom.spdx.json"), expected);
-
-    // What is told of completeness, scopes and copies is read, whatever the format and its prefixes.
-    let xml = |component: &str, aggregate: &str| {
-        format!(
-            r#"<c:bom xmlns:c="http://cyclonedx.org/schema/bom/1.6" version="1"><c:metadata><c:component type="application" bom-ref="shop"><c:name>shop</c:name></c:component></c:metadata><c:components>{component}</c:components><c:compositions><c:composition><c:aggregate>{aggregate}</c:aggregate></c:composition></c:compositions></c:bom>"#
-        )
-    };
-    let itoa = |version: &str, origin: &str| {
-        format!(
-            r#"<c:component type="library" bom-ref="i"><c:name>itoa</c:name><c:version>{version}</c:version><c:scope>excluded</c:scope><c:purl>pkg:cargo/itoa@{version}</c:purl>{origin}</c:component>"#
-        )
-    };
-    let copy = r#"<c:properties><c:property name="avouch:origin">path</c:property></c:properties>"#;
-    for (text, code, words) in [
-        (xml(&itoa("1.0.12", ""), "complete"), 0, "no known vulnerability"),
-        (xml(&itoa("1.0.11", ""), "complete"), 1, "itoa 1.0.11 (excluded)"),
-        (xml(&itoa("1.0.11", copy), "complete"), 3, "copy from elsewhere"),
-        (xml(&itoa("1.0.12", ""), "incomplete"), 3, "says that it is incomplete"),
-        (xml("<c:component type=\"library\"><c:name>x</c:name></c:component>", "complete"), 3, "no package URL"),
-    ] {
-        sandbox.file("bom.xml", &text);
-        let ran = audit(&sandbox, &["bom.xml"]).exits(code);
-        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
-    }
-    for broken in ["<bom", "<!DOCTYPE bom []><bom/>", "<bom xmlns=\"urn:other\"/>", r#"{"spdxVersion":"SPDX-3.0"}"#, "a: 1"] {
-        sandbox.file("bom.xml", broken);
-        audit(&sandbox, &["bom.xml"]).exits(2);
-    }
-}
-
-#[test]
 fn absence_is_not_a_pass() {
     let sandbox = project("LOW", 1);
     audit(&sandbox, &["--fail-on", "high"]).exits(0);

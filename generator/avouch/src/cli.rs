@@ -278,7 +278,7 @@ pub(crate) enum DiffFormat {
 /// `avouch audit`
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// The folder whose lockfiles are audited, or a BOM: CycloneDX in JSON or XML, SPDX 2 in JSON
+    /// The folder whose lockfiles are audited, or a CycloneDX BOM in JSON
     #[arg(default_value = ".", value_name = "DIR|BOM")]
     pub(crate) target: Utf8PathBuf,
     /// The advisories: a folder of OSV JSON, `ECOSYSTEM/all.zip`, a RustSec checkout, or all of these in one folder

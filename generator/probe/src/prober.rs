@@ -453,7 +453,7 @@ impl Inner {
             &self.place
         };
         let headers = self.headers(request)?;
-        let host = place.authority();
+        let host = request.host.clone().unwrap_or_else(|| place.authority());
         let out = Outgoing {
             method: &request.method,
             path: &request.path,

@@ -40,6 +40,7 @@ pub struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) host: Option<String>,
     pub(crate) body: Body,
     pub(crate) credential: Credential,
     pub(crate) plain: bool,
@@ -58,6 +59,7 @@ impl Request {
             method: method.to_owned(),
             path: path.to_owned(),
             headers: Vec::new(),
+            host: None,
             body: Body::None,
             credential: Credential::None,
             plain: false,
@@ -70,6 +72,13 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Asking for this host (RFC 9110 section 7.2); the connection is still made to the target alone.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
         self
     }
 
@@ -123,6 +132,11 @@ impl Request {
         if !self.path.starts_with('/') || !self.path.bytes().all(|byte| byte.is_ascii_graphic()) || self.path.contains('#') {
             return unsendable("the path does not begin with `/` or holds a character that must be percent-encoded".to_owned());
         }
+        if let Some(host) = &self.host
+            && (host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte)))
+        {
+            return unsendable("the host is no name with a port".to_owned());
+        }
         for (name, value) in &self.headers {
             let framing = ["host", "content-length", "transfer-encoding", "connection", "expect"];
             if !is_token(name) || framing.iter().any(|each| name.eq_ignore_ascii_case(each)) {
@@ -175,6 +189,8 @@ mod tests {
         assert!(ask("/").header("X-A", "b\r\nX-C: d").check().is_err());
         assert!(ask("/").header("Host", "other").check().is_err());
         assert!(ask("/").header("content-LENGTH", "1").check().is_err());
+        assert!(ask("/").host("acme.example:8443").check().is_ok());
+        assert!(ask("/").host("a\r\nX: y").check().is_err() && ask("/").host("").check().is_err());
         assert!(Request::new(ProbeClass::Passive, "GET /", "/").check().is_err());
     }
 }

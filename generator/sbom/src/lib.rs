@@ -23,7 +23,6 @@ use crate::{
     manifest::{Damaged, Root},
 };
 
-mod as_json;
 mod assemble;
 mod caches;
 mod component;
@@ -62,7 +61,6 @@ mod tests;
 #[cfg(test)]
 mod whole_tests;
 
-pub use as_json::as_json;
 pub use caches::Caches;
 pub use components::{ComponentId, components};
 pub use contents::{Contents, Identity, Item, UnreadBom, read};

@@ -68,11 +68,6 @@ impl Element {
         self.children.iter().filter(move |it| *it.name.local == *local && it.name.namespace == self.name.namespace)
     }
 
-    /// The children of one name within the children of another: the items of a list.
-    pub(crate) fn listed<'a>(&'a self, list: &'a str, name: &'a str) -> impl Iterator<Item = &'a Self> + 'a {
-        self.named(list).flat_map(move |list| list.named(name))
-    }
-
     /// The first child of a name in the element's own namespace.
     pub(crate) fn child<'a>(&'a self, local: &'a str) -> Option<&'a Self> {
         self.named(local).next()

@@ -56,12 +56,20 @@ struct WrittenAssertion {
     one_of: Option<Vec<Json>>,
     matches: Option<Pattern>,
     at_least: Option<Json>,
-    at_most: Option<Json>,
+    at_most: Option<Most>,
     contains: Option<Vec<Json>>,
     present: Option<bool>,
     absent: Option<bool>,
     #[serde(default)]
     optional: bool,
+}
+
+/// The most that a number may be: a number, or the one at another path of the same object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Most {
+    Of { at: Selector },
+    Number(Json),
 }
 
 #[derive(Debug)]
@@ -79,6 +87,7 @@ enum Demand {
     AtMost(i64),
     /// Each of these is among the values.
     Contains(Vec<Json>),
+    AtMostOf(Selector),
     Present,
     Absent,
 }
@@ -126,8 +135,10 @@ impl WrittenAssertion {
         if let Some(value) = self.at_least {
             demands.push(Demand::AtLeast(number(value)?));
         }
-        if let Some(value) = self.at_most {
-            demands.push(Demand::AtMost(number(value)?));
+        match self.at_most {
+            Some(Most::Of { at }) => demands.push(Demand::AtMostOf(at)),
+            Some(Most::Number(value)) => demands.push(Demand::AtMost(number(value)?)),
+            None => {}
         }
         if let Some(values) = self.contains {
             demands.push(Demand::Contains(values.into_iter().map(resolve).collect::<Result<_, _>>()?));
@@ -235,7 +246,7 @@ impl Assertion {
         for node in self.at.select(scope) {
             found.values += 1;
             any = any || !matches!(node.value, Value::Null);
-            if !self.demand.holds(node, yaml) {
+            if !self.demand.holds(node, scope, yaml) {
                 add(&mut found.wrong, node);
             }
         }
@@ -247,12 +258,17 @@ impl Assertion {
 
 impl Demand {
     /// Whether one value is as demanded. YAML gives every scalar as text.
-    fn holds(&self, node: &Node, yaml: bool) -> bool {
+    fn holds(&self, node: &Node, scope: &Node, yaml: bool) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|value| is(node, value, yaml)),
             Self::Matches(pattern) => node.as_text().is_some_and(|text| pattern.is_match(text)),
             Self::AtLeast(least) => number(node, yaml).is_some_and(|number| number >= *least),
             Self::AtMost(most) => number(node, yaml).is_some_and(|number| number <= *most),
+            Self::AtMostOf(other) => {
+                let most: Option<Vec<i64>> = other.select(scope).into_iter().map(|other| number(other, yaml)).collect();
+                let most = most.and_then(|most| most.into_iter().min());
+                most.is_some_and(|most| number(node, yaml).is_some_and(|number| number <= most))
+            }
             // Asked of all values together.
             Self::Contains(_) | Self::Present => true,
             Self::Absent => false,
@@ -272,6 +288,7 @@ impl Demand {
                 let values: Vec<_> = values.iter().map(|value| serde_json::to_string(value).unwrap_or_default()).collect();
                 format!("must have {}", values.join(" and "))
             }
+            Self::AtMostOf(other) => format!("must be at most `{}`", other.as_str()),
             Self::Present => "must be there".to_owned(),
             Self::Absent => "must not be there".to_owned(),
         }

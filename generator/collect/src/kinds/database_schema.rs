@@ -1,5 +1,7 @@
 //! `database.schema`: does the table have the columns and the index that the promise needs?
 
+use std::collections::BTreeMap;
+
 use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
@@ -7,6 +9,9 @@ use avouch_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{Example, Judgement, Question, Unasked, Vantage, World, databases::hold, parameters::Pattern};
+
+/// Stands for every table.
+const EVERY: &str = "*";
 
 /// See the module.
 pub(super) struct DatabaseSchema;
@@ -17,6 +22,7 @@ pub(super) struct DatabaseSchema;
 pub(super) struct Asked {
     database: Option<String>,
     table: String,
+    #[serde(default)]
     columns: Vec<Pattern>,
     #[serde(default)]
     forbidden: Vec<Pattern>,
@@ -31,6 +37,9 @@ pub(super) struct Seen {
     /// How many tables the database has.
     tables: u64,
     table: Option<Shape>,
+    /// The columns of every table, where `*` is asked about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    every: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,7 +60,16 @@ impl Question for DatabaseSchema {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
+        if asked.columns.is_empty() && (asked.forbidden.is_empty() || asked.table != EVERY) {
+            return Err(Unasked("give `columns`; of every table (`*`), `forbidden` is enough".to_owned()));
+        }
         let mut database = hold(world, asked.database.as_deref())?;
+        if asked.table == EVERY {
+            let tables = database.tables()?.into_iter();
+            let every: BTreeMap<_, _> =
+                tables.map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect())).collect();
+            return Ok(Seen { tables: every.len() as u64, table: None, every });
+        }
         let tables = database.tables()?.len() as u64;
         let table = database.table(&asked.table)?.map(|table| Shape {
             leading: table
@@ -64,12 +82,23 @@ impl Question for DatabaseSchema {
                 .collect(),
             columns: table.columns.into_iter().map(|column| column.name).collect(),
         });
-        Ok(Seen { tables, table })
+        Ok(Seen { tables, table, every: BTreeMap::new() })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let mut findings = Vec::new();
+        for (table, columns) in &seen.every {
+            for pattern in &asked.columns {
+                if !columns.iter().any(|column| pattern.is_whole(column)) {
+                    findings.push(format!("no column of `{table}` is named `{}`", pattern.as_str()));
+                }
+            }
+            for column in columns.iter().filter(|column| asked.forbidden.iter().any(|pattern| pattern.is_whole(column))) {
+                findings.push(format!("`{table}` has the column `{column}`, which must not be there"));
+            }
+        }
         match &seen.table {
+            None if asked.table == EVERY => {}
             None if seen.tables > 0 => findings.push(format!("the database has no table `{}`", asked.table)),
             None => {}
             Some(shape) => {
@@ -88,11 +117,15 @@ impl Question for DatabaseSchema {
             }
         }
         let columns = seen.table.as_ref().map_or(0, |shape| shape.columns.len() as u64);
+        let columns = columns + seen.every.values().map(|columns| columns.len() as u64).sum::<u64>();
         Judgement::decide(
             Population { examined: columns, required: (asked.columns.len() as u64).max(1) },
             PositiveControl::NotNeeded,
             findings,
-            format!("The table has {columns} columns, the {} that the promise needs among them.", asked.columns.len()),
+            match seen.every.len() {
+                0 => format!("The table has {columns} columns, the {} that the promise needs among them.", asked.columns.len()),
+                tables => format!("{tables} tables have {columns} columns, and none that must not be there."),
+            },
         )
     }
 }
@@ -122,6 +155,12 @@ const EXAMPLES: &[Example] = &[
         name: "the whole key is kept beside its prefix",
         asked: ASKED,
         seen: r#"{"tables":3,"table":{"columns":["key_prefix","at","api_key"],"leading":["key_prefix"]}}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "one of all tables has a column that none may have",
+        asked: r#"{"table":"*","forbidden":["(?i).*(prompt|message).*"]}"#,
+        seen: r#"{"tables":2,"table":null,"every":{"usage":["at","tokens"],"turns":["at","prompt_text"]}}"#,
         outcome: Outcome::Fail,
     },
     Example { name: "the table is not there", asked: ASKED, seen: r#"{"tables":3,"table":null}"#, outcome: Outcome::Fail },

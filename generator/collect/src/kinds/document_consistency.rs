@@ -29,7 +29,10 @@ pub(super) struct DocumentConsistency;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    #[serde(default)]
     figures: BTreeMap<String, i64>,
+    #[serde(default)]
+    sets: BTreeMap<String, BTreeSet<String>>,
     statements: Vec<Statement>,
     #[serde(default)]
     relations: Vec<Relation>,
@@ -40,6 +43,8 @@ pub(super) struct Asked {
 struct Statement {
     name: String,
     files: Globs,
+    /// Where the pattern is looked for; everywhere when left out.
+    within: Option<Pattern>,
     pattern: Pattern,
     #[serde(default = "once")]
     times: i64,
@@ -67,6 +72,9 @@ struct Found {
     readings: Vec<Reading>,
     /// Matches whose value is no whole number.
     unreadable: Vec<Place>,
+    /// The words of a set, each with where it stands first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    words: BTreeMap<String, Place>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,9 +103,19 @@ impl Question for DocumentConsistency {
             for mut source in texts(world, &statement.files, &Globs::default())? {
                 found.files += 1;
                 source.text = strip(&source.path, &source.text, statement.strip);
+                if let Some(within) = &statement.within {
+                    source.text = only(&source.text, within);
+                }
                 for captures in statement.pattern.captures_iter(&source.text) {
                     let Some(value) = captures.name("value") else { continue };
                     let at = place(&source, value.start());
+                    if asked.sets.contains_key(&statement.name) {
+                        if found.words.len() >= READINGS_MAX {
+                            return Err(Unasked(format!("`{}` has too many words; narrow its pattern", statement.name)));
+                        }
+                        found.words.entry(value.as_str().to_owned()).or_insert(at);
+                        continue;
+                    }
                     let digits: String = value.as_str().chars().filter(|each| !matches!(each, ',' | '_' | ' ')).collect();
                     match digits.parse::<i64>().ok().and_then(|value| value.checked_mul(statement.times)) {
                         Some(value) if found.readings.len() < READINGS_MAX => found.readings.push(Reading { place: at, value }),
@@ -114,19 +132,27 @@ impl Question for DocumentConsistency {
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let read: Vec<(&Statement, &Found)> = asked.statements.iter().zip(&seen.statements).collect();
-        let readings: u64 = read.iter().map(|(_, found)| found.readings.len() as u64).sum();
+        let readings: u64 = read.iter().map(|(_, found)| (found.readings.len() + found.words.len()) as u64).sum();
         let mut findings = Vec::new();
         for (statement, found) in &read {
-            if found.readings.is_empty() && !statement.optional {
+            if found.readings.is_empty() && found.words.is_empty() && !statement.optional {
                 findings.push(format!("`{}` is stated nowhere in {}", statement.name, statement.files.shown()));
             }
             for place in &found.unreadable {
                 findings.push(format!("`{}` is no whole number at {place}", statement.name));
             }
         }
+        for (statement, found) in read.iter().filter(|(_, found)| !found.words.is_empty()) {
+            if let Some(set) = asked.sets.get(&statement.name) {
+                unlike(statement, found, set, &mut findings);
+            }
+        }
         let values = values(asked, &read, &mut findings);
         for relation in &asked.relations {
             findings.extend(broken(relation, &values));
+        }
+        if asked.figures.is_empty() && asked.sets.is_empty() && asked.relations.is_empty() {
+            findings.push("nothing is promised: give `figures`, `sets` or `relations`".to_owned());
         }
         if read.iter().all(|(_, found)| found.files == 0) {
             // Nothing was read: what the claim's own figures say of each other is no evidence.
@@ -145,6 +171,33 @@ impl Question for DocumentConsistency {
             ),
         )
     }
+}
+
+/// How the words of a statement differ from the promised ones.
+fn unlike(statement: &Statement, found: &Found, set: &BTreeSet<String>, findings: &mut Vec<String>) {
+    let name = &statement.name;
+    for (word, place) in found.words.iter().filter(|(word, _)| !set.contains(*word)) {
+        findings.push(format!("`{name}` has `{}` at {place}, which is not promised", word.escape_debug()));
+    }
+    for word in set.iter().filter(|word| !found.words.contains_key(*word)) {
+        findings.push(format!("`{name}` lacks `{word}` in {}", statement.files.shown()));
+    }
+}
+
+/// A text with spaces where the pattern does not match, so that places stay what they were.
+fn only(text: &str, within: &Pattern) -> String {
+    let mut out = String::with_capacity(text.len());
+    let blank = |out: &mut String, part: &str| {
+        out.extend(part.chars().flat_map(|each| std::iter::repeat_n(if each == '\n' { '\n' } else { ' ' }, each.len_utf8())));
+    };
+    let mut end = 0;
+    for one in within.find_iter(text) {
+        blank(&mut out, text.get(end..one.start()).unwrap_or_default());
+        out.push_str(one.as_str());
+        end = one.end();
+    }
+    blank(&mut out, text.get(end..).unwrap_or_default());
+    out
 }
 
 /// The distinct values of each name, those of the promise first; readings that contradict become findings.
@@ -230,6 +283,12 @@ const EXAMPLES: &[Example] = &[
         outcome: Outcome::Fail,
     },
     Example {
+        name: "the source knows a code that the document does not list",
+        asked: r#"{"sets":{"codes":["not_found","rate_limited"]},"statements":[{"name":"codes","files":"docs/*.md","within":"codes:[^\n]*","pattern":"`(?<value>[a-z_]+)`"},{"name":"codes","files":"src/*.js","pattern":"fail[(]'(?<value>[a-z_]+)'"}]}"#,
+        seen: r#"{"statements":[{"files":1,"readings":[],"unreadable":[],"words":{"not_found":{"file":"docs/a.md","line":3,"column":9},"rate_limited":{"file":"docs/a.md","line":3,"column":22}}},{"files":4,"readings":[],"unreadable":[],"words":{"ai_error":{"file":"src/a.js","line":7,"column":11},"not_found":{"file":"src/a.js","line":3,"column":9},"rate_limited":{"file":"src/b.js","line":3,"column":22}}}]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
         name: "none of the files exists",
         asked: ASKED,
         seen: r#"{"statements":[{"files":0,"readings":[],"unreadable":[]},{"files":0,"readings":[],"unreadable":[]}]}"#,
@@ -241,6 +300,23 @@ const EXAMPLES: &[Example] = &[
 mod tests {
     use super::*;
     use crate::testing::Scene;
+
+    #[test]
+    fn lists_of_words_are_one_set_wherever_they_are_stated() {
+        let asked = r#"{"sets":{"codes":["a_b","c"]},"statements":[{"name":"codes","files":"*.md","within":"Codes:[^\\n]*","pattern":"`(?<value>[a-z_]+)`"},
+            {"name":"codes","files":"*.js","pattern":"fail\\('(?<value>[a-z_]+)'","strip":"comments"}]}"#;
+        let findings = |document: &str, source: &str| {
+            let asked: Asked = serde_json::from_str(asked).unwrap();
+            let scene = Scene::of([("d.md", document), ("s.js", source)]);
+            let seen = scene.with(|world| DocumentConsistency::gather(world, &asked)).unwrap();
+            DocumentConsistency::judge(&seen, &asked).findings
+        };
+        let source = "fail('a_b'); fail('c'); // fail('d')";
+        assert_eq!(findings("The `other`.\nCodes: `a_b`, `c`.\n`x`", source), Vec::<String>::new());
+        assert_eq!(findings("Codes: `a_b`, `c`, `d`.", source), ["`codes` has `d` at d.md:1:21, which is not promised"]);
+        assert_eq!(findings("Codes: `a_b`, `c`.", "fail('c')"), ["`codes` lacks `a_b` in *.js"]);
+        assert_eq!(findings("No list.", source), ["`codes` is stated nowhere in *.md"]);
+    }
 
     #[test]
     fn figures_are_read_from_the_commit_and_not_from_comments() {

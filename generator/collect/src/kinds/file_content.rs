@@ -45,6 +45,8 @@ pub(super) struct Asked {
     template_markers: Vec<String>,
     #[serde(default)]
     each_value: Vec<EachValue>,
+    #[serde(default)]
+    before: Vec<Before>,
 }
 
 /// Everything that a pattern finds is of a form.
@@ -56,6 +58,14 @@ struct EachValue {
     is: Pattern,
     #[serde(default = "one")]
     values_min: u64,
+}
+
+/// In each file that holds `then`, `first` comes before it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Before {
+    first: Pattern,
+    then: Pattern,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +90,8 @@ pub(super) struct Seen {
     template_markers: Vec<Found>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     each_value: Vec<ValuesSeen>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Ordered>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -87,6 +99,14 @@ pub(super) struct Seen {
 struct ValuesSeen {
     values: u64,
     wrong: Found,
+}
+
+/// How many files hold what comes second, and where that stands first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ordered {
+    files: u64,
+    early: Vec<Place>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -120,6 +140,7 @@ impl Question for FileContent {
             && asked.each_once.is_empty()
             && asked.template_markers.is_empty()
             && asked.each_value.is_empty()
+            && asked.before.is_empty()
         {
             return Err(Unasked("nothing is asked of the files: give `must_match` or another demand".to_owned()));
         }
@@ -149,6 +170,7 @@ impl Question for FileContent {
             each_once: each(&asked.each_once),
             template_markers: asked.template_markers.iter().map(|marker| marked(&sources, marker)).collect(),
             each_value: asked.each_value.iter().map(|each| values(&sources, each)).collect(),
+            before: asked.before.iter().map(|before| ordered(&sources, before)).collect(),
         })
     }
 
@@ -201,6 +223,14 @@ impl Question for FileContent {
                 ));
             }
         }
+        for (before, ordered) in asked.before.iter().zip(&seen.before) {
+            if ordered.files == 0 {
+                findings.push(format!("`{}` is nowhere in {}", before.then.as_str(), asked.files.shown()));
+            }
+            for place in &ordered.early {
+                findings.push(format!("`{}` stands at {place} before any `{}`", before.then.as_str(), before.first.as_str()));
+            }
+        }
         // Files that are not there were not looked at: a demand on their text is unmet, a prohibition is untested.
         if seen.files == 0 {
             findings.clear();
@@ -217,7 +247,8 @@ impl Question for FileContent {
 
 /// A file that must say something and does not exist is a failure, not an absence of evidence.
 fn missing(seen: &Seen, asked: &Asked) -> Option<String> {
-    let demanded = asked.must_match.len() + asked.must_match_each.len() + asked.sections.len() + asked.each_once.len();
+    let demanded =
+        asked.must_match.len() + asked.must_match_each.len() + asked.sections.len() + asked.each_once.len() + asked.before.len();
     (seen.files == 0 && demanded > 0).then(|| format!("no file matches {}", asked.files.shown()))
 }
 
@@ -257,6 +288,19 @@ fn values(sources: &[Source], each: &EachValue) -> ValuesSeen {
         }
     }
     seen
+}
+
+fn ordered(sources: &[Source], before: &Before) -> Ordered {
+    let mut ordered = Ordered::default();
+    for source in sources {
+        let Some(then) = before.then.find(&source.text) else { continue };
+        ordered.files += 1;
+        let first = before.first.find(&source.text).map(|first| first.start());
+        if first.is_none_or(|first| first >= then.start()) && ordered.early.len() < PLACES_MAX {
+            ordered.early.push(place(source, then.start()));
+        }
+    }
+    ordered
 }
 
 fn marked(sources: &[Source], marker: &str) -> Found {
@@ -491,6 +535,17 @@ mod tests {
         assert_eq!(judged("ann@example.com bob@mail.example.com"), Outcome::Pass);
         assert_eq!(judged("ann@example.com bob@example.com.evil.test"), Outcome::Fail);
         assert_eq!(judged("nobody"), Outcome::NotExercised);
+    }
+
+    #[test]
+    fn what_comes_first_stands_before_what_comes_second() {
+        let asked = r#"{"files":"src/*.js","strip":"comments","before":[{"first":"resolveTenant\\(","then":"env\\.[A-Z]"}]}"#;
+        let judge = |text: &str| judge(&Scene::of([("src/a.js", text)]), asked);
+        assert_eq!(judge("const t = resolveTenant(request);\nuse(env.CACHE);\n").outcome, Outcome::Pass);
+        let early = judge("// resolveTenant(\nuse(env.CACHE);\nresolveTenant(request);\n");
+        assert!(early.findings[0].contains("src/a.js:2:5"), "{:?}", early.findings);
+        assert_eq!(judge("use(env.CACHE)").outcome, Outcome::Fail);
+        assert_eq!(judge("resolveTenant(request)").outcome, Outcome::Fail);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use avouch_probe::{Body, Credential, ProbeError, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, listed, unasked};
+use super::{
+    http_call::{Call, Site, listed, unasked},
+    http_figure::Figure,
+};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -23,7 +26,7 @@ pub(super) struct Asked {
     target: String,
     route: String,
     principal: String,
-    limit: u64,
+    limit: Figure,
     #[serde(default)]
     unit: Unit,
     #[serde(default)]
@@ -40,15 +43,33 @@ enum Unit {
     #[default]
     Bytes,
     Items,
+    /// Of the text at `pad`: whether they take one byte, several, or an escape.
+    Characters,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Items => "items",
+            Self::Characters => "characters",
+        }
+    }
 }
 
 /// The body at the limit, and those over it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
+    /// The limit, where a file of the product says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
     ok: u16,
     at_limit: Sent,
     over: Vec<Sent>,
+    /// Bodies at the limit that must be accepted as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fits: Vec<Sent>,
     left_behind: u64,
 }
 
@@ -67,6 +88,9 @@ enum Way {
     Declared,
     Chunked,
     ChunkedBesideLength,
+    TwoBytes,
+    ThreeBytes,
+    Escaped,
 }
 
 impl Way {
@@ -75,6 +99,18 @@ impl Way {
             Self::Declared => "with its length declared",
             Self::Chunked => "in chunks",
             Self::ChunkedBesideLength => "in chunks beside a small Content-Length",
+            Self::TwoBytes => "of two bytes each",
+            Self::ThreeBytes => "of three bytes each",
+            Self::Escaped => "each escaped as six bytes",
+        }
+    }
+
+    /// The character that a text is made of: each is one character by any count, none lies beyond U+FFFF.
+    const fn character(self) -> char {
+        match self {
+            Self::TwoBytes | Self::Escaped => '\u{e9}',
+            Self::ThreeBytes => '\u{20ac}',
+            Self::Declared | Self::Chunked | Self::ChunkedBesideLength => 'x',
         }
     }
 }
@@ -94,9 +130,9 @@ impl Question for BodyCap {
         let mut left_behind = 0;
         let mut send = |size: u64, way: Way| -> Result<Sent, Unasked> {
             let call = site.call_of(route)?;
-            let bytes: Arc<[u8]> = sized(&site, route, &call, asked, size)?.into();
+            let bytes: Arc<[u8]> = sized(&site, route, &call, asked, size, way)?.into();
             let body = match way {
-                Way::Declared => Body::Declared(bytes),
+                Way::Declared | Way::TwoBytes | Way::ThreeBytes | Way::Escaped => Body::Declared(bytes),
                 Way::Chunked => Body::Chunked(bytes),
                 Way::ChunkedBesideLength => Body::ChunkedBesideLength(bytes, 2),
             };
@@ -114,18 +150,25 @@ impl Question for BodyCap {
             }
             Ok(Sent { way, size, status: answer.map(|answer| answer.status) })
         };
-        let over = asked.limit.saturating_add(1);
-        let at_limit = send(asked.limit, Way::Declared)?;
-        let over = [Way::Declared, Way::Chunked, Way::ChunkedBesideLength].map(|way| send(over, way));
-        let over = over.into_iter().collect::<Result<_, _>>()?;
-        Ok(Seen { ok: route.ok, at_limit, over, left_behind })
+        let limit = asked.limit.number(world)?;
+        let at_limit = send(limit, Way::Declared)?;
+        let (ways, also): (&[Way], &[Way]) = match asked.unit {
+            Unit::Bytes | Unit::Items => (&[Way::Declared, Way::Chunked, Way::ChunkedBesideLength], &[]),
+            Unit::Characters => {
+                (&[Way::Declared, Way::TwoBytes, Way::ThreeBytes, Way::Escaped], &[Way::TwoBytes, Way::ThreeBytes, Way::Escaped])
+            }
+        };
+        let fits = also.iter().map(|way| send(limit, *way)).collect::<Result<_, _>>()?;
+        let over = ways.iter().map(|way| send(limit.saturating_add(1), *way)).collect::<Result<_, _>>()?;
+        let limit = matches!(asked.limit, Figure::Of(_)).then_some(limit);
+        Ok(Seen { limit, ok: route.ok, at_limit, over, fits, left_behind })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let unit = if asked.unit == Unit::Bytes { "bytes" } else { "items" };
+        let (unit, limit) = (asked.unit.name(), asked.limit.seen(seen.limit));
         let refusals: &[u16] = match (asked.refused.as_slice(), asked.unit) {
             ([], Unit::Bytes) => &[413],
-            ([], Unit::Items) => &[400, 413, 422],
+            ([], Unit::Items | Unit::Characters) => &[400, 413, 422],
             (given, _) => given,
         };
         let mut findings = Vec::new();
@@ -133,7 +176,7 @@ impl Question for BodyCap {
         for sent in &seen.over {
             // A target may insist on a length, and may refuse a message with two framings outright (RFC 9112 6.3).
             let also: &[u16] = match sent.way {
-                Way::Declared => &[],
+                Way::Declared | Way::TwoBytes | Way::ThreeBytes | Way::Escaped => &[],
                 Way::Chunked => &[411],
                 Way::ChunkedBesideLength => &[400, 411, 413, 501],
             };
@@ -152,12 +195,21 @@ impl Question for BodyCap {
                 None => {}
             }
         }
-        let held = seen.at_limit.status == Some(seen.ok) && seen.at_limit.size == asked.limit;
+        for sent in seen.fits.iter().filter(|sent| sent.status != Some(seen.ok)) {
+            let told = sent.status.map_or_else(|| "closed".to_owned(), |status| format!("answered with {status}"));
+            findings.push(format!("{} {unit} {} fit the limit and were {told}", sent.size, sent.way.name()));
+        }
+        let held = seen.at_limit.status == Some(seen.ok) && seen.at_limit.size == limit;
         Judgement::decide(
             Population { examined, required: 3 },
             if held { PositiveControl::Held } else { PositiveControl::Broken },
             findings,
-            format!("{} {unit} are accepted and one more is refused, with its length declared and in chunks.", asked.limit),
+            match asked.unit {
+                Unit::Characters => {
+                    format!("{limit} characters are accepted, however many bytes each takes, and one more is refused.")
+                }
+                _ => format!("{limit} {unit} are accepted and one more is refused, with its length declared and in chunks."),
+            },
         )
     }
 }
@@ -175,7 +227,7 @@ fn answered(site: &Site<'_>, request: &Request) -> Result<Option<Response>, Unas
 }
 
 /// A body of exactly this size.
-fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64) -> Result<Vec<u8>, Unasked> {
+fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64, way: Way) -> Result<Vec<u8>, Unasked> {
     let wrong = |what: &str| Unasked(format!("the body of the route `{}` {what}", asked.route));
     let parsed = |call: &Call| -> Result<Value, Unasked> {
         let bytes = call.body.as_deref().ok_or_else(|| wrong("is missing: give it a `body` file"))?;
@@ -194,6 +246,15 @@ fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64) 
             *json.pointer_mut(&asked.items).ok_or_else(missing)? = Value::Array(items);
             write(&json)
         }
+        (Unit::Characters, pad) => {
+            let pad = pad.as_deref().ok_or_else(|| wrong("is measured in characters: give `pad`, the pointer to the text"))?;
+            match json.pointer_mut(pad) {
+                Some(Value::String(text)) => *text = way.character().to_string().repeat(count),
+                _ => return Err(wrong(&format!("has no text at `{pad}`"))),
+            }
+            let bytes = write(&json)?;
+            Ok(if way == Way::Escaped { escaped(&bytes) } else { bytes })
+        }
         (Unit::Bytes, Some(pad)) => {
             let short = count.checked_sub(write(&json)?.len()).ok_or_else(|| wrong("is larger than the limit"))?;
             match json.pointer_mut(pad) {
@@ -211,6 +272,21 @@ fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64) 
             Ok(bytes)
         }
     }
+}
+
+/// JSON in which every character beyond ASCII is escaped (RFC 8259 section 7).
+fn escaped(json: &[u8]) -> Vec<u8> {
+    let mut out = String::new();
+    for character in String::from_utf8_lossy(json).chars() {
+        if character.is_ascii() {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out.into_bytes()
 }
 
 const ASKED: &str = r#"{"target":"api","route":"submit","principal":"a","limit":1000000}"#;
@@ -238,6 +314,16 @@ const EXAMPLES: &[Example] = &[
         seen: r#"{"ok":201,"at_limit":{"way":"declared","size":100,"status":201},"over":[
             {"way":"declared","size":101,"status":201},{"way":"chunked","size":101,"status":201},
             {"way":"chunked_beside_length","size":101,"status":201}],"left_behind":0}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "a text at its limit is refused when its characters take three bytes",
+        asked: r#"{"target":"api","route":"chat","principal":"a","limit":10000,"unit":"characters","pad":"/message"}"#,
+        seen: r#"{"ok":200,"at_limit":{"way":"declared","size":10000,"status":200},"over":[
+            {"way":"declared","size":10001,"status":400},{"way":"two_bytes","size":10001,"status":400},
+            {"way":"three_bytes","size":10001,"status":413},{"way":"escaped","size":10001,"status":413}],
+            "fits":[{"way":"two_bytes","size":10000,"status":200},{"way":"three_bytes","size":10000,"status":413},
+            {"way":"escaped","size":10000,"status":200}],"left_behind":0}"#,
         outcome: Outcome::Fail,
     },
     Example {
@@ -289,6 +375,27 @@ mod tests {
         assert_eq!(outcome(Caps { declared: 19_999, chunked: 19_999 }, asked), Outcome::Error);
         let padded = r#"{"target":"api","route":"submit","principal":"a","limit":20000,"pad":"/note"}"#;
         assert_eq!(outcome(Caps { declared: 20_000, chunked: 20_000 }, padded), Outcome::Pass);
+    }
+
+    #[test]
+    fn characters_are_counted_whatever_bytes_they_take() {
+        let outcome = |most: fn(&str) -> bool| {
+            let at = serve(Caps::NONE, move |got| {
+                let body = serde_json::from_slice::<Value>(&got.body).unwrap();
+                if most(body["note"].as_str().unwrap()) { json(201, "{}") } else { json(400, "{}") }
+            });
+            let mut target = target(at);
+            let (name, mut made) = route("submit", "POST /v1/items", 201);
+            made.body = Some("probe/item.json".to_owned());
+            target.routes.insert(name, made);
+            let scene = Scene::of([("probe/item.json", r#"{"note":"a"}"#)]);
+            let asked = r#"{"target":"api","route":"submit","principal":"a","limit":100,"unit":"characters","pad":"/note"}"#;
+            ask::<BodyCap>(scene, &target, asked).outcome
+        };
+        assert_eq!(outcome(|text| text.chars().count() <= 100), Outcome::Pass);
+        assert_eq!(outcome(|text| text.len() <= 100), Outcome::Fail);
+        assert_eq!(outcome(|text| text.len() <= 300), Outcome::Fail);
+        assert_eq!(outcome(|_| true), Outcome::Fail);
     }
 
     #[test]

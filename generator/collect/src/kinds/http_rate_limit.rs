@@ -11,7 +11,10 @@ use avouch_model::{
 use avouch_probe::{Credential, Request, Source};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, unasked};
+use super::{
+    http_call::{Site, unasked},
+    http_figure::Figure,
+};
 use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -25,13 +28,17 @@ pub(super) struct Asked {
     route: Option<String>,
     #[serde(default)]
     call: Option<String>,
-    limit: u64,
+    limit: Figure,
     window: Span,
     by: By,
     #[serde(default)]
     principal: Option<String>,
     #[serde(default)]
     other: Option<String>,
+    #[serde(default)]
+    others: Vec<Somebody>,
+    #[serde(default)]
+    same: Vec<Somebody>,
     #[serde(default)]
     tolerance_percent: u64,
     #[serde(default = "too_many")]
@@ -40,6 +47,19 @@ pub(super) struct Asked {
     retry_after: bool,
     #[serde(default = "eight")]
     concurrency: usize,
+}
+
+/// Somebody else, or the same one by another name: with what is left out taken from the check.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Somebody {
+    name: String,
+    #[serde(default)]
+    principal: Option<String>,
+    #[serde(default)]
+    route: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
 }
 
 /// What a limit is counted by.
@@ -66,6 +86,9 @@ const fn eight() -> usize {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
+    /// The limit, where a file of the product says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
     sent: u64,
     passed: u64,
     refused: u64,
@@ -78,6 +101,11 @@ pub(super) struct Seen {
     without_retry_after: u64,
     other_status: u16,
     recovered_status: u16,
+    /// The statuses for the others, and for the same one by other names, in the order of the parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<u16>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    same: Vec<u16>,
 }
 
 impl Question for RateLimit {
@@ -98,7 +126,9 @@ impl Question for RateLimit {
         let request = |who: Option<&String>| {
             call.request(ProbeClass::Intrusive, who.map_or(Credential::None, |who| Credential::Principal(who.clone())))
         };
-        let count = usize::try_from(let_through(asked) + 1).map_err(|_| Unasked("`limit` is too large".to_owned()))?;
+        let limit = asked.limit.number(world)?;
+        let count = usize::try_from(let_through(limit, asked).saturating_add(1))
+            .map_err(|_| Unasked("`limit` is too large".to_owned()))?;
         let mine = request(asked.principal.as_ref());
         let lend = || prober.lend_address(window).map_err(|error| unasked(&error));
         let one = |request: &Request, source: Source<'_>| {
@@ -106,26 +136,44 @@ impl Question for RateLimit {
             answer.map(|answer| answer.status).map_err(|error| unasked(&error))
         };
         let burst = |source: Source<'_>| prober.burst(&mine, count, asked.concurrency, source).map_err(|error| unasked(&error));
+        let ask = |somebody: &Somebody| -> Result<u16, Unasked> {
+            let route = somebody.route.as_deref().or(asked.route.as_deref());
+            let call = site.call(route, asked.call.as_deref().filter(|_| route.is_none()))?;
+            let who = somebody.principal.as_ref().or(asked.principal.as_ref());
+            let mut request =
+                call.request(ProbeClass::Intrusive, who.map_or(Credential::None, |who| Credential::Principal(who.clone())));
+            for (name, value) in &somebody.headers {
+                request = request.header(name, value);
+            }
+            one(&request, Source::Common)
+        };
+        let all = |many: &[Somebody]| many.iter().map(ask).collect::<Result<Vec<_>, _>>();
         // A tenth more than the window, so that a clock that is a little late does not look like a limit that stays.
         let pause = || prober.pause(window + window / 10);
-        let (burst, other_status, recovered_status) = match (asked.by, &asked.principal, &asked.other) {
+        let (burst, others, same, other_status, recovered_status) = match (asked.by, &asked.principal, &asked.other) {
             (By::Address, ..) => {
                 let (first, second) = (lend()?, lend()?);
                 let burst = burst(Source::Lent(&first))?;
+                let (others, same) = (all(&asked.others)?, all(&asked.same)?);
                 let other = one(&mine, Source::Lent(&second))?;
                 pause();
-                (burst, other, one(&mine, Source::Lent(&first))?)
+                (burst, others, same, other, one(&mine, Source::Lent(&first))?)
             }
-            (By::Principal, Some(principal), Some(other)) => {
+            (By::Principal, Some(principal), other) if other.is_some() || !asked.others.is_empty() => {
                 let _alone = prober.hold_principal(principal, window);
                 let burst = burst(Source::Common)?;
-                let other = one(&request(Some(other)), Source::Common)?;
+                let (others, same) = (all(&asked.others)?, all(&asked.same)?);
+                let other = match other {
+                    Some(other) => one(&request(Some(other)), Source::Common)?,
+                    None => others.first().copied().unwrap_or(call.ok),
+                };
                 pause();
-                (burst, other, one(&mine, Source::Common)?)
+                (burst, others, same, other, one(&mine, Source::Common)?)
             }
-            _ => return Err(Unasked("a limit by principal needs `principal` and `other`".to_owned())),
+            _ => return Err(Unasked("a limit by principal needs `principal`, and `other` or `others`".to_owned())),
         };
         let mut seen = Seen {
+            limit: matches!(asked.limit, Figure::Of(_)).then_some(limit),
             sent: count as u64,
             passed: 0,
             refused: 0,
@@ -135,6 +183,8 @@ impl Question for RateLimit {
             without_retry_after: 0,
             other_status,
             recovered_status,
+            others,
+            same,
         };
         for answer in &burst.answers {
             match answer {
@@ -157,7 +207,7 @@ impl Question for RateLimit {
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let (limit, window) = (asked.limit, asked.window);
+        let (limit, window) = (asked.limit.seen(seen.limit), asked.window);
         let mut findings = Vec::new();
         if seen.refused == 0 {
             findings.push(format!("none of {} requests within {window} was refused; the limit is {limit}", seen.sent));
@@ -171,6 +221,16 @@ impl Question for RateLimit {
         let who = if asked.by == By::Address { "address" } else { "principal" };
         if seen.refused > 0 && asked.status.contains(&seen.other_status) {
             findings.push(format!("another {who} is refused as well"));
+        }
+        for (somebody, status) in asked.others.iter().zip(&seen.others) {
+            if seen.refused > 0 && asked.status.contains(status) {
+                findings.push(format!("{} is refused as well", somebody.name));
+            }
+        }
+        for (somebody, status) in asked.same.iter().zip(&seen.same) {
+            if seen.refused > 0 && !asked.status.contains(status) {
+                findings.push(format!("{} was answered with {status}, although the limit was reached", somebody.name));
+            }
         }
         if seen.refused > 0 && asked.status.contains(&seen.recovered_status) {
             findings.push(format!("the {who} is still refused after {window}"));
@@ -187,8 +247,8 @@ impl Question for RateLimit {
 }
 
 /// The most that may be let through.
-const fn let_through(asked: &Asked) -> u64 {
-    asked.limit.saturating_add(asked.limit.saturating_mul(asked.tolerance_percent) / 100)
+const fn let_through(limit: u64, asked: &Asked) -> u64 {
+    limit.saturating_add(limit.saturating_mul(asked.tolerance_percent) / 100)
 }
 
 /// Seconds, or a date (RFC 9110 section 10.2.3).
@@ -199,6 +259,8 @@ fn is_readable(value: &str) -> bool {
 }
 
 const ASKED: &str = r#"{"target":"api","route":"list","limit":60,"window":"60 seconds","by":"address","tolerance_percent":20}"#;
+
+const NAMES: &str = r#"{"target":"api","route":"list","limit":{"file":"tenant.json","at":"perMinute"},"window":"60 seconds","by":"principal","principal":"a","others":[{"name":"a neighbour","principal":"b"}],"same":[{"name":"a, by key","principal":"a-key"}]}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -223,6 +285,18 @@ const EXAMPLES: &[Example] = &[
         name: "another address is refused with the first",
         asked: ASKED,
         seen: r#"{"sent":73,"passed":60,"refused":13,"unanswered":0,"unexpected":{},"elapsed_ms":900,"without_retry_after":0,"other_status":429,"recovered_status":200}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "the limit of the file is kept, and not got around by another name",
+        asked: NAMES,
+        seen: r#"{"limit":60,"sent":61,"passed":60,"refused":1,"unanswered":0,"unexpected":{},"elapsed_ms":900,"without_retry_after":0,"other_status":200,"recovered_status":200,"others":[200],"same":[429]}"#,
+        outcome: Outcome::Pass,
+    },
+    Example {
+        name: "the same one is let through again by another name",
+        asked: NAMES,
+        seen: r#"{"limit":60,"sent":61,"passed":60,"refused":1,"unanswered":0,"unexpected":{},"elapsed_ms":900,"without_retry_after":0,"other_status":200,"recovered_status":200,"others":[200],"same":[200]}"#,
         outcome: Outcome::Fail,
     },
     Example {

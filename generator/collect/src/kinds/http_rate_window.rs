@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     http_call::{Site, unasked},
+    http_figure::Figure,
     http_rate_limit::{By, too_many},
 };
 use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World};
@@ -28,7 +29,7 @@ pub(super) struct Asked {
     route: Option<String>,
     #[serde(default)]
     call: Option<String>,
-    limit: u64,
+    limit: Figure,
     window: Span,
     #[serde(default = "principal")]
     by: By,
@@ -60,6 +61,9 @@ const fn thirty_two() -> usize {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
+    /// The limit, where a file of the product says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
     first_status: u16,
     ok: u16,
     before: Part,
@@ -106,7 +110,8 @@ impl Question for RateWindow {
         };
         let source = lease.as_ref().map_or(Source::Common, Source::Lent);
         let request = call.request(ProbeClass::Intrusive, credential);
-        let count = usize::try_from(asked.limit.saturating_mul(asked.part_percent) / 100)
+        let limit = asked.limit.number(world)?;
+        let count = usize::try_from(limit.saturating_mul(asked.part_percent) / 100)
             .map_err(|_| Unasked("`limit` is too large".to_owned()))?;
         let burst = || prober.burst(&request, count, asked.concurrency, source).map_err(|error| unasked(&error));
         // A fixed window begins at a multiple of its length, or at the first request: here both begin together.
@@ -127,6 +132,7 @@ impl Question for RateWindow {
         }
         let after = burst()?;
         Ok(Seen {
+            limit: matches!(asked.limit, Figure::Of(_)).then_some(limit),
             first_status: first.status,
             ok: call.ok,
             before: part(&before, &asked.status, call.ok),
@@ -138,10 +144,11 @@ impl Question for RateWindow {
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let together = seen.before.passed + seen.after.passed;
-        let most = asked.limit.saturating_add(asked.limit.saturating_mul(asked.tolerance_percent) / 100);
+        let limit = asked.limit.seen(seen.limit);
+        let most = limit.saturating_add(limit.saturating_mul(asked.tolerance_percent) / 100);
         let mut findings = Vec::new();
         if together > most {
-            let (limit, window) = (asked.limit, asked.window);
+            let window = asked.window;
             findings.push(format!(
                 "{together} requests were let through across the edge of a window; the limit is {limit} per {window}"
             ));

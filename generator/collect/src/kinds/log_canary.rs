@@ -33,6 +33,9 @@ pub(super) struct Asked {
     control: Pattern,
     #[serde(default = "a_hundred")]
     lines_min: u64,
+    /// How many lines of a hundred must be JSON objects.
+    #[serde(default)]
+    json_percent_min: u64,
 }
 
 const fn a_hundred() -> u64 {
@@ -46,6 +49,9 @@ pub(super) struct Seen {
     files: u64,
     lines: u64,
     control_lines: u64,
+    /// Lines that are JSON objects, where that is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    json_lines: Option<u64>,
     hits: u64,
     places: Vec<Place>,
 }
@@ -83,6 +89,10 @@ impl Question for LogCanary {
                 }
                 seen.lines += 1;
                 seen.control_lines += u64::from(control.is_in(line));
+                if asked.json_percent_min > 0 {
+                    let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line).is_ok();
+                    *seen.json_lines.get_or_insert_default() += u64::from(object);
+                }
                 if needles.iter().any(|needle| needle.is_in(line)) {
                     seen.hits += 1;
                     if seen.places.len() < PLACES_MAX {
@@ -95,10 +105,16 @@ impl Question for LogCanary {
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let findings = (seen.hits > 0).then(|| {
+        let mut findings = Vec::new();
+        if seen.hits > 0 {
             let places: Vec<_> = seen.places.iter().take(5).map(ToString::to_string).collect();
-            format!("{} lines hold it: {}", seen.hits, places.join(", "))
-        });
+            findings.push(format!("{} lines hold it: {}", seen.hits, places.join(", ")));
+        }
+        // What cannot be read line by line cannot be searched for what its fields say.
+        let json = seen.json_lines.unwrap_or_default();
+        if json.saturating_mul(100) < seen.lines.saturating_mul(asked.json_percent_min) {
+            findings.push(format!("{json} of {} lines are JSON; at least {} of 100 must be", seen.lines, asked.json_percent_min));
+        }
         Judgement::decide(
             Population { examined: seen.lines, required: asked.lines_min.max(1) },
             // Without lines there is nothing in which the known line could have been.
@@ -107,7 +123,7 @@ impl Question for LogCanary {
                 (_, 0) => PositiveControl::Broken,
                 _ => PositiveControl::Held,
             },
-            findings.into_iter().collect(),
+            findings,
             format!(
                 "{} lines of {} logs were read, the trace of a known request among them; none holds what must not be there.",
                 seen.lines, seen.files
@@ -124,6 +140,12 @@ const EXAMPLES: &[Example] = &[
         asked: ASKED,
         seen: r#"{"files":1,"lines":180,"control_lines":12,"hits":0,"places":[]}"#,
         outcome: Outcome::Pass,
+    },
+    Example {
+        name: "one line of ten is no JSON",
+        asked: r#"{"files":"logs/*.log","secret_env":"PEPPER","control":"GET /v1/items","lines_min":100,"json_percent_min":99}"#,
+        seen: r#"{"files":1,"lines":180,"control_lines":12,"json_lines":162,"hits":0,"places":[]}"#,
+        outcome: Outcome::Fail,
     },
     Example {
         name: "the environment was logged",

@@ -17,16 +17,19 @@ mod dependency_steps;
 mod dependency_updates;
 mod dependency_versions;
 mod document_consistency;
+mod document_metadata;
 mod file_content;
 mod file_ignored;
 mod file_owners;
 mod forge_protection;
 mod hook_steps;
+mod http_answers;
 mod http_audited_failures;
 mod http_body_cap;
 mod http_body_schema;
 mod http_call;
 mod http_cors;
+mod http_figure;
 mod http_form;
 mod http_header;
 mod http_identity_source;
@@ -83,11 +86,13 @@ pub const ALL: &[Kind] = &[
     Kind::of::<dependency_updates::DependencyUpdates>(),
     Kind::of::<dependency_versions::DependencyVersions>(),
     Kind::of::<document_consistency::DocumentConsistency>(),
+    Kind::of::<document_metadata::DocumentMetadata>(),
     Kind::of::<file_content::FileContent>(),
     Kind::of::<file_ignored::FileIgnored>(),
     Kind::of::<file_owners::FileOwners>(),
     Kind::of::<forge_protection::ForgeProtection>(),
     Kind::of::<hook_steps::HookSteps>(),
+    Kind::of::<http_answers::Answers>(),
     Kind::of::<http_audited_failures::AuditedFailures>(),
     Kind::of::<http_body_cap::BodyCap>(),
     Kind::of::<http_body_schema::BodySchema>(),

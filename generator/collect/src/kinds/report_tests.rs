@@ -29,6 +29,8 @@ pub(super) struct Asked {
     files: Globs,
     name: Option<Pattern>,
     suite: Option<Pattern>,
+    #[serde(default)]
+    each: Vec<Pattern>,
     #[serde(default = "one")]
     passed_min: u64,
     #[serde(default)]
@@ -46,6 +48,9 @@ pub(super) struct Seen {
     failed: u64,
     skipped: u64,
     failed_names: Vec<String>,
+    /// How many selected tests that passed each of the demanded names is found in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    each: Vec<u64>,
     /// The commits that reports with selected tests name; an empty one for a report that names none.
     commits: BTreeSet<String>,
 }
@@ -60,7 +65,7 @@ impl Question for ReportTests {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
-        let mut seen = Seen::default();
+        let mut seen = Seen { each: vec![0; asked.each.len()], ..Seen::default() };
         for path in reports::paths(world.folder, &asked.files)? {
             let bytes = reports::bytes(world.folder, &path)?;
             let report = report::parse(&path, &bytes).map_err(|error| Unasked(chain(&error)))?;
@@ -76,7 +81,12 @@ impl Question for ReportTests {
                 }
                 selected = true;
                 match case.ended {
-                    Ended::Passed => seen.passed += 1,
+                    Ended::Passed => {
+                        seen.passed += 1;
+                        for (pattern, count) in asked.each.iter().zip(&mut seen.each) {
+                            *count += u64::from(pattern.is_match(&case.name));
+                        }
+                    }
                     Ended::Skipped => seen.skipped += 1,
                     Ended::Failed => {
                         seen.failed += 1;
@@ -102,6 +112,12 @@ impl Question for ReportTests {
         // Where nothing ran, nothing failed either: that is an absence, not a failure.
         if seen.skipped > asked.skipped_max && seen.passed + seen.failed > 0 {
             findings.push(format!("{} tests were skipped; at most {} may be", seen.skipped, asked.skipped_max));
+        }
+        // Where nothing ran at all, that is an absence too.
+        for (pattern, count) in asked.each.iter().zip(&seen.each) {
+            if *count == 0 && seen.passed + seen.failed > 0 {
+                findings.push(format!("no test that passed is named `{}`", pattern.as_str()));
+            }
         }
         let mut control = PositiveControl::NotNeeded;
         let commit = reports::bind(&seen.commits, &mut findings, &mut control);
@@ -134,6 +150,12 @@ const EXAMPLES: &[Example] = &[
         name: "one of the tests was skipped",
         asked: ASKED,
         seen: r#"{"reports":1,"tests":80,"passed":1,"failed":0,"skipped":1,"failed_names":[],"commits":["0123456789abcdef0123456789abcdef01234567"]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "a file of tests holds none for one of the facts",
+        asked: r#"{"files":"reports/*.xml","suite":"health","each":["(?i)missing tenant","(?i)unknown tenant"]}"#,
+        seen: r#"{"reports":1,"tests":80,"passed":4,"failed":0,"skipped":0,"failed_names":[],"each":[1,0],"commits":["0123456789abcdef0123456789abcdef01234567"]}"#,
         outcome: Outcome::Fail,
     },
     Example {

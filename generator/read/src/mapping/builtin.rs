@@ -31,6 +31,7 @@ const CONTROLS: &[(&str, &str)] = &[
 const PROFILES: &[(&str, &str)] = &[
     ("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml")),
     ("stack", include_str!("../../../../mappings/profiles/stack.toml")),
+    ("tenant-ai", include_str!("../../../../mappings/profiles/tenant-ai.toml")),
 ];
 
 /// The built-in standards and controls.

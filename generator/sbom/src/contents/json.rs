@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Contents, Identity, Item, Licences, Reading, SortOfBom, UnreadBom};
+use super::{Contents, Identity, Item, Licences, Reading, UnreadBom, spdx};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sort {
     bom_format: Option<String>,
+    spec_version: Option<String>,
     spdx_version: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Bom {
-    #[serde(rename = "specVersion")]
-    spec_version: Option<String>,
     #[serde(default)]
     metadata: Metadata,
     #[serde(default)]
@@ -95,20 +94,17 @@ struct Dependency {
     depends_on: Vec<String>,
 }
 
-/// Which of the formats in JSON a document says it has.
-pub(super) fn sort(bytes: &[u8]) -> Result<SortOfBom, UnreadBom> {
-    let sort: Sort = serde_json::from_slice(bytes).map_err(|error| UnreadBom::broken("JSON", error))?;
+pub(super) fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
+    let broken = |format: &'static str| move |error: serde_json::Error| UnreadBom::Broken { format, message: error.to_string() };
+    let sort: Sort = serde_json::from_slice(bytes).map_err(broken("JSON"))?;
     match (sort.bom_format.as_deref(), sort.spdx_version) {
-        (Some("CycloneDX"), _) => Ok(SortOfBom::CycloneDxJson),
-        (_, Some(version)) if version.starts_with("SPDX-2.") => Ok(SortOfBom::SpdxJson),
+        (Some("CycloneDX"), _) => {
+            let bom: Bom = serde_json::from_slice(bytes).map_err(broken("CycloneDX JSON"))?;
+            Ok(cyclonedx(bom, &sort.spec_version.unwrap_or_default()))
+        }
+        (_, Some(version)) if version.starts_with("SPDX-2.") => spdx::read(bytes).map_err(broken("SPDX JSON")),
         _ => Err(UnreadBom::Unknown),
     }
-}
-
-pub(super) fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
-    let bom: Bom = serde_json::from_slice(bytes).map_err(|error| UnreadBom::broken("CycloneDX JSON", error))?;
-    let version = bom.spec_version.clone().unwrap_or_default();
-    Ok(cyclonedx(bom, &version))
 }
 
 fn cyclonedx(bom: Bom, version: &str) -> Contents {

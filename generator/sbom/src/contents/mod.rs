@@ -11,7 +11,6 @@ use std::{
 pub(crate) use self::json::hashes_of_json;
 pub(crate) use self::licences::{Licence, Licences, joined};
 pub(crate) use self::purl::{full_name, qualifier};
-pub(crate) use self::xml::root as xml_root;
 use crate::validate::BYTES_MAX;
 
 mod json;
@@ -92,44 +91,14 @@ pub enum UnreadBom {
 /// # Errors
 /// When it is none of these, or broken.
 pub fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
-    match SortOfBom::of(bytes)? {
-        SortOfBom::Xml => xml::read(bytes),
-        SortOfBom::CycloneDxJson => json::read(without_mark(bytes)),
-        SortOfBom::SpdxJson => spdx::read(without_mark(bytes)).map_err(|error| UnreadBom::broken("SPDX JSON", error)),
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(UnreadBom::TooLarge);
     }
-}
-
-/// The formats that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SortOfBom {
-    CycloneDxJson,
-    SpdxJson,
-    Xml,
-}
-
-impl SortOfBom {
-    /// What a document seems to be, and whether there is not too much of it.
-    pub(crate) fn of(bytes: &[u8]) -> Result<Self, UnreadBom> {
-        if bytes.len() as u64 > BYTES_MAX {
-            return Err(UnreadBom::TooLarge);
-        }
-        let bytes = without_mark(bytes);
-        match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'<') => Ok(Self::Xml),
-            Some(b'{') => json::sort(bytes),
-            _ => Err(UnreadBom::Unknown),
-        }
-    }
-}
-
-/// Without the byte order mark that some editors write.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
-impl UnreadBom {
-    pub(crate) fn broken(format: &'static str, error: impl fmt::Display) -> Self {
-        Self::Broken { format, message: error.to_string() }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'<') => xml::read(bytes),
+        Some(b'{') => json::read(bytes),
+        _ => Err(UnreadBom::Unknown),
     }
 }
 

@@ -8,33 +8,27 @@ use crate::{
     xml_tree::{self, Element, NotXml},
 };
 
-/// The element of a document, and the version of CycloneDX that it has.
-pub(crate) fn root(bytes: &[u8]) -> Result<(Element, String), UnreadBom> {
-    let broken = |message: String| UnreadBom::broken("CycloneDX XML", message);
-    let text = std::str::from_utf8(super::without_mark(bytes)).map_err(|error| broken(error.to_string()))?;
+pub(super) fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
+    let broken = |message: String| UnreadBom::Broken { format: "CycloneDX XML", message };
+    let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
     let root = xml_tree::parse(text).map_err(|error| match error {
         NotXml::Malformed(fault) => broken(fault.to_string()),
         NotXml::Refused(why) => broken(why),
     })?;
-    match root.name.namespace.strip_prefix(NAMESPACE).filter(|_| *root.name.local == *"bom").map(str::to_owned) {
-        Some(version) => Ok((root, version)),
-        None => Err(UnreadBom::Unknown),
-    }
-}
-
-pub(super) fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
-    let (root, version) = root(bytes)?;
+    let Some(version) = root.name.namespace.strip_prefix(NAMESPACE).filter(|_| *root.name.local == *"bom") else {
+        return Err(UnreadBom::Unknown);
+    };
     let mut reading = Reading { format: format!("CycloneDX {version} XML"), ..Reading::default() };
-    let mut waiting: Vec<&Element> = root.listed("components", "component").collect();
+    let mut waiting: Vec<&Element> = listed(&root, "components", "component").collect();
     if let Some(product) = root.child("metadata").and_then(|metadata| metadata.child("component")) {
-        waiting.extend(product.listed("components", "component"));
+        waiting.extend(listed(product, "components", "component"));
         reading.product = Some((reference(product), identity(product)));
     }
     while let Some(component) = waiting.pop() {
-        waiting.extend(component.listed("components", "component"));
+        waiting.extend(listed(component, "components", "component"));
         reading.found.push((reference(component), item(component)));
     }
-    let mut dependencies: Vec<&Element> = root.listed("dependencies", "dependency").collect();
+    let mut dependencies: Vec<&Element> = listed(&root, "dependencies", "dependency").collect();
     while let Some(dependency) = dependencies.pop() {
         for to in dependency.named("dependency") {
             let names = dependency.attribute("ref").zip(to.attribute("ref"));
@@ -43,6 +37,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, UnreadBom> {
         }
     }
     Ok(reading.finish())
+}
+
+fn listed<'a>(element: &'a Element, list: &'a str, name: &'a str) -> impl Iterator<Item = &'a Element> + 'a {
+    element.named(list).flat_map(move |list| list.named(name))
 }
 
 fn reference(element: &Element) -> String {
@@ -70,9 +68,9 @@ fn item(component: &Element) -> Item {
         }
     }
     let (licence, concluded) = licences.sorted().texts();
-    let archives = component.listed("externalReferences", "reference").filter(|it| it.attribute("type") == Some("distribution"));
+    let archives = listed(component, "externalReferences", "reference").filter(|it| it.attribute("type") == Some("distribution"));
     let mut hashes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for hash in std::iter::once(component).chain(archives).flat_map(|holder| holder.listed("hashes", "hash")) {
+    for hash in std::iter::once(component).chain(archives).flat_map(|holder| listed(holder, "hashes", "hash")) {
         let algorithm = hash.attribute("alg").unwrap_or_default().to_owned();
         hashes.entry(algorithm).or_default().insert(hash.text.trim().to_ascii_lowercase());
     }

@@ -11,7 +11,6 @@ use avouch_model::Timestamp;
 use avouch_repository::Repository;
 use camino::Utf8Path;
 
-use super::sbom_validate::BOM_BYTES_MAX;
 use crate::{
     cli::{Audit, AuditFormat, Global},
     clock,
@@ -21,6 +20,8 @@ use crate::{
     project::{Project, read_text},
 };
 
+/// The largest BOM that is audited.
+const BOM_BYTES_MAX: u64 = 512 << 20;
 /// The ignores of a folder where nobody is configured who could approve them.
 const IGNORES: &str = "advisories.toml";
 
@@ -117,9 +118,7 @@ fn subject(target: &Utf8Path, shown: &Utf8Path, now: Timestamp) -> anyhow::Resul
         bail!(Usage(format!("`{shown}` has {size} bytes; a BOM that is audited has at most {BOM_BYTES_MAX}")));
     }
     let bytes = fs::read(target).with_context(|| format!("cannot read `{shown}`"))?;
-    let usage = |error: &(dyn std::error::Error + 'static)| Usage(format!("`{shown}`: {}", crate::output::causes(error)));
-    let bytes = avouch_sbom::as_json(&bytes).map_err(|error| usage(&error))?;
-    let bom = Bom::read(&bytes).map_err(|error| usage(&error))?;
+    let bom = Bom::read(&bytes).map_err(|error| Usage(format!("`{shown}`: {}", crate::output::causes(&error))))?;
     Ok(Subject { bom, place: shown.to_string(), doubts: Vec::new() })
 }
 
