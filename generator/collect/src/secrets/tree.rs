@@ -1,7 +1,7 @@
 //! The files of a folder or of a commit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io::{Cursor, Read},
 };
 
@@ -37,9 +37,9 @@ pub fn folder(
         folder.stamped()?.into_iter().map(|(entry, stamp)| (entry.path, stamp)).collect();
     for path in repository.map_or_else(|| Ok(Vec::new()), Repository::tracked)? {
         // What is tracked is scanned whatever the rules say; links and what is gone open as nothing.
-        if !paths.contains_key(&path) {
-            let stamp = folder.stamp(&path);
-            paths.insert(path, stamp);
+        if let Entry::Vacant(unseen) = paths.entry(path) {
+            let stamp = folder.stamp(unseen.key());
+            unseen.insert(stamp);
         }
     }
     let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
