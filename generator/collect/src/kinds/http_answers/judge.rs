@@ -91,10 +91,9 @@ fn of_all(answer: &Answer, asked: &Asked, wrong: &mut Vec<String>) {
             None => wrong.push(format!("the code is {}, which is none of the {} known", told(answer), asked.codes.len())),
         }
     }
-    for shape in [asked.error.as_ref().filter(|_| is_error), asked.success.as_ref().filter(|_| is_success && answer.json)] {
-        if let Some(shape) = shape {
-            shaped(answer, shape, wrong);
-        }
+    let shapes = [asked.error.as_ref().filter(|_| is_error), asked.success.as_ref().filter(|_| is_success && answer.json)];
+    for shape in shapes.into_iter().flatten() {
+        shaped(answer, shape, wrong);
     }
     for (pattern, matched) in asked.forbids.iter().zip(&answer.forbids) {
         if *matched {
