@@ -11,7 +11,7 @@ use avouch_model::{
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{AffectedComponent, Match, Purl};
+use crate::{AffectedComponent, Match, OfEcosystem, Purl};
 
 /// A match that is let pass through a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

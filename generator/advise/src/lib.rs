@@ -32,7 +32,7 @@ pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
 pub use ecosystem::Ecosystem;
 pub use ignore::{Approved, Ignore, IgnoreError, read_ignores};
 pub use matching::{AffectedComponent, Certainty, Ignored, Match, matches};
-pub use purl::{NotAPurl, Purl};
+pub use purl::{NotAPurl, OfEcosystem, Purl};
 pub use requirement::{NotARequirement, Requirement};
 pub use severity::{NotARating, Rating, Severity};
 pub use version::{NotAVersion, Scheme, Version};

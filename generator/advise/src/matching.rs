@@ -6,7 +6,7 @@ use avouch_model::time::Day;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Advisory, Affected, Approved, Class, Component, Database, Ecosystem, Purl, Role, Scope, Severity,
+    Advisory, Affected, Approved, Class, Component, Database, Ecosystem, OfEcosystem, Purl, Role, Scope, Severity,
     range::{Candidate, Membership, decide, fixed_after},
 };
 
@@ -158,6 +158,7 @@ pub(crate) fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
         name: component.name.clone(),
         version: component.version.clone(),
         qualifiers: BTreeMap::new(),
+        subpath: None,
     };
     Some((purl, ecosystem))
 }

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use avouch_model::{
     Digest, Timestamp,
     payload::{VexJustification, VexStatement, VexStatus},
+    percent::encoded_fragment,
 };
 use serde_json::{Value, json};
 
-use crate::{Bom, Class, Match, Purl, Severity};
+use crate::{Bom, Class, Match, OfEcosystem, Purl, Severity};
 
 /// A release with its BOM and what advisories say of its components.
 #[derive(Clone, Debug)]
@@ -208,21 +209,15 @@ impl ReleaseBom {
         root.and_then(|root| root.purl.clone()).unwrap_or_else(|| {
             let name = root.map_or_else(|| "product".to_owned(), |root| root.name.clone());
             let version = Some(self.version.clone());
-            Purl { kind: "generic".to_owned(), namespace: None, name, version, qualifiers: BTreeMap::new() }.to_string()
+            Purl { kind: "generic".to_owned(), name, version, ..Purl::default() }.to_string()
         })
     }
 
     /// `urn:cdx:SERIAL/1#REFERENCE`; none where the BOM has no serial number to be named by.
     fn link(&self, reference: &str) -> Option<String> {
         let serial = self.bom.serial.as_deref()?.strip_prefix("urn:uuid:")?;
-        Some(format!("urn:cdx:{serial}/1#{}", escaped(reference)))
+        Some(format!("urn:cdx:{serial}/1#{}", encoded_fragment(reference)))
     }
-}
-
-/// Percent-encoded for the fragment of an address (RFC 3986, section 3.5).
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Rows that say the same of the same vulnerability, in one.

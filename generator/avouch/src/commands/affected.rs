@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::bail;
-use avouch_advise::{Bom, Certainty, Component, Database, Ecosystem, Purl, Requirement, Role, Scope, matches, release_matches};
+use avouch_advise::{
+    Bom, Certainty, Component, Database, Ecosystem, OfEcosystem, Purl, Requirement, Role, Scope, matches, release_matches,
+};
 use avouch_model::{
     Timestamp,
     payload::{Recorded, VexStatement},

@@ -1,7 +1,7 @@
 //! `avouch vex`: what we say of vulnerabilities in our releases, recorded, and written as CycloneDX or OpenVEX.
 
 use anyhow::{Context as _, bail};
-use avouch_advise::{Bom, Document, Purl, ReleaseBom, matches, release_matches};
+use avouch_advise::{Bom, Document, OfEcosystem, Purl, ReleaseBom, matches, release_matches};
 use avouch_model::{
     Timestamp,
     entry::EntryKind,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use avouch_model::product::{ProbeClass, Route, Target};
+use avouch_model::{
+    percent::encoded,
+    product::{ProbeClass, Route, Target},
+};
 use avouch_probe::{Body, Credential, ProbeError, Prober, Request, Response};
 use avouch_repository::Files;
 use serde::Deserialize;
@@ -215,16 +218,6 @@ pub(super) fn made_id(route: &Route, made: &Response) -> Option<String> {
 /// A path with `{id}` filled, percent-encoded (RFC 3986 section 2).
 pub(super) fn with_id(path: &str, id: &str) -> String {
     path.replace("{id}", &encoded(id))
-}
-
-/// Percent-encoded for a path segment or a query value.
-pub(super) fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
 
 /// Why a request was not answered, as the reason that a question could not be put.

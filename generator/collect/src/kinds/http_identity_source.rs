@@ -2,6 +2,7 @@
 
 use avouch_model::{
     observation::{Population, PositiveControl},
+    percent::encoded,
     product::ProbeClass,
     state::Outcome,
 };
@@ -9,7 +10,7 @@ use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, encoded, made_id};
+use super::http_call::{Call, Site, made_id};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.

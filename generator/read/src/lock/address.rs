@@ -3,7 +3,7 @@
 //! What a lockfile names is written into documents that customers read. A password before the `@`, a signature in the query
 //! and a token that is a part of the path are left out; what remains still tells the host.
 
-use std::borrow::Cow;
+use avouch_model::percent::decoded_as_far;
 
 /// From this length on a part of a path that looks drawn by lot is taken for a token: the shortest that an index is known to
 /// hand out has 16 characters, and versions and folders of a registry are shorter.
@@ -67,7 +67,7 @@ fn without_token(plain: &str, is_token: impl Fn(&str) -> bool) -> String {
 fn is_token(part: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     // What is percent-encoded could be written plainly.
-    let part = decoded(part);
+    let part = decoded_as_far(part);
     let long = part.len() >= TOKEN_CHARACTERS_MIN && part.bytes().all(known);
     let mixed =
         |text: &str| text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -76,10 +76,6 @@ fn is_token(part: &str) -> bool {
 
 fn is_hash(part: &str) -> bool {
     HASH_DIGITS.contains(&part.len()) && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn decoded(part: &str) -> Cow<'_, str> {
-    if part.contains('%') { Cow::Owned(super::yarn::decoded(part)) } else { Cow::Borrowed(part) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Package URLs (ECMA-427): the identity of a package across tools.
 
-use std::fmt::Write;
+use avouch_model::percent::encoded_in_purl as encoded;
 
 use super::{Ecosystem, Origin, Package};
 
@@ -82,20 +82,6 @@ fn purl(mut purl: String, version: Option<&str>, origin: &Origin) -> Option<Stri
         purl.push_str(&encoded(&value));
     }
     Some(purl)
-}
-
-/// Percent-encoded, but for letters, digits, `.`, `-`, `_`, `~` and the colon (ECMA-427 section 5.4).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

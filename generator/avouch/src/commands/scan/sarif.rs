@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use avouch_model::Digest;
+use avouch_model::{Digest, percent::encoded_path};
 use avouch_scan::PathClass;
 use serde_json::{Value, json};
 
@@ -87,8 +87,7 @@ fn one(told: &Told<'_>, result: &Secret<'_>, ids: &BTreeSet<&str>) -> Value {
 
 /// A path as a relative URI reference (RFC 3986, section 4.2).
 fn uri(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
-    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    encoded_path(path)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use avouch_model::percent;
 use axum::{
     body::Body,
     http::{HeaderValue, Method, Response, StatusCode, Uri, header},
@@ -60,7 +61,7 @@ enum Found {
 
 /// Finds the file of a request path beneath the root: no `..`, no hidden temporary files, no link that leads out.
 fn find(root: &Path, path: &str) -> Found {
-    let Some(decoded) = percent_decoded(path) else { return Found::Nothing };
+    let Some(decoded) = percent::decoded(path) else { return Found::Nothing };
     let mut file = root.to_owned();
     for part in decoded.split('/').filter(|part| !part.is_empty()) {
         let hostile = part == ".." || part == "." || part.contains(['\\', '\0']) || part.ends_with(".tmp");
@@ -78,20 +79,6 @@ fn find(root: &Path, path: &str) -> Found {
     }
     let inside = |file: &Path| Some(file.canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
     if file.is_file() && inside(&file) == Some(true) { Found::File(file) } else { Found::Nothing }
-}
-
-fn percent_decoded(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// To the same folder with a slash; the path alone, so that nobody is sent to another host.
@@ -156,6 +143,7 @@ mod tests {
             "/page.html.tmp",
             "/en/%00",
             "/%zz",
+            "/%+fen/",
             "/%",
             "/.git/config",
         ] {

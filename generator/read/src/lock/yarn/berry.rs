@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 
+use avouch_model::percent::encoded_as_javascript;
+
 use super::{
     super::{
         Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Seal, Surplus, graph::Graph, origin::relative_path, sound,
         tell::Catalogued,
     },
-    locator::{encoded, origin, patch, split},
+    locator::{origin, patch, split},
 };
 use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_yaml, shown};
 
@@ -134,7 +136,7 @@ impl<'a> Names<'a> {
             return Some(*place);
         }
         // A path is bound to the package that asks for it.
-        let bound = || format!("{name}@{range}::locator={}", encoded(locator));
+        let bound = || format!("{name}@{range}::locator={}", encoded_as_javascript(locator));
         let exact = || self.descriptors.get(format!("{name}@{range}").as_str()).copied();
         if let Some(place) = exact().or_else(|| self.descriptors.get(bound().as_str()).copied()) {
             return Some(place);

@@ -1,6 +1,6 @@
 //! How Yarn names packages: descriptors (`a@npm:^1.0.0`) and locators (`a@npm:1.2.3`).
 
-use std::fmt::Write;
+use avouch_model::percent::decoded_as_far as decoded;
 
 use super::super::{
     Origin,
@@ -12,40 +12,6 @@ use super::super::{
 pub(super) fn split(text: &str) -> (&str, &str) {
     let at = text.char_indices().skip(1).find(|(_, character)| *character == '@').map(|(at, _)| at);
     at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))).unwrap_or((text, ""))
-}
-
-/// A text as JavaScript's `encodeURIComponent` encodes it.
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-/// A text without percent encoding.
-pub(in crate::lock) fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = (*first == b'%').then(|| after.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What a patch is made of: the package that is patched and the patches, of `patch:source#patches::bindings`.
@@ -79,6 +45,8 @@ pub(super) fn origin(name: &str, reference: &str) -> Option<Origin> {
 
 #[cfg(test)]
 mod tests {
+    use avouch_model::percent::encoded_as_javascript;
+
     use super::*;
 
     #[test]
@@ -97,7 +65,7 @@ mod tests {
         ] {
             assert_eq!(origin("a", &reference), Some(expected), "{reference}");
         }
-        let archive = encoded("https://npm.example/team/a/-/a-1.0.0.tgz");
+        let archive = encoded_as_javascript("https://npm.example/team/a/-/a-1.0.0.tgz");
         let other = Origin::OtherRegistry { url: "https://npm.example/team".into() };
         assert_eq!(origin("a", &format!("npm:1.0.0::__archiveUrl={archive}")), Some(other));
     }

@@ -8,7 +8,6 @@ mod classic;
 mod locator;
 
 pub(super) use berry::with_protocol;
-pub(super) use locator::decoded;
 
 /// The version that is told for a `yarn.lock` of Yarn 1, which states none in a key.
 pub(super) const CLASSIC: &str = "1";
