@@ -176,10 +176,22 @@ pub(crate) fn caches(root: &Utf8Path) -> avouch_sbom::Caches {
         below("Library/pnpm/store"),
         folder("LOCALAPPDATA").map(|data| data.join("pnpm/store")),
     ];
+    // Bun reads the first of these that is there.
+    let bun = [
+        folder("BUN_INSTALL_CACHE_DIR"),
+        folder("BUN_INSTALL").map(|home| home.join("install/cache")),
+        folder("XDG_CACHE_HOME").map(|caches| caches.join(".bun/install/cache")),
+        below(".bun/install/cache"),
+    ];
+    // Of several folders in GOPATH the first one holds what was downloaded.
+    let gopath = std::env::var_os("GOPATH").and_then(|paths| std::env::split_paths(&paths).next());
+    let gopath = gopath.filter(|path| !path.as_os_str().is_empty()).or_else(|| below("go"));
     avouch_sbom::Caches {
         cargo_home: folder("CARGO_HOME").or_else(|| below(".cargo")),
         checkout: Some(root.as_std_path().to_owned()),
         pnpm_stores: stores.into_iter().flatten().collect(),
+        bun_caches: bun.into_iter().flatten().collect(),
+        go_modules: folder("GOMODCACHE").or_else(|| gopath.map(|path| path.join("pkg/mod"))),
         // What is recorded and signed is always found out anew.
         memory: Arc::default(),
     }

@@ -65,23 +65,41 @@ fn octal(field: &[u8]) -> Option<u64> {
 
 /// The file of this name in a zip, stored or deflated.
 pub(super) fn from_zip(archive: &[u8], name: &str, bytes_max: u64) -> Option<Vec<u8>> {
-    let mut archive = ZipArchive::new(Cursor::new(archive)).ok()?;
-    let at = archive.index_for_name(name)?;
-    let file = archive.by_index_raw(at).ok()?;
-    let (size, check, method) = (file.size(), file.crc32(), file.compression());
-    if size > bytes_max || file.encrypted() {
-        return None;
+    Zip::open(archive)?.read(name, bytes_max)
+}
+
+/// A zip whose list was read.
+pub(super) struct Zip<'a>(ZipArchive<Cursor<&'a [u8]>>);
+
+impl<'a> Zip<'a> {
+    pub(super) fn open(archive: &'a [u8]) -> Option<Self> {
+        ZipArchive::new(Cursor::new(archive)).ok().map(Self)
     }
-    let mut bytes = Vec::new();
-    // What the archive says of a size is not believed: one byte more is one too many.
-    match method {
-        CompressionMethod::STORE => file.take(size + 1).read_to_end(&mut bytes).ok()?,
-        CompressionMethod::DEFLATE => DeflateDecoder::new(file).take(size + 1).read_to_end(&mut bytes).ok()?,
-        _ => return None,
-    };
-    let mut crc = Crc::new();
-    crc.update(&bytes);
-    (bytes.len() as u64 == size && crc.sum() == check).then_some(bytes)
+
+    /// The names of what is in it, folders too; none where one of them cannot be read.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        self.0.file_names().map(|name| name.ok().map(String::from)).collect()
+    }
+
+    /// The file of this name.
+    pub(super) fn read(&mut self, name: &str, bytes_max: u64) -> Option<Vec<u8>> {
+        let at = self.0.index_for_name(name)?;
+        let file = self.0.by_index_raw(at).ok()?;
+        let (size, check, method) = (file.size(), file.crc32(), file.compression());
+        if size > bytes_max || file.encrypted() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        // What the archive says of a size is not believed: one byte more is one too many.
+        match method {
+            CompressionMethod::STORE => file.take(size + 1).read_to_end(&mut bytes).ok()?,
+            CompressionMethod::DEFLATE => DeflateDecoder::new(file).take(size + 1).read_to_end(&mut bytes).ok()?,
+            _ => return None,
+        };
+        let mut crc = Crc::new();
+        crc.update(&bytes);
+        (bytes.len() as u64 == size && crc.sum() == check).then_some(bytes)
+    }
 }
 
 #[cfg(test)]

@@ -14,11 +14,16 @@ use crate::Memory;
 pub(crate) use texts::id as licence_id;
 
 mod archive;
+mod bun;
 mod crates;
+mod golang;
 mod manifests;
 #[cfg(test)]
 mod memory_tests;
+#[cfg(test)]
+mod newer_tests;
 mod node;
+mod packed;
 mod pnpm_store;
 mod python;
 #[cfg(test)]
@@ -37,8 +42,12 @@ pub struct Caches {
     pub cargo_home: Option<PathBuf>,
     /// The checkout as it lies, with what git does not track: `vendor`, `node_modules`, `.yarn/cache`, `.venv`.
     pub checkout: Option<PathBuf>,
-    /// pnpm's stores, the folders that hold `v3` or `v10`.
+    /// pnpm's stores, the folders that hold `v3`, `v10` or `v11`.
     pub pnpm_stores: Vec<PathBuf>,
+    /// Bun's caches.
+    pub bun_caches: Vec<PathBuf>,
+    /// Go's module cache.
+    pub go_modules: Option<PathBuf>,
     /// What is remembered of archives, and what is learned about them meanwhile.
     pub memory: Arc<Memory>,
 }
@@ -66,6 +75,8 @@ pub(crate) struct Shelves {
     crates: crates::Shelf,
     node: node::Shelf,
     stores: pnpm_store::Shelf,
+    bun: bun::Shelf,
+    go: golang::Shelf,
     python: python::Shelf,
     /// Packages whose cached archive is another one than the lockfile's.
     pub(crate) mismatched: BTreeSet<String>,
@@ -88,6 +99,8 @@ impl Shelves {
             crates: crates::Shelf::open(caches, checkout(), folders),
             node: node::Shelf::open(checkout(), folders),
             stores: pnpm_store::Shelf::open(&caches.pnpm_stores),
+            bun: bun::Shelf::open(&caches.bun_caches),
+            go: golang::Shelf::open(caches.go_modules.as_deref()),
             python: python::Shelf::open(checkout(), folders),
             mismatched: BTreeSet::new(),
         }
@@ -98,9 +111,12 @@ impl Shelves {
         if purl.starts_with("pkg:cargo/") {
             self.crates.look(package, depth, &mut self.mismatched)
         } else if purl.starts_with("pkg:npm/") {
-            self.node.look(package, depth).or_else(|| self.stores.look(package))
+            let installed = self.node.look(package, depth);
+            installed.or_else(|| self.stores.look(package, depth)).or_else(|| self.bun.look(package, depth))
         } else if purl.starts_with("pkg:pypi/") {
             self.python.look(package, depth)
+        } else if purl.starts_with("pkg:golang/") {
+            self.go.look(package, depth, &mut self.mismatched)
         } else {
             None
         }

@@ -13,12 +13,12 @@ use crate::{Options, ReleaseFacts, Sbom, Spec, generate, validate};
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A checkout with caches beside it.
-struct Machine {
+pub(super) struct Machine {
     place: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new(files: &[(&str, &[u8])]) -> Self {
+    pub(super) fn new(files: &[(&str, &[u8])]) -> Self {
         let machine = Self { place: tempfile::tempdir().unwrap() };
         machine.write("work/Cargo.toml", b"[package]\nname = 'app'\nversion = '0.1.0'\n");
         for (path, bytes) in files {
@@ -27,13 +27,13 @@ impl Machine {
         machine
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) {
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) {
         let whole = self.place.path().join(path);
         fs::create_dir_all(whole.parent().unwrap()).unwrap();
         fs::write(whole, bytes).unwrap();
     }
 
-    fn path(&self, path: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, path: &str) -> std::path::PathBuf {
         self.place.path().join(path)
     }
 
@@ -42,11 +42,13 @@ impl Machine {
             cargo_home: Some(self.path("cargo")),
             checkout: Some(self.path("work")),
             pnpm_stores: vec![self.path("store")],
+            bun_caches: vec![self.path("bun")],
+            go_modules: Some(self.path("go")),
             ..Caches::default()
         }
     }
 
-    fn sbom(&self, options: &Options) -> Sbom {
+    pub(super) fn sbom(&self, options: &Options) -> Sbom {
         let facts = ReleaseFacts {
             name: None,
             release: None,
@@ -67,12 +69,12 @@ impl Machine {
     }
 
     /// The component of this name.
-    fn component(&self, name: &str) -> Value {
+    pub(super) fn component(&self, name: &str) -> Value {
         of(&self.sbom(&Options::default()), name)
     }
 }
 
-fn of(sbom: &Sbom, name: &str) -> Value {
+pub(super) fn of(sbom: &Sbom, name: &str) -> Value {
     let bom: Value = serde_json::from_slice(&sbom.bytes).unwrap();
     let components = bom["components"].as_array().unwrap().clone();
     components.into_iter().find(|component| component["name"] == name).unwrap()
