@@ -10,6 +10,7 @@ mod exit;
 mod fetch;
 mod files;
 mod kept;
+mod markdown;
 mod output;
 mod pipeline;
 mod project;

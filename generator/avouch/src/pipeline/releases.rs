@@ -122,12 +122,17 @@ impl Files for Listed {
     }
 }
 
-/// The folder as it lies, with the commit that is checked out beside it. The commit's own files are not looked at.
-pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> anyhow::Result<Current> {
+/// The folder as it lies, whatever commit is checked out.
+pub(crate) fn folder_alone(root: &str) -> anyhow::Result<Current> {
     let folder = Folder::open(root).with_context(|| format!("cannot read the folder `{root}`"))?.listed_by_git_rules();
     let paths = folder.paths().context("cannot list the files of the folder")?;
     let tree = Box::new(Listed { folder, paths });
-    let mut current = Current { release: None, committed: None, dirty: true, as_it_lies: true, tree };
+    Ok(Current { release: None, committed: None, dirty: true, as_it_lies: true, tree })
+}
+
+/// The folder as it lies, with the commit that is checked out beside it. The commit's own files are not looked at.
+pub(crate) fn folder_as_it_lies(root: &str, repository: Option<&Repository>) -> anyhow::Result<Current> {
+    let mut current = folder_alone(root)?;
     let Some(repository) = repository else { return Ok(current) };
     current.dirty = repository.is_dirty().context("cannot tell whether the folder has changes that are in no commit")?;
     let Some(head) = repository.head().context("cannot tell which commit is checked out")? else {

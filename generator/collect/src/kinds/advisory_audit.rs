@@ -223,6 +223,8 @@ fn ignored(report: &Report) -> Vec<String> {
 
 const ASKED: &str = r#"{"advisories":"osv","fail_on":"high"}"#;
 
+const FAMILY: &str = r#"{"advisories":"osv","packages":["@orpc/*"],"components_min":2}"#;
+
 const EXAMPLES: &[Example] = &[
     Example {
         name: "no component has a version that an advisory names",
@@ -235,6 +237,30 @@ const EXAMPLES: &[Example] = &[
         asked: ASKED,
         seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":212,"ecosystems":{"npm":212},"without_identity":0},"matches":[{"id":"GHSA-1","aliases":[],"summary":"Injection","class":"vulnerability","severity":{"rating":"high","tenths":75,"vector":null},"components":[{"reference":"a","name":"a","version":"1.0.0","purl":"pkg:npm/a@1.0.0","scope":"required","certainty":"certain","fixed":["1.0.1"]}]}],"more":0,"ignores":[]}"#,
         outcome: avouch_model::state::Outcome::Fail,
+    },
+    Example {
+        name: "a pinned package has an advisory of that severity",
+        asked: ASKED,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":212,"ecosystems":{"npm":212},"without_identity":0},"matches":[{"id":"GHSA-gpj5-g38j-94v9","aliases":[],"summary":"","class":"vulnerability","severity":{"rating":"high","tenths":75,"vector":null},"components":[{"reference":"d","name":"drizzle-orm","version":"0.44.7","purl":"pkg:npm/drizzle-orm@0.44.7","scope":"required","certainty":"certain","fixed":["0.45.2"]}]}],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::Fail,
+    },
+    Example {
+        name: "no package of a family has an advisory",
+        asked: FAMILY,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":2,"ecosystems":{"npm":2},"without_identity":0},"matches":[],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::Pass,
+    },
+    Example {
+        name: "a package of a family has an advisory",
+        asked: FAMILY,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":2,"ecosystems":{"npm":2},"without_identity":0},"matches":[{"id":"GHSA-gpj5-g38j-94v9","aliases":[],"summary":"","class":"vulnerability","severity":{"rating":"high","tenths":75,"vector":null},"components":[{"reference":"d","name":"@orpc/client","version":"1.14.0","purl":"pkg:npm/@orpc/client@1.14.0","scope":"required","certainty":"certain","fixed":["1.14.1"]}]}],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::Fail,
+    },
+    Example {
+        name: "no package of the family is in the release",
+        asked: FAMILY,
+        seen: r#"{"now":"2026-11-22T00:00:00Z","bom":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","database":{"digest":null,"files":1,"advisories":3000,"withdrawn":2,"ecosystems":{"npm":{"advisories":3000,"newest":"2026-11-21T00:00:00Z"}},"unreadable":0,"unreadable_names":[]},"counted":{"components":0,"ecosystems":{"npm":0},"without_identity":0},"matches":[],"more":0,"ignores":[]}"#,
+        outcome: avouch_model::state::Outcome::NotExercised,
     },
     Example {
         name: "nobody says how grave it is",
@@ -317,6 +343,10 @@ mod tests {
     }
 
     fn judged_of(bom: &str, record: &str, decisions: &[(&str, Decision)]) -> Result<Judgement, Unasked> {
+        judged_as(ASKED, bom, record, decisions)
+    }
+
+    fn judged_as(asked: &str, bom: &str, record: &str, decisions: &[(&str, Decision)]) -> Result<Judgement, Unasked> {
         let release = Release { version: "1.0.0".into(), commit: "0".repeat(40), tag: Some("v1.0.0".into()) };
         let recorded = ReleaseRecord {
             v: 1,
@@ -338,7 +368,7 @@ mod tests {
             decisions: decisions.iter().map(|(at, decision)| (at.parse().unwrap(), decision.clone())).collect(),
             ..Scene::default()
         };
-        let asked: Asked = serde_json::from_str(ASKED).unwrap();
+        let asked: Asked = serde_json::from_str(asked).unwrap();
         let seen = scene.with(|world| AdvisoryAudit::gather(world, &asked))?;
         Ok(AdvisoryAudit::judge(&seen, &asked))
     }
@@ -379,6 +409,23 @@ mod tests {
         let clean = RECORD.replace(r#"["1.0.0"]"#, r#"["0.9.0"]"#);
         let unneeded = judged(&clean, &[(before, ignore("I-1", "GHSA-1", "2026-12-01"))]).unwrap();
         assert!(unneeded.seen.contains("matches nothing: remove it"), "{}", unneeded.seen);
+    }
+
+    #[test]
+    fn a_family_is_asked_about_by_name() {
+        let bom = |other: &str| {
+            let package = |name: &str, version: &str| {
+                format!(r#"{{"group":"@orpc","name":"{name}","version":"{version}","purl":"pkg:npm/%40orpc/{name}@{version}"}}"#)
+            };
+            let (one, two) = (package("client", "1.14.0"), package("server", other));
+            BOM.replace(r#""components":["#, &format!(r#""components":[{one},{two},"#))
+        };
+        let judged = |bom: &str, record: &str| judged_as(FAMILY, bom, record, &[]).unwrap();
+        // What others have is not asked about.
+        assert_eq!(judged(&bom("1.14.0"), RECORD).outcome, Outcome::Pass);
+        let advised = RECORD.replace("left", "@orpc/client").replace("1.0.0", "1.14.0");
+        assert_eq!(judged(&bom("1.14.0"), &advised).outcome, Outcome::Fail);
+        assert_eq!(judged(BOM, RECORD).outcome, Outcome::NotExercised);
     }
 
     #[test]

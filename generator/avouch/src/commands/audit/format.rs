@@ -7,6 +7,7 @@ use avouch_model::state::{State, Verdict};
 use serde_json::{Value, json};
 
 use crate::{
+    markdown::escaped,
     output::{Output, plain},
     pipeline::scoping,
 };
@@ -292,16 +293,4 @@ pub(super) fn markdown(report: &Report, asked: &Asked) -> String {
     }
     let _ = writeln!(text, "\n{}", escaped(&asked_of(report)));
     text
-}
-
-/// Text from outside that stands in a table of Markdown and means nothing there.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in plain(text).chars() {
-        if "\\`*_{}[]<>()#+!|~&@".contains(character) {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }

@@ -8,7 +8,6 @@ use anyhow::{Context as _, bail};
 use avouch_advise::{Asked, Bom, Database, Ignore};
 use avouch_collect::advisories::AdvisoriesError;
 use avouch_model::Timestamp;
-use avouch_repository::Repository;
 use camino::Utf8Path;
 
 use crate::{
@@ -124,8 +123,7 @@ fn subject(target: &Utf8Path, shown: &Utf8Path, now: Timestamp) -> anyhow::Resul
 
 /// What the lockfiles of a folder hold, as the folder lies.
 fn folder(root: &Utf8Path, now: Timestamp) -> anyhow::Result<Subject> {
-    let repository = Repository::discover(root).with_context(|| format!("cannot read the git repository of `{root}`"))?;
-    let current = releases::folder_as_it_lies(root.as_str(), repository.as_ref())?;
+    let current = releases::folder_alone(root.as_str())?;
     let facts = sboms::facts(&current, now, &sboms::Known::default(), None);
     let options = avouch_sbom::Options::default();
     let sbom = avouch_sbom::generate(&*current.tree, &avouch_sbom::Caches::default(), &facts, &options)

@@ -9,7 +9,7 @@ use super::{
     Side,
     text::{about, edges},
 };
-use crate::output::plain;
+use crate::markdown::code;
 
 pub(super) fn markdown(old: &Side, new: &Side, difference: &Difference) -> String {
     let mut text = format!("### SBOM: {} → {}\n\n", code(&about(old)), code(&about(new)));
@@ -74,28 +74,4 @@ fn named(name: &str, version: Option<&str>) -> String {
 fn arrow(old: &Option<String>, new: &Option<String>) -> String {
     let text = |text: &Option<String>| text.as_deref().map_or_else(|| "not told".to_owned(), code);
     format!("{} → {}", text(old), text(new))
-}
-
-/// A code span (CommonMark 0.31, section 6.1): its fence is longer than every run of backticks within.
-fn code(text: &str) -> String {
-    let text = plain(text);
-    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let edge = |character: char| character == '`' || character == ' ';
-    let pad = if text.is_empty() || text.starts_with(edge) || text.ends_with(edge) { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_leave_its_code_span() {
-        assert_eq!(code("a"), "`a`");
-        assert_eq!(code("a``b"), "```a``b```");
-        assert_eq!(code("`"), "`` ` ``");
-        assert_eq!(code("[x](http://y)\n# @z"), "`[x](http://y)\u{fffd}# @z`");
-        assert_eq!(code(""), "`  `");
-    }
 }
