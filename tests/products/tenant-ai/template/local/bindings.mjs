@@ -20,6 +20,7 @@ function keyValue() {
 
 function database(path) {
   const db = new DatabaseSync(path);
+  db.exec("PRAGMA synchronous = OFF");
   db.exec(readFileSync(new URL("../migrations/0001_metadata.sql", import.meta.url), "utf8"));
   return {
     prepare(sql) {
