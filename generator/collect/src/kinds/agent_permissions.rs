@@ -254,6 +254,12 @@ const EXAMPLES: &[Example] = &[
         outcome: Outcome::NotExercised,
     },
     Example {
+        name: "a rule that nobody can read",
+        asked: ASKED,
+        seen: r#"{"files":1,"actions":[[],[]],"never":[],"rungs":{},"rungless":[],"granted":[],"unasked":[],"unreadable":[{"file":".claude/settings.json","line":5,"column":7}]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
         name: "no agent has rules",
         asked: ASKED,
         seen: r#"{"files":0,"actions":[[],[]],"never":[],"rungs":{},"rungless":[],"granted":[],"unasked":[],"unreadable":[]}"#,

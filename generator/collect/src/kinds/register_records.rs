@@ -270,10 +270,11 @@ impl Records {
         };
         let record: BTreeMap<String, Vec<String>> =
             table.entries().iter().map(|entry| (entry.key.clone(), values(&entry.value))).collect();
-        let meant = |(field, wanted): (&String, &Vec<String>)| {
-            record.get(field).is_some_and(|found| found.iter().any(|value| wanted.contains(value)))
+        // A record that does not say what would leave it out is not left out.
+        let apart = |(field, wanted): (&String, &Vec<String>)| {
+            record.get(field).is_some_and(|found| !found.is_empty() && !found.iter().any(|value| wanted.contains(value)))
         };
-        if !asked.only.iter().all(meant) {
+        if asked.only.iter().any(apart) {
             return;
         }
         for entry in table.entries().iter().filter(|entry| !asked.fields.contains_key(&entry.key)) {

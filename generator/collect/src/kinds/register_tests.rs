@@ -63,6 +63,10 @@ fn a_rung_needs_the_one_below_it_of_the_same_agent_and_not_later() {
     assert_eq!(outcome(&grants("a", "a", "2026-10-01"), asked).0, Outcome::Fail);
     assert_eq!(outcome(&grants("a", "b", "2026-10-03"), asked).0, Outcome::Fail);
     assert_eq!(outcome(&grants("a", "a", "2027-10-03"), asked).0, Outcome::Fail);
+    // Another rung is not asked about; a record without one is.
+    let other = format!("{}[[grant]]\nagent = \"a\"\nRUNG\ngranted = 2026-10-04\n", grants("a", "a", "2026-10-03"));
+    assert_eq!(outcome(&other.replace("RUNG", "rung = 5"), asked).0, Outcome::Pass);
+    assert_eq!(outcome(&other.replace("RUNG", ""), asked).0, Outcome::Fail);
 }
 
 #[test]

@@ -67,7 +67,9 @@ test("a model call goes to a route of the gateway, without a provider's key", as
 });
 
 test("a loop stops when its budget is used up", async () => {
-  assert.deepEqual(await loop(3, async () => false), { done: false, spent: 3 });
+  let steps = 0;
+  assert.deepEqual(await loop(3, async () => (steps += 1) === 0), { done: false, spent: 3 });
+  assert.equal(steps, 3);
   assert.deepEqual(await loop(3, async (spent) => spent === 1), { done: true, spent: 2 });
 });
 
