@@ -19,7 +19,11 @@ pub(crate) fn value(world: &World<'_>, name: &str) -> Result<String, Unasked> {
         .ok_or_else(|| Unasked(format!("the environment variable `{name}` is not set")))
 }
 
-/// The spellings of a secret: as it is, as hexadecimal digits of either case, as base64 of either alphabet.
+/// What a secret that is itself an encoding must encode at least, for that to be looked for as well.
+const ENCODED_MIN: usize = 16;
+
+/// The spellings of a secret: as it is, as hexadecimal digits of either case, as base64 of either alphabet wherever in the
+/// encoded bytes it begins. Of a secret that is itself written in hexadecimal digits or base64, also of what it encodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Needle(Regex);
 
@@ -31,17 +35,24 @@ impl Needle {
                 "the secret in `{name}` has fewer than {BYTES_MIN} bytes, and would be found by chance"
             )));
         }
-        let bytes = secret.as_bytes();
-        let hex = hex::encode(bytes);
-        let spellings = [
+        let mut spellings = vec![
             regex::escape(secret),
             // JSON writes quotes, backslashes and controls of a secret with a backslash.
             regex::escape(serde_json::to_string(secret).unwrap_or_default().trim_matches('"')),
-            format!("(?i:{hex})"),
-            regex::escape(&STANDARD_NO_PAD.encode(bytes)),
-            regex::escape(&URL_SAFE_NO_PAD.encode(bytes)),
         ];
+        spellings.extend(encodings(secret.as_bytes()));
+        for encoded in decoded(secret).filter(|bytes| bytes.len() >= ENCODED_MIN) {
+            spellings.push(bytes_as_they_are(&encoded));
+            spellings.extend(encodings(&encoded));
+        }
         Self::matching(&spellings.join("|")).map_err(|_| Unasked(format!("the secret in `{name}` is too long to look for")))
+    }
+
+    /// Of these bytes: as they are, in hexadecimal digits, in base64.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self, Unasked> {
+        let mut spellings = vec![bytes_as_they_are(bytes)];
+        spellings.extend(encodings(bytes));
+        Self::matching(&spellings.join("|"))
     }
 
     /// A value that must be found, as it is: the positive control of a search.
@@ -62,6 +73,35 @@ impl Needle {
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         self.0.is_match(bytes)
     }
+}
+
+/// How programs write bytes in texts: hexadecimal digits of either case, and base64 of either alphabet. Other
+/// bytes may stand before and after them, so only the characters that are theirs alone are looked for (RFC 4648 section 4).
+fn encodings(bytes: &[u8]) -> Vec<String> {
+    let mut spellings = vec![format!("(?i:{})", hex::encode(bytes))];
+    for before in 0..3 {
+        let shifted = [&vec![0; before], bytes].concat();
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let text = engine.encode(&shifted);
+            let first = (before * 8).div_ceil(6);
+            let last = shifted.len() * 8 / 6;
+            spellings.extend(text.get(first..last).map(regex::escape));
+        }
+    }
+    spellings
+}
+
+/// What a text encodes, where it is hexadecimal digits or base64 throughout.
+fn decoded(secret: &str) -> impl Iterator<Item = Vec<u8>> {
+    let unpadded = secret.trim_end_matches('=');
+    let read = [hex::decode(secret).ok(), STANDARD_NO_PAD.decode(unpadded).ok(), URL_SAFE_NO_PAD.decode(unpadded).ok()];
+    read.into_iter().flatten()
+}
+
+/// A regular expression of exactly these bytes.
+fn bytes_as_they_are(bytes: &[u8]) -> String {
+    let escaped: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    format!("(?-u:{escaped})")
 }
 
 /// The credential of a principal: its header's value with the environment filled in, without a scheme such as `Bearer`.
@@ -118,6 +158,27 @@ mod tests {
         }
         assert!(!needle.is_in(b"p3pp\"er-secret!"));
         assert!(Needle::of("PEPPER", "short").is_err());
+    }
+
+    #[test]
+    fn base64_is_found_wherever_in_the_encoded_bytes_the_secret_begins() {
+        let needle = Needle::of("CANARY", "correct-horse-battery").unwrap();
+        for (before, after) in [("", ""), ("{", "}"), ("{\"", "\"}"), ("abc", "d"), ("abcd", "ef")] {
+            let text = format!("{before}correct-horse-battery{after}");
+            assert!(needle.is_in(STANDARD_NO_PAD.encode(&text).as_bytes()), "{text}");
+        }
+        assert!(!needle.is_in(STANDARD_NO_PAD.encode("correct-house-battery").as_bytes()));
+    }
+
+    #[test]
+    fn what_an_encoded_secret_stands_for_is_looked_for_as_well() {
+        let key: Vec<u8> = (100..132).collect();
+        for secret in [hex::encode(&key), STANDARD_NO_PAD.encode(&key), format!("{}=", STANDARD_NO_PAD.encode(&key))] {
+            let needle = Needle::of("KEY", &secret).unwrap();
+            assert!(needle.is_in(&[&[0xff], key.as_slice(), &[0xfe]].concat()), "{secret}");
+            assert!(needle.is_in(hex::encode(&key).as_bytes()) && needle.is_in(URL_SAFE_NO_PAD.encode(&key).as_bytes()));
+            assert!(!needle.is_in(&(99..131).collect::<Vec<u8>>()));
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@ use avouch_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::one};
+use crate::{
+    Example, Judgement, Question, Unasked, Vantage, World,
+    parameters::{Pattern, one},
+};
 
 /// See the module.
 pub(super) struct AttestationCurrent;
@@ -30,6 +33,10 @@ pub(super) struct Asked {
     at_least: BTreeMap<String, i64>,
     #[serde(default)]
     equals: Object,
+    #[serde(default)]
+    one_of: BTreeMap<String, Vec<Json>>,
+    #[serde(default)]
+    forbid: Vec<Pattern>,
     population: Option<String>,
     #[serde(default = "one")]
     population_min: u64,
@@ -50,6 +57,9 @@ struct Statement {
     recorded: Timestamp,
     expires: Day,
     figures: Object,
+    /// Its text says what must not be stated; the text itself is not kept.
+    #[serde(default)]
+    forbidden: bool,
 }
 
 impl Question for AttestationCurrent {
@@ -66,8 +76,13 @@ impl Question for AttestationCurrent {
         let statement =
             world.decisions.iter().filter(|(recorded, _)| *recorded <= world.now).rev().find_map(|(recorded, decision)| {
                 match decision {
-                    Decision::Attestation { id, figures, expires, .. } if *id == asked.attestation => {
-                        Some(Statement { recorded: *recorded, expires: *expires, figures: figures.clone() })
+                    Decision::Attestation { id, statement, figures, expires, .. } if *id == asked.attestation => {
+                        Some(Statement {
+                            recorded: *recorded,
+                            expires: *expires,
+                            figures: figures.clone(),
+                            forbidden: asked.forbid.iter().any(|pattern| pattern.is_match(statement)),
+                        })
                     }
                     _ => None,
                 }
@@ -89,6 +104,9 @@ impl Question for AttestationCurrent {
             && within.after(statement.recorded) < seen.now
         {
             findings.push(format!("the statement was recorded on {}, longer ago than {within}", statement.recorded.day()));
+        }
+        if statement.forbidden {
+            findings.push("the text of the statement says what must not be stated".to_owned());
         }
         findings.extend(figures(&statement.figures, asked));
         let examined = match &asked.population {
@@ -142,6 +160,21 @@ fn figures(stated: &Object, asked: &Asked) -> Vec<String> {
             Some(_) => {}
         }
     }
+    for (name, values) in &asked.one_of {
+        match stated.get(name) {
+            None => findings.push(format!("the figure `{name}` is not stated")),
+            Some(other) if !values.contains(other) => findings.push(format!("the figure `{name}` is none of those promised")),
+            Some(_) => {}
+        }
+    }
+    for (name, value) in stated {
+        if let Some(text) = value.as_text()
+            && asked.forbid.iter().any(|pattern| pattern.is_match(text))
+        {
+            // Not what it says: it may be the very thing that must not be written down.
+            findings.push(format!("the figure `{name}` states what must not be stated"));
+        }
+    }
     findings
 }
 
@@ -182,6 +215,24 @@ const EXAMPLES: &[Example] = &[
         name: "the promised figure is not stated",
         asked: ASKED,
         seen: r#"{"now":"2026-11-21T03:00:00Z","statement":{"recorded":"2026-11-01T09:00:00Z","expires":"2027-05-01","figures":{"cases":7}}}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "the safe place is one of those promised",
+        asked: r#"{"attestation":"custody","one_of":{"place":["password manager","physical safe"]},"forbid":["[A-Za-z0-9+/]{43}"]}"#,
+        seen: r#"{"now":"2026-11-21T03:00:00Z","statement":{"recorded":"2026-11-01T09:00:00Z","expires":"2027-05-01","figures":{"place":"physical safe"}}}"#,
+        outcome: Outcome::Pass,
+    },
+    Example {
+        name: "the place is another one",
+        asked: r#"{"attestation":"custody","one_of":{"place":["password manager","physical safe"]},"forbid":["[A-Za-z0-9+/]{43}"]}"#,
+        seen: r#"{"now":"2026-11-21T03:00:00Z","statement":{"recorded":"2026-11-01T09:00:00Z","expires":"2027-05-01","figures":{"place":"desk drawer"}}}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "what must not be stated is stated",
+        asked: r#"{"attestation":"custody","forbid":["[A-Za-z0-9+/]{43}"]}"#,
+        seen: r#"{"now":"2026-11-21T03:00:00Z","statement":{"recorded":"2026-11-01T09:00:00Z","expires":"2027-05-01","figures":{},"forbidden":true}}"#,
         outcome: Outcome::Fail,
     },
     Example {

@@ -105,7 +105,16 @@ impl<'w> Site<'w> {
 
     /// The call of a route, its body read and filled.
     pub(super) fn call_of(&self, route: &Route) -> Result<Call, Unasked> {
-        let body = route.body.as_deref().map(|path| self.body(path)).transpose()?;
+        self.call_filled(route, &|| self.random())
+    }
+
+    /// The call of a route with the same `mark` at every `{{random}}` of its body.
+    pub(super) fn call_marked(&self, route: &Route, mark: &str) -> Result<Call, Unasked> {
+        self.call_filled(route, &|| mark.to_owned())
+    }
+
+    fn call_filled(&self, route: &Route, random: &dyn Fn() -> String) -> Result<Call, Unasked> {
+        let body = route.body.as_deref().map(|path| self.body(path, random)).transpose()?;
         let json = route.body.as_deref().is_none_or(|path| path.ends_with(".json"));
         Ok(Call {
             method: route.method.clone(),
@@ -131,7 +140,7 @@ impl<'w> Site<'w> {
     }
 
     /// A body from the release's tree, or else from the folder, with its place holders filled.
-    fn body(&self, path: &str) -> Result<Vec<u8>, Unasked> {
+    fn body(&self, path: &str, random: &dyn Fn() -> String) -> Result<Vec<u8>, Unasked> {
         let unread = |error: &dyn std::fmt::Display| Unasked(format!("the request body `{path}` cannot be read: {error}"));
         let found = match self.world.tree.read(path, BODY_MAX).map_err(|error| unread(&error))? {
             Some(bytes) => bytes,
@@ -149,7 +158,7 @@ impl<'w> Site<'w> {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{random}}") {
             filled.push_str(before);
-            filled.push_str(&self.random());
+            filled.push_str(&random());
             rest = after;
         }
         filled.push_str(rest);

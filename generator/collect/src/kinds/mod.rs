@@ -9,8 +9,10 @@ mod attestation_current;
 mod config_value;
 mod database_canary;
 mod database_column_everywhere;
+mod database_columns;
 mod database_query;
 mod database_schema;
+mod database_values;
 mod dependency_bots;
 mod dependency_lockfile;
 mod dependency_steps;
@@ -23,6 +25,7 @@ mod file_ignored;
 mod file_owners;
 mod forge_protection;
 mod hook_steps;
+mod http_access_matrix;
 mod http_answers;
 mod http_audited_failures;
 mod http_body_cap;
@@ -39,6 +42,7 @@ mod http_rate_limit;
 mod http_rate_window;
 mod http_security_txt;
 mod http_status;
+mod http_stored_canary;
 mod http_tenant_isolation;
 #[cfg(test)]
 mod http_testing;
@@ -79,8 +83,10 @@ pub const ALL: &[Kind] = &[
     Kind::of::<config_value::ConfigValue>(),
     Kind::of::<database_canary::DatabaseCanary>(),
     Kind::of::<database_column_everywhere::DatabaseColumnEverywhere>(),
+    Kind::of::<database_columns::DatabaseColumns>(),
     Kind::of::<database_query::DatabaseQuery>(),
     Kind::of::<database_schema::DatabaseSchema>(),
+    Kind::of::<database_values::DatabaseValues>(),
     Kind::of::<dependency_lockfile::DependencyLockfile>(),
     Kind::of::<dependency_steps::DependencySteps>(),
     Kind::of::<dependency_updates::DependencyUpdates>(),
@@ -92,6 +98,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<file_owners::FileOwners>(),
     Kind::of::<forge_protection::ForgeProtection>(),
     Kind::of::<hook_steps::HookSteps>(),
+    Kind::of::<http_access_matrix::AccessMatrix>(),
     Kind::of::<http_answers::Answers>(),
     Kind::of::<http_audited_failures::AuditedFailures>(),
     Kind::of::<http_body_cap::BodyCap>(),
@@ -105,6 +112,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_rate_window::RateWindow>(),
     Kind::of::<http_security_txt::SecurityTxt>(),
     Kind::of::<http_status::Status>(),
+    Kind::of::<http_stored_canary::StoredCanary>(),
     Kind::of::<http_tenant_isolation::TenantIsolation>(),
     Kind::of::<http_timing_floor::TimingFloor>(),
     Kind::of::<http_uniform_failures::UniformFailures>(),

@@ -11,7 +11,11 @@ use avouch_model::{
 use avouch_read::lock::{self, Format};
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::one, sources::bytes};
+use crate::{
+    Example, Judgement, Question, Unasked, Vantage, World,
+    parameters::{Globs, one},
+    sources::bytes,
+};
 
 /// How many packages of a difference are kept.
 const DIFFERENCES_MAX: usize = 50;
@@ -27,6 +31,8 @@ pub(super) struct Asked {
     spec_min: String,
     #[serde(default = "one")]
     components_min: u64,
+    #[serde(default)]
+    absent: Globs,
 }
 
 fn spec_min() -> String {
@@ -65,6 +71,9 @@ struct BomSeen {
     added: u64,
     /// The first of both.
     differences: Vec<String>,
+    /// Components that must not be part of the product.
+    #[serde(default)]
+    unwanted: Vec<String>,
 }
 
 impl Question for SbomRelease {
@@ -76,7 +85,7 @@ impl Question for SbomRelease {
     type Asked = Asked;
     type Seen = Seen;
 
-    fn gather(world: &World<'_>, _: &Asked) -> Result<Seen, Unasked> {
+    fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let Some(release) = world.release else {
             return Ok(Seen::default());
         };
@@ -98,7 +107,7 @@ impl Question for SbomRelease {
             match boms.get(place) {
                 None => one.wrong.push("its bytes are not in the record".to_owned()),
                 Some(bytes) if Digest::of(bytes) != bom.digest => one.wrong.push("its bytes are not those recorded".to_owned()),
-                Some(bytes) => one.read(bytes, &locked),
+                Some(bytes) => one.read(bytes, &locked, &asked.absent),
             }
             seen.boms.push(one);
         }
@@ -151,6 +160,9 @@ impl BomSeen {
         if self.components == 0 && locked > 0 {
             findings.push(format!("{file}: it lists no component"));
         }
+        for name in &self.unwanted {
+            findings.push(format!("{file}: `{name}` is a component, and must not be"));
+        }
         if self.lacking > 0 || self.added > 0 {
             findings.push(format!(
                 "{file}: it lacks {} packages of the lockfiles and has {} that are in none: {}",
@@ -163,7 +175,7 @@ impl BomSeen {
     }
 
     /// Reads a CycloneDX document in JSON and holds it against the lockfiles.
-    fn read(&mut self, bytes: &[u8], locked: &Locked) {
+    fn read(&mut self, bytes: &[u8], locked: &Locked, absent: &Globs) {
         let bom: Bom = match serde_json::from_slice(bytes) {
             Ok(bom) => bom,
             Err(error) => {
@@ -199,6 +211,8 @@ impl BomSeen {
         }
         self.wrong.truncate(DIFFERENCES_MAX);
 
+        let unwanted = components.iter().map(|one| one.full_name()).filter(|name| absent.matches(name));
+        self.unwanted = unwanted.collect::<BTreeSet<_>>().into_iter().take(DIFFERENCES_MAX).collect();
         let listed: BTreeSet<String> = components.iter().map(|one| one.identity()).collect();
         let lacking: Vec<_> = locked.foreign.difference(&listed).collect();
         let mut added: Vec<_> =
@@ -320,6 +334,14 @@ struct Dependency {
 }
 
 impl Component {
+    /// With the group before it, `@scope/name`.
+    fn full_name(&self) -> String {
+        match self.group.as_deref() {
+            None | Some("") => self.name.clone(),
+            Some(group) => format!("{group}/{}", self.name),
+        }
+    }
+
     /// Whether it is a package of no registry: without a package URL, with a generic one, or a copy in a folder, which has
     /// the one of the package that it is a copy of.
     fn is_unregistered(&self) -> bool {
@@ -330,11 +352,7 @@ impl Component {
     fn identity(&self) -> String {
         match &self.purl {
             Some(purl) if !self.is_unregistered() => normal(purl),
-            _ => {
-                let group = self.group.as_deref().filter(|group| !group.is_empty());
-                let name = group.map_or(self.name.clone(), |group| format!("{group}/{}", self.name));
-                plain(&name, self.version.as_deref())
-            }
+            _ => plain(&self.full_name(), self.version.as_deref()),
         }
     }
 }
@@ -394,6 +412,12 @@ const EXAMPLES: &[Example] = &[
         name: "the release has no bill",
         asked: ASKED,
         seen: r#"{"version":"1.4.2","recorded":false,"other_commit":false,"lockfiles":[],"locked":0,"boms":[]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "a component that must not be part of the product is",
+        asked: r#"{"absent":["argon2","@noble/*"]}"#,
+        seen: r#"{"version":"1.4.2","recorded":true,"other_commit":false,"lockfiles":[],"locked":212,"boms":[{"file":"bom.json","spec":"1.6","version":"1.4.2","components":212,"wrong":[],"lacking":0,"added":0,"differences":[],"unwanted":["argon2"]}]}"#,
         outcome: Outcome::Fail,
     },
     Example {

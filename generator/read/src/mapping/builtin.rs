@@ -30,6 +30,7 @@ const CONTROLS: &[(&str, &str)] = &[
 
 const PROFILES: &[(&str, &str)] = &[
     ("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml")),
+    ("secret-store", include_str!("../../../../mappings/profiles/secret-store.toml")),
     ("stack", include_str!("../../../../mappings/profiles/stack.toml")),
     ("tenant-ai", include_str!("../../../../mappings/profiles/tenant-ai.toml")),
 ];

@@ -16,6 +16,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use walkdir::WalkDir;
@@ -52,9 +53,9 @@ pub struct Description {
     pub profile: String,
     /// The tag of its release.
     pub release: String,
-    /// Environment variables that hold so many random bytes, in hexadecimal digits.
+    /// Environment variables that hold so many random bytes.
     #[serde(default)]
-    pub secrets: BTreeMap<String, usize>,
+    pub secrets: BTreeMap<String, Secret>,
     /// What is run once the release is tagged: the database is filled, the tests are run.
     #[serde(default, rename = "step")]
     pub steps: Vec<Step>,
@@ -63,6 +64,19 @@ pub struct Description {
     /// What is run once the service answers.
     #[serde(default)]
     pub traffic: Vec<Step>,
+}
+
+/// How many random bytes an environment variable holds, and how they are written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Secret {
+    /// In hexadecimal digits.
+    Hex(usize),
+    /// In base64 with its padding.
+    Base64 {
+        /// How many bytes.
+        base64: usize,
+    },
 }
 
 /// A command, run in the product's folder.
@@ -158,9 +172,15 @@ impl Product {
     }
 
     fn secrets(&self, seed: u64) -> Vec<(String, String)> {
-        let each = self.description.secrets.iter();
-        each.map(|(name, bytes)| (name.clone(), hex::encode(Stream::new(seed, &format!("secret {name}")).bytes(*bytes))))
-            .collect()
+        let each = self.description.secrets.iter().map(|(name, secret)| {
+            let random = |bytes| Stream::new(seed, &format!("secret {name}")).bytes(bytes);
+            let text = match *secret {
+                Secret::Hex(bytes) => hex::encode(random(bytes)),
+                Secret::Base64 { base64 } => STANDARD.encode(random(base64)),
+            };
+            (name.clone(), text)
+        });
+        each.collect()
     }
 }
 

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { getHeapSnapshot } from "node:v8";
+import { world } from "./setup.mjs";
+
+/** Whether the bytes are somewhere in the texts of the heap. Taking a snapshot collects garbage first. */
+async function isInHeap(bytes) {
+  let tail = Buffer.alloc(0);
+  let found = false;
+  for await (const chunk of getHeapSnapshot()) {
+    const text = Buffer.concat([tail, Buffer.from(chunk)]);
+    found ||= text.includes(bytes);
+    tail = text.subarray(-bytes.length);
+  }
+  return found;
+}
+
+/** Random bytes as text in a buffer: what is in buffers is not part of a snapshot. */
+const secret = () => Buffer.from(randomBytes(24).toString("hex"));
+
+describe("plaintext in memory", () => {
+  test("the plaintext of a secret does not outlive its request", async () => {
+    const { call, key, env } = await world();
+    const [written, kept] = [secret(), secret()];
+    const use = async () => {
+      const path = "/v1/projects/atlas/dev/secrets";
+      const { body } = await call("POST", path, key, { name: "TOKEN", value: written.toString() });
+      const read = await call("GET", `${path}/${body.id}`, key);
+      assert.ok(written.equals(Buffer.from(read.body.value)));
+    };
+    await use();
+    // Requests after it, so that nothing is only waiting to be overwritten.
+    for (let turn = 0; turn < 5; turn += 1) await call("GET", "/v1/whoami", key);
+    globalThis.kept = kept.toString();
+    assert.equal(await isInHeap(kept), true, "a text that is kept is found");
+    delete globalThis.kept;
+    assert.equal(await isInHeap(written), false);
+    assert.ok(env.DB);
+  });
+});
