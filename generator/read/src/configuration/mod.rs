@@ -16,9 +16,6 @@ use avouch_model::{
 
 use crate::toml_walk::{self, TableReader, Walk};
 
-/// The names that profiles of this program have.
-pub const BUILT_IN_PROFILES: &[&str] = &["auth-api", "secret-store", "stack", "tenant-ai"];
-
 /// Reads a configuration. Warnings come with it; they do not stop anything.
 ///
 /// # Errors

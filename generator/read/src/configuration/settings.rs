@@ -8,8 +8,9 @@ use avouch_model::{
     product::Person,
 };
 
-use super::{BUILT_IN_PROFILES, is_inner_path, is_slug};
+use super::{is_inner_path, is_slug};
 use crate::{
+    mapping::builtin_names,
     schedule::Slots,
     toml_walk::{Field, TableReader, suggestion},
 };
@@ -46,12 +47,12 @@ pub(super) fn product(root: &TableReader<'_, '_>) -> (Option<ProductName>, Vec<S
 }
 
 fn profiles(table: &TableReader<'_, '_>) -> Vec<String> {
-    let mut profiles = Vec::new();
+    let (built_in, mut profiles) = (builtin_names(), Vec::new());
     for profile in table.optional("profiles").texts().unwrap_or_default() {
         let name = profile.get_ref();
         let is_path = name.ends_with(".toml") && is_inner_path(name);
-        if !is_path && !BUILT_IN_PROFILES.contains(&name.as_str()) {
-            let mut help = suggestion(name, BUILT_IN_PROFILES.iter().copied());
+        if !is_path && !built_in.contains(&name.as_str()) {
+            let mut help = suggestion(name, built_in.iter().copied());
             help.push_str(" (or the path of a TOML file of your own, beneath this folder)");
             let message = format!("no profile is named `{name}`");
             table.walk().report(table.walk().error("unknown-profile", profile.span(), message).label("named here").help(help));

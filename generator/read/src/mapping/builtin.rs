@@ -41,6 +41,11 @@ pub fn builtins() -> Builtins {
     Builtins { standards: owned(STANDARDS), controls: owned(CONTROLS) }
 }
 
+/// The names of the built-in profiles, in order.
+pub fn builtin_names() -> Vec<&'static str> {
+    PROFILES.iter().map(|(name, _)| *name).collect()
+}
+
 /// The built-in profiles, by name in order.
 pub fn builtin_profiles() -> Vec<ProfileSource> {
     PROFILES.iter().map(|(name, text)| ProfileSource { name: (*name).to_owned(), text: (*text).to_owned() }).collect()

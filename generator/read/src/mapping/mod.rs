@@ -11,7 +11,7 @@ mod resolve;
 
 use avouch_model::{Digest, canonical, canonical::CanonicalError, catalogue::Catalogue, diagnostic::Diagnostic};
 
-pub use builtin::{Builtins, builtin_profiles, builtins};
+pub use builtin::{Builtins, builtin_names, builtin_profiles, builtins};
 pub use configured::wrong_names;
 pub use resolve::{Resolved, resolve};
 

@@ -7,7 +7,7 @@ mod pipelines;
 use std::{fmt::Write as _, fs};
 
 use anyhow::{Context as _, bail};
-use avouch_read::configuration::BUILT_IN_PROFILES;
+use avouch_read::mapping::builtin_names;
 use avouch_record::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -61,10 +61,10 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
 fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text: &mut String) -> anyhow::Result<()> {
     for profile in &arguments.profiles {
         let own = profile.ends_with(".toml") && root.join(profile).is_file();
-        if !own && !BUILT_IN_PROFILES.contains(&profile.as_str()) {
+        if !own && !builtin_names().contains(&profile.as_str()) {
             bail!(Usage(format!(
                 "no profile is named `{profile}`; one of `{}`, or the path of your own",
-                BUILT_IN_PROFILES.join("`, `")
+                builtin_names().join("`, `")
             )));
         }
     }
