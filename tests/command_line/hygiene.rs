@@ -24,8 +24,9 @@ const KINDS: &[&str] = &[
     "workflow.triggers",
 ];
 
+/// The id of the check; controls of the catalogue are named like some of the kinds.
 fn id(kind: &str) -> String {
-    kind.replace('.', "-")
+    format!("ask-{}", kind.replace('.', "-"))
 }
 
 fn workflow() -> String {
