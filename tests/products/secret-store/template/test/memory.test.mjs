@@ -21,19 +21,23 @@ const secret = () => Buffer.from(randomBytes(24).toString("hex"));
 
 describe("plaintext in memory", () => {
   test("the plaintext of a secret does not outlive its request", async () => {
-    const { call, env, store, account } = await world();
-    // A pipeline's key: whether people may read is another question.
-    const { key } = await store.issueKey(account, { type: "system", permissions: "readwrite", label: "pipeline", scopes: ["atlas:dev"] });
+    const { call, env, store, account, key: person } = await world();
+    const pipeline = await store.issueKey(account, { type: "system", permissions: "readwrite", label: "pipeline", scopes: ["atlas:dev"] });
     const [written, kept] = [secret(), secret()];
+    // Which keys may write and read is another question: whichever may does.
+    const allowed = async (method, path, body) => {
+      const answer = await call(method, path, pipeline.key, body);
+      return answer.status === 403 ? call(method, path, person, body) : answer;
+    };
     const use = async () => {
       const path = "/v1/projects/atlas/dev/secrets";
-      const { body } = await call("POST", path, key, { name: "TOKEN", value: written.toString() });
-      const read = await call("GET", `${path}/${body.id}`, key);
+      const { body } = await allowed("POST", path, { name: "TOKEN", value: written.toString() });
+      const read = await allowed("GET", `${path}/${body.id}`);
       assert.ok(written.equals(Buffer.from(read.body.value)));
     };
     await use();
     // Requests after it, so that nothing is only waiting to be overwritten.
-    for (let turn = 0; turn < 5; turn += 1) await call("GET", "/v1/whoami", key);
+    for (let turn = 0; turn < 5; turn += 1) await call("GET", "/v1/whoami", person);
     globalThis.kept = kept.toString();
     assert.equal(await isInHeap(kept), true, "a text that is kept is found");
     delete globalThis.kept;
