@@ -24,6 +24,7 @@ pub mod secrets;
 mod selector;
 mod selftest;
 mod sources;
+mod statistics;
 #[cfg(test)]
 mod testing;
 mod world;

@@ -462,6 +462,7 @@ impl Inner {
             body: &request.body,
             body_max: request.body_max,
             keep,
+            held: request.held,
         };
         loop {
             self.spend()?;

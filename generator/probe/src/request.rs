@@ -46,6 +46,7 @@ pub struct Request {
     pub(crate) plain: bool,
     pub(crate) timeout: Duration,
     pub(crate) body_max: usize,
+    pub(crate) held: Duration,
 }
 
 impl Request {
@@ -65,6 +66,7 @@ impl Request {
             plain: false,
             timeout: Duration::from_secs(30),
             body_max: Self::BODY_MAX,
+            held: Duration::ZERO,
         }
     }
 
@@ -120,6 +122,13 @@ impl Request {
     #[must_use]
     pub const fn body_max(mut self, bytes: usize) -> Self {
         self.body_max = bytes;
+        self
+    }
+
+    /// With the end of its head held back for this long after the rest was sent: an answer that is known to come later.
+    #[must_use]
+    pub const fn held(mut self, time: Duration) -> Self {
+        self.held = time;
         self
     }
 

@@ -325,3 +325,14 @@ fn a_close_without_an_alert_is_inconclusive() {
     });
     assert!(matches!(tls_prober(at, None).tls_offer(Version::Tls10).unwrap(), Offered::Inconclusive(_)));
 }
+
+#[test]
+fn what_is_held_back_is_answered_later_by_that_much() {
+    let at = serve(Caps::NONE, |got| json(200, String::from_utf8(got.body.clone()).unwrap()));
+    let prober = prober(&target(at));
+    let held = Duration::from_millis(30);
+    for request in [get("/"), Request::new(ProbeClass::Active, "POST", "/").json(b"{}".to_vec())] {
+        let answer = prober.send(&request.held(held)).unwrap();
+        assert!(answer.status == 200 && answer.took >= held, "{answer:?}");
+    }
+}

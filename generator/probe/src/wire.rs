@@ -41,6 +41,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) body: &'a Body,
     pub(crate) body_max: usize,
     pub(crate) keep: bool,
+    pub(crate) held: Duration,
 }
 
 /// Why an exchange failed.
@@ -64,7 +65,7 @@ pub(crate) async fn exchange(connection: &mut Connection, out: &Outgoing<'_>) ->
     let started = Instant::now();
     let mut written = false;
     let answered = {
-        let writing = write_request(&mut writer, &head, out.body, &go_on);
+        let writing = write_request(&mut writer, &head, out, &go_on);
         let reading = read_head(&mut reader, ahead, &go_on);
         tokio::pin!(writing, reading);
         let mut writing_over = false;
@@ -116,8 +117,17 @@ fn request_head(out: &Outgoing<'_>) -> Vec<u8> {
     head.into_bytes()
 }
 
-async fn write_request<W: AsyncWrite + Unpin>(writer: &mut W, head: &[u8], body: &Body, go_on: &Notify) -> io::Result<()> {
-    match body {
+async fn write_request<W: AsyncWrite + Unpin>(writer: &mut W, head: &[u8], out: &Outgoing<'_>, go_on: &Notify) -> io::Result<()> {
+    let head = match head.split_at_checked(head.len().saturating_sub(2)) {
+        Some((most, end)) if !out.held.is_zero() => {
+            writer.write_all(most).await?;
+            writer.flush().await?;
+            tokio::time::sleep(out.held).await;
+            end
+        }
+        _ => head,
+    };
+    match out.body {
         Body::None => writer.write_all(head).await?,
         Body::Declared(bytes) if bytes.len() <= CHUNK => {
             // In one piece, so that a small request is one segment.
@@ -328,7 +338,16 @@ mod tests {
             theirs.write_all(answer).await.unwrap();
             theirs.shutdown().await.unwrap();
             let mut connection = Connection { stream: Box::new(ours), ahead: Vec::new(), used: false };
-            let out = Outgoing { method, path: "/", host: "h", headers: &[], body: &Body::None, body_max: max, keep: true };
+            let out = Outgoing {
+                method,
+                path: "/",
+                host: "h",
+                headers: &[],
+                body: &Body::None,
+                body_max: max,
+                keep: true,
+                held: Duration::ZERO,
+            };
             exchange(&mut connection, &out).await
         })
     }

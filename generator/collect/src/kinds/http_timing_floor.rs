@@ -1,17 +1,19 @@
 //! `http.timing-floor`: does an attempt to authenticate take the same least time, whatever its outcome?
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use avouch_model::{
     observation::{Population, PositiveControl},
     product::ProbeClass,
     state::Outcome,
 };
-use avouch_probe::{Credential, Source};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, Wrong, cause, unasked};
-use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World};
+use super::{
+    http_call::Site,
+    http_timing::{Attempt, Measurement, Series, measured, thirty, thirty_two},
+};
+use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World, statistics::median};
 
 /// See the module.
 pub(super) struct TimingFloor;
@@ -30,38 +32,14 @@ pub(super) struct Asked {
     outcomes: Vec<Attempt>,
     #[serde(default = "two")]
     tolerance_ms: u64,
-    #[serde(default)]
-    band_ms: Option<u64>,
     #[serde(default = "thirty")]
     samples: u64,
     #[serde(default = "thirty_two")]
     concurrency: usize,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attempt {
-    name: String,
-    #[serde(default)]
-    credential: Option<Wrong>,
-    #[serde(default)]
-    principal: Option<String>,
-    #[serde(default)]
-    status: Vec<u16>,
-    #[serde(default)]
-    burst: Option<usize>,
-}
-
 const fn two() -> u64 {
     2
-}
-
-const fn thirty() -> u64 {
-    30
-}
-
-const fn thirty_two() -> usize {
-    32
 }
 
 /// The durations of each outcome, in microseconds from the first byte sent to the head of the answer.
@@ -69,7 +47,6 @@ const fn thirty_two() -> usize {
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
     outcomes: Vec<Measured>,
-    pooled_median_us: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,11 +76,20 @@ impl Question for TimingFloor {
             return Err(Unasked(format!("`outcomes` has no outcome named `{}`", asked.outcome)));
         }
         let site = Site::of(world, &asked.target)?;
-        // Checks that differ only in what they judge share one measurement, and cannot disagree.
-        let (route, call, principal, outcomes) = (&asked.route, &asked.call, &asked.principal, &asked.outcomes);
-        let key = format!("timing {route:?} {call:?} {principal} {outcomes:?} {} {}", asked.samples, asked.concurrency);
-        let unfit = |error: serde_json::Error| Unasked(format!("the measurement cannot be kept: {error}"));
-        site.prober.remember(&key, unfit, || measure(world, &site, asked))
+        let rounds = measured(
+            world,
+            &site,
+            &Measurement {
+                route: asked.route.as_deref(),
+                call: asked.call.as_deref(),
+                principal: &asked.principal,
+                outcomes: &asked.outcomes,
+                samples: asked.samples,
+                concurrency: asked.concurrency,
+                apart_ms: 0,
+            },
+        )?;
+        Ok(Seen { outcomes: rounds.outcomes.into_iter().map(Measured::of).collect() })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
@@ -119,14 +105,6 @@ impl Question for TimingFloor {
             let (fastest, floor_ms) = (shown(judged.min_us), asked.floor_ms);
             findings.push(format!("`{name}` was answered in {fastest}, under the floor of {floor_ms} ms"));
         }
-        let distance = judged.median_us.abs_diff(seen.pooled_median_us);
-        if let Some(band_ms) = asked.band_ms
-            && distance > band_ms.saturating_mul(1_000)
-        {
-            let (median, pooled) = (shown(judged.median_us), shown(seen.pooled_median_us));
-            findings
-                .push(format!("the median of `{name}` is {median}, that of all outcomes {pooled}: more than {band_ms} ms apart"));
-        }
         let held = judged.samples > 0 && judged.as_expected == judged.samples;
         Judgement::decide(
             Population { examined: judged.samples, required: asked.samples },
@@ -137,76 +115,27 @@ impl Question for TimingFloor {
     }
 }
 
-fn measure(world: &World<'_>, site: &Site<'_>, asked: &Asked) -> Result<Seen, Unasked> {
-    let call = site.call(asked.route.as_deref(), asked.call.as_deref())?;
-    let valid = Credential::Principal(asked.principal.clone());
-    let mut ways = Vec::new();
-    let mut held = Vec::new();
-    for attempt in &asked.outcomes {
-        let credential = cause(&attempt.name, attempt.credential, attempt.principal.as_deref(), &asked.principal)?;
-        let status = match (attempt.status.as_slice(), attempt.burst) {
-            ([], Some(_)) => vec![401, 429],
-            ([], None) if credential == valid => vec![call.ok],
-            ([], None) => vec![401, 403, 429],
-            (given, _) => given.to_vec(),
-        };
-        if let Some(burst) = attempt.burst {
-            let request = call.request(ProbeClass::Intrusive, credential.clone());
-            held.extend(credential.principal().map(|principal| site.prober.hold_principal(principal, Duration::ZERO)));
-            site.prober.burst(&request, burst, asked.concurrency, Source::Common).map_err(|error| unasked(&error))?;
-        }
-        ways.push((attempt, credential, status, Vec::new(), BTreeMap::<u16, u64>::new(), 0_u64));
-    }
-    let mut conversation = site.prober.conversation(Source::Common);
-    // The first answer pays for the connection and for what the target prepares.
-    conversation.send(&call.request(ProbeClass::Active, valid)).map_err(|error| unasked(&error))?;
-    for _ in 0..asked.samples {
-        // In a fresh order each round, so that a drift of the line or of the machine falls on all outcomes alike.
-        let mut order: Vec<usize> = (0..ways.len()).collect();
-        for last in (1..order.len()).rev() {
-            let pick = (world.random)() % (last as u64 + 1);
-            order.swap(last, usize::try_from(pick).unwrap_or(0));
-        }
-        for index in order {
-            let Some((_, credential, status, durations, statuses, as_expected)) = ways.get_mut(index) else { continue };
-            let request = call.request(ProbeClass::Active, credential.clone());
-            let answer = conversation.send(&request).map_err(|error| unasked(&error))?;
-            durations.push(answer.micros());
-            *statuses.entry(answer.status).or_default() += 1;
-            *as_expected += u64::from(status.contains(&answer.status));
+impl Measured {
+    fn of(series: Series) -> Self {
+        Self {
+            samples: series.micros.len() as u64,
+            as_expected: series.as_expected,
+            statuses: series.statuses,
+            min_us: series.micros.iter().copied().min().unwrap_or(0),
+            median_us: median(&series.micros),
+            name: series.name,
         }
     }
-    let mut all: Vec<u64> = ways.iter().flat_map(|(_, _, _, durations, ..)| durations.iter().copied()).collect();
-    Ok(Seen {
-        pooled_median_us: median(&mut all),
-        outcomes: ways
-            .into_iter()
-            .map(|(attempt, _, _, mut durations, statuses, as_expected)| Measured {
-                name: attempt.name.clone(),
-                samples: durations.len() as u64,
-                as_expected,
-                statuses,
-                min_us: durations.iter().copied().min().unwrap_or(0),
-                median_us: median(&mut durations),
-            })
-            .collect(),
-    })
 }
 
-/// The middle value; of an even number the lower one.
-fn median(values: &mut [u64]) -> u64 {
-    values.sort_unstable();
-    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0)
-}
-
-const ASKED: &str = r#"{"target":"api","route":"list","principal":"a","floor_ms":80,"band_ms":10,"samples":3,
+const ASKED: &str = r#"{"target":"api","route":"list","principal":"a","floor_ms":80,"samples":3,
     "outcome":"wrong hash","outcomes":[{"name":"wrong hash","credential":"altered"},{"name":"success","principal":"a"}]}"#;
 
 const EXAMPLES: &[Example] = &[
     Example {
-        name: "both outcomes take the floor and are alike",
+        name: "both outcomes take the floor",
         asked: ASKED,
-        seen: r#"{"pooled_median_us":81000,"outcomes":[
+        seen: r#"{"outcomes":[
             {"name":"wrong hash","samples":3,"as_expected":3,"statuses":{"401":3},"min_us":80100,"median_us":81000},
             {"name":"success","samples":3,"as_expected":3,"statuses":{"200":3},"min_us":80200,"median_us":82000}]}"#,
         outcome: Outcome::Pass,
@@ -214,30 +143,22 @@ const EXAMPLES: &[Example] = &[
     Example {
         name: "one outcome skips the floor",
         asked: ASKED,
-        seen: r#"{"pooled_median_us":81000,"outcomes":[
+        seen: r#"{"outcomes":[
             {"name":"wrong hash","samples":3,"as_expected":3,"statuses":{"401":3},"min_us":1200,"median_us":1500},
-            {"name":"success","samples":3,"as_expected":3,"statuses":{"200":3},"min_us":80200,"median_us":82000}]}"#,
-        outcome: Outcome::Fail,
-    },
-    Example {
-        name: "one outcome is slower than the others",
-        asked: ASKED,
-        seen: r#"{"pooled_median_us":82000,"outcomes":[
-            {"name":"wrong hash","samples":3,"as_expected":3,"statuses":{"401":3},"min_us":95000,"median_us":97000},
             {"name":"success","samples":3,"as_expected":3,"statuses":{"200":3},"min_us":80200,"median_us":82000}]}"#,
         outcome: Outcome::Fail,
     },
     Example {
         name: "the attempt did not end as it was meant to",
         asked: ASKED,
-        seen: r#"{"pooled_median_us":81000,"outcomes":[
+        seen: r#"{"outcomes":[
             {"name":"wrong hash","samples":3,"as_expected":1,"statuses":{"401":1,"500":2},"min_us":80100,"median_us":81000}]}"#,
         outcome: Outcome::Error,
     },
     Example {
         name: "too few answers were timed",
         asked: ASKED,
-        seen: r#"{"pooled_median_us":81000,"outcomes":[
+        seen: r#"{"outcomes":[
             {"name":"wrong hash","samples":1,"as_expected":1,"statuses":{"401":1},"min_us":80100,"median_us":81000}]}"#,
         outcome: Outcome::NotExercised,
     },
@@ -245,7 +166,7 @@ const EXAMPLES: &[Example] = &[
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Mutex};
+    use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
     use super::*;
     use crate::{

@@ -46,6 +46,8 @@ mod http_stored_canary;
 mod http_tenant_isolation;
 #[cfg(test)]
 mod http_testing;
+mod http_timing;
+mod http_timing_equality;
 mod http_timing_floor;
 mod http_uniform_failures;
 mod log_canary;
@@ -114,6 +116,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_status::Status>(),
     Kind::of::<http_stored_canary::StoredCanary>(),
     Kind::of::<http_tenant_isolation::TenantIsolation>(),
+    Kind::of::<http_timing_equality::TimingEquality>(),
     Kind::of::<http_timing_floor::TimingFloor>(),
     Kind::of::<http_uniform_failures::UniformFailures>(),
     Kind::of::<log_canary::LogCanary>(),

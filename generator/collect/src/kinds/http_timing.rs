@@ -1,0 +1,142 @@
+//! What the kinds that measure time share: every outcome of a call timed once a round, in a fresh random order.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use avouch_model::product::ProbeClass;
+use avouch_probe::{Credential, Source};
+use serde::{Deserialize, Serialize};
+
+use super::http_call::{Site, Wrong, cause, unasked};
+use crate::{Unasked, World};
+
+/// The least time by which the control is answered later than its twin.
+const HELD_MS_MIN: u64 = 40;
+
+/// What is measured, as the parameters of a check say it.
+#[derive(Debug)]
+pub(super) struct Measurement<'a> {
+    pub(super) route: Option<&'a str>,
+    pub(super) call: Option<&'a str>,
+    pub(super) principal: &'a str,
+    pub(super) outcomes: &'a [Attempt],
+    pub(super) samples: u64,
+    pub(super) concurrency: usize,
+    /// By how much the control has to be later.
+    pub(super) apart_ms: u64,
+}
+
+/// A way to be answered, and how it is known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Attempt {
+    pub(super) name: String,
+    #[serde(default)]
+    credential: Option<Wrong>,
+    #[serde(default)]
+    principal: Option<String>,
+    #[serde(default)]
+    status: Vec<u16>,
+    #[serde(default)]
+    burst: Option<usize>,
+}
+
+/// The rounds, each with one duration of every outcome and of the control.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rounds {
+    pub(super) outcomes: Vec<Series>,
+    /// The first outcome once more, asked with the end of the request held back: how much later, and what came of it.
+    pub(super) held_ms: u64,
+    pub(super) held_us: Vec<u64>,
+}
+
+/// One outcome in every round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Series {
+    pub(super) name: String,
+    /// How many answers had the status by which this outcome is known.
+    pub(super) as_expected: u64,
+    pub(super) statuses: BTreeMap<u16, u64>,
+    /// From the first byte sent to the head of the answer, in microseconds, in the order of the rounds.
+    pub(super) micros: Vec<u64>,
+}
+
+pub(super) const fn thirty() -> u64 {
+    30
+}
+
+pub(super) const fn thirty_two() -> usize {
+    32
+}
+
+/// The measurement; checks of one run that ask for the same one share it, and cannot disagree.
+pub(super) fn measured(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>) -> Result<Rounds, Unasked> {
+    let held_ms = asked.apart_ms.saturating_mul(3).max(HELD_MS_MIN);
+    let Measurement { route, call, principal, outcomes, samples, concurrency, .. } = asked;
+    let key = format!("timing {route:?} {call:?} {principal} {outcomes:?} {samples} {concurrency} {held_ms}");
+    let unfit = |error: serde_json::Error| Unasked(format!("the measurement cannot be kept: {error}"));
+    site.prober.remember(&key, unfit, || measure(world, site, asked, held_ms))
+}
+
+struct Way {
+    credential: Credential,
+    expected: Vec<u16>,
+    series: Series,
+}
+
+fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms: u64) -> Result<Rounds, Unasked> {
+    let call = site.call(asked.route, asked.call)?;
+    let valid = Credential::Principal(asked.principal.to_owned());
+    let mut ways = Vec::new();
+    let mut alone = Vec::new();
+    for attempt in asked.outcomes {
+        let credential = cause(&attempt.name, attempt.credential, attempt.principal.as_deref(), asked.principal)?;
+        let expected = match (attempt.status.as_slice(), attempt.burst) {
+            ([], Some(_)) => vec![401, 429],
+            ([], None) if credential == valid => vec![call.ok],
+            ([], None) => vec![401, 403, 429],
+            (given, _) => given.to_vec(),
+        };
+        if let Some(burst) = attempt.burst {
+            let request = call.request(ProbeClass::Intrusive, credential.clone());
+            alone.extend(credential.principal().map(|principal| site.prober.hold_principal(principal, Duration::ZERO)));
+            site.prober.burst(&request, burst, asked.concurrency, Source::Common).map_err(|error| unasked(&error))?;
+        }
+        let series = Series { name: attempt.name.clone(), as_expected: 0, statuses: BTreeMap::new(), micros: Vec::new() };
+        ways.push(Way { credential, expected, series });
+    }
+    let Some(twin) = ways.first().map(|way| way.credential.clone()) else {
+        return Err(Unasked("`outcomes` is empty: name what is to be compared".to_owned()));
+    };
+    let held = call.request(ProbeClass::Active, twin).held(Duration::from_millis(held_ms));
+    let mut held_us = Vec::new();
+    let mut conversation = site.prober.conversation(Source::Common);
+    // The first answer pays for the connection and for what the target prepares.
+    conversation.send(&call.request(ProbeClass::Active, valid)).map_err(|error| unasked(&error))?;
+    for _ in 0..asked.samples {
+        // In a fresh order each round, so that a drift of the line or of the machine falls on all outcomes alike.
+        for place in shuffled(ways.len() + 1, world.random) {
+            let Some(way) = ways.get_mut(place) else {
+                held_us.push(conversation.send(&held).map_err(|error| unasked(&error))?.micros());
+                continue;
+            };
+            let request = call.request(ProbeClass::Active, way.credential.clone());
+            let answer = conversation.send(&request).map_err(|error| unasked(&error))?;
+            way.series.micros.push(answer.micros());
+            *way.series.statuses.entry(answer.status).or_default() += 1;
+            way.series.as_expected += u64::from(way.expected.contains(&answer.status));
+        }
+    }
+    Ok(Rounds { outcomes: ways.into_iter().map(|way| way.series).collect(), held_ms, held_us })
+}
+
+/// The numbers below `count` in a random order (Fisher and Yates).
+fn shuffled(count: usize, random: &dyn Fn() -> u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        let pick = random() % (last as u64 + 1);
+        order.swap(last, usize::try_from(pick).unwrap_or(0));
+    }
+    order
+}
