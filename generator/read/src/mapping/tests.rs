@@ -35,6 +35,7 @@ const KINDS: &[&str] = &[
     "http.security-txt",
     "http.status",
     "http.tenant-isolation",
+    "http.timing-equality",
     "http.timing-floor",
     "http.uniform-failures",
     "log.canary",
