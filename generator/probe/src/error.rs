@@ -55,6 +55,23 @@ pub enum ProbeError {
         /// What is wrong with it, without showing it.
         reason: &'static str,
     },
+    /// The target fails whatever it is asked.
+    #[error("nothing more is sent to `{target}` in this run: the last {count} answers were 500 or more; mend it first")]
+    Failing {
+        /// The target's name.
+        target: String,
+        /// How many answers.
+        count: u32,
+    },
+    /// Nobody can listen at this address.
+    #[error("cannot listen at `{address}`")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// The target has no address in plain HTTP.
     #[error("the target has no plain HTTP address: set `plain_url` in `[targets.{target}]`")]
     NoPlainUrl {

@@ -1,7 +1,7 @@
 //! HTTP and TLS probing, bounded and polite.
 //!
 //! Architecture invariants: nothing is ever connected to but the host and port of the configured target (and of its
-//! `plain_url`), whose addresses are resolved once; a request is a path, never a URL; no redirect is followed; every
+//! `plain_url`), whose addresses are resolved once, and a listener of ours at the address that it gives away; a request is a path, never a URL; no redirect is followed; every
 //! request names its class and is refused where the target does not allow it; bytes, time and the number of requests are
 //! bounded; no error and no `Debug` shows a credential.
 //!
@@ -11,11 +11,13 @@
 
 mod addresses;
 mod alone;
+mod callbacks;
 mod connect;
 mod credential;
 mod der;
 mod error;
 mod prober;
+mod rehearsal;
 mod request;
 mod response;
 #[cfg(test)]
@@ -27,9 +29,11 @@ mod wire;
 
 pub use addresses::Lease;
 pub use alone::Alone;
+pub use callbacks::Callbacks;
 pub use credential::Credential;
 pub use error::ProbeError;
 pub use prober::{Burst, Conversation, Prober, Source};
+pub use rehearsal::Rehearsed;
 pub use request::{Body, Request};
 pub use response::Response;
 pub use tls::{Certificate, Offered, Version};

@@ -16,17 +16,23 @@ use tokio::{runtime::Runtime, task::JoinSet};
 use tokio_rustls::rustls::version;
 
 use crate::{
-    Alone, Certificate, Lease, Offered, ProbeError, Request, Response, Version,
+    Alone, Callbacks, Certificate, Lease, Offered, ProbeError, Request, Response, Version,
     addresses::{Addresses, Next},
     alone::Principals,
     connect::{Place, Trust},
     credential::Secret,
-    der, tls,
+    der,
+    rehearsal::{Rehearsal, Rehearsed},
+    request::named,
+    tls,
     wire::{Connection, HEAD_MAX, Outgoing, WireError, exchange},
 };
 
 /// The longest that a request waits for its turn at a source address.
 const TURN_MAX: Duration = Duration::from_secs(150);
+
+/// How many answers of 500 and more, one after the other, end a run: what is asked of is broken, or is being broken.
+const FAILING_MAX: u32 = 50;
 
 /// Where requests are sent from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +72,8 @@ struct Inner {
     run: String,
     spent: AtomicU32,
     seed: AtomicU64,
+    failing: AtomicU32,
+    rehearsal: Option<Rehearsal>,
 }
 
 /// Begins elsewhere in each run: a target may still count what the run before sent from the first addresses.
@@ -112,11 +120,30 @@ impl Prober {
             run: run.chars().filter(char::is_ascii_graphic).collect(),
             spent: AtomicU32::new(0),
             seed: AtomicU64::new(seed),
+            failing: AtomicU32::new(0),
+            rehearsal: None,
             target: target.clone(),
         };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| ProbeError::Runtime { cause })?;
         Ok(Self { inner: Arc::new(inner), runtime, release: Mutex::new(None), memory: Mutex::default() })
+    }
+
+    /// A prober of this target that opens no socket, sends nothing and waits for nothing: it notes what it would send.
+    ///
+    /// # Errors
+    /// As [`Prober::new`].
+    pub fn rehearsing(target: &Target, seed: u64) -> Result<Self, ProbeError> {
+        let mut prober = Self::new(target, "rehearsal", seed, &|_| None, None)?;
+        if let Some(inner) = Arc::get_mut(&mut prober.inner) {
+            inner.rehearsal = Some(Rehearsal::default());
+        }
+        Ok(prober)
+    }
+
+    /// What was noted, where this is a rehearsal.
+    pub fn rehearsed(&self) -> Vec<Rehearsed> {
+        self.inner.rehearsal.as_ref().map(Rehearsal::noted).unwrap_or_default()
     }
 
     /// Sends one request on a connection of its own.
@@ -138,6 +165,10 @@ impl Prober {
     /// When it may not be sent at all, or there are too few source addresses.
     pub fn burst(&self, request: &Request, count: usize, concurrency: usize, source: Source<'_>) -> Result<Burst, ProbeError> {
         self.inner.allowed(request)?;
+        if let Some(rehearsal) = &self.inner.rehearsal {
+            let answer = rehearsal.answer(&self.inner.target, request, count);
+            return Ok(Burst { answers: (0..count).map(|_| Ok(answer.clone())).collect(), elapsed: Duration::ZERO });
+        }
         let (from, allotted) = self.turns(count, source)?;
         let lanes = concurrency.clamp(1, 256);
         let each = count.div_ceil(lanes).max(1);
@@ -180,6 +211,7 @@ impl Prober {
     /// When the target has too few source addresses.
     pub fn lend_address(&self, rest: Duration) -> Result<Lease, ProbeError> {
         let started = Instant::now();
+        let rest = if self.inner.rehearsal.is_some() { Duration::ZERO } else { rest };
         loop {
             match Addresses::lend(&self.inner.addresses, rest, Instant::now()) {
                 Next::Take(lease) => return Ok(lease),
@@ -192,6 +224,7 @@ impl Prober {
 
     /// Waits until no other check holds the principal and it was not used for `rest`; holds it until dropped.
     pub fn hold_principal(&self, principal: &str, rest: Duration) -> Alone {
+        let rest = if self.inner.rehearsal.is_some() { Duration::ZERO } else { rest };
         Principals::hold(&self.inner.principals, principal, rest)
     }
 
@@ -200,7 +233,7 @@ impl Prober {
     /// # Errors
     /// When the target does not answer, or answers without a commit id.
     pub fn release(&self) -> Result<Option<String>, ProbeError> {
-        let Some(from) = &self.inner.target.release_from else {
+        let Some(from) = self.inner.target.release_from.as_ref().filter(|_| self.inner.rehearsal.is_none()) else {
             return Ok(None);
         };
         let mut known = self.release.lock().unwrap_or_else(PoisonError::into_inner);
@@ -228,6 +261,11 @@ impl Prober {
     pub fn tls_offer(&self, version: Version) -> Result<Offered, ProbeError> {
         let inner = &self.inner;
         let within = Duration::from_secs(5);
+        if let Some(rehearsal) = &inner.rehearsal {
+            inner.permit(ProbeClass::Passive)?;
+            rehearsal.offer(version);
+            return Ok(if version == Version::Tls13 { Offered::Accepted(version) } else { Offered::Refused(70) });
+        }
         let mut offered = Offered::Inconclusive("not asked".to_owned());
         for _ in 0..2 {
             let from = self.tls_turn()?;
@@ -249,6 +287,10 @@ impl Prober {
     /// When the handshake fails, for an expired or foreign certificate too, or the certificate cannot be read.
     pub fn certificate(&self, version: Version) -> Result<Certificate, ProbeError> {
         let inner = &self.inner;
+        if let Some(rehearsal) = &inner.rehearsal {
+            rehearsal.note(ProbeClass::Passive, format!("a whole handshake of TLS {version}"), 1);
+            return Err(ProbeError::Certificate { target: inner.target.name.clone() });
+        }
         let from = self.tls_turn()?;
         let within = Duration::from_secs(10);
         let config = inner.trust.only(if version == Version::Tls13 { &version::TLS13 } else { &version::TLS12 })?;
@@ -288,11 +330,30 @@ impl Prober {
 
     /// Waits.
     pub fn pause(&self, time: Duration) {
-        std::thread::sleep(time);
+        if self.inner.rehearsal.is_none() {
+            std::thread::sleep(time);
+        }
+    }
+
+    /// A listener of ours at this address; in a rehearsal one that nobody can call.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub fn listen(&self, address: &str) -> Result<Callbacks, ProbeError> {
+        match &self.inner.rehearsal {
+            None => Callbacks::listen(address),
+            Some(rehearsal) => {
+                rehearsal.note(ProbeClass::Intrusive, format!("(listens at {address}, and is called there once)"), 1);
+                Ok(Callbacks::silent())
+            }
+        }
     }
 
     /// How long it is until the machine's clock is at a multiple of `window` since 1970: where fixed windows begin.
     pub fn until_boundary(&self, window: Duration) -> Duration {
+        if self.inner.rehearsal.is_some() {
+            return Duration::ZERO;
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let window = window.as_nanos().max(1);
         Duration::from_nanos(u64::try_from(window - now % window).unwrap_or(u64::MAX))
@@ -309,6 +370,9 @@ impl Prober {
 
     /// The source address of each of `count` requests, and when they were allotted; waits for the turn of common ones.
     fn turns(&self, count: usize, source: Source<'_>) -> Result<(Vec<Option<IpAddr>>, Instant), ProbeError> {
+        if self.inner.rehearsal.is_some() {
+            return Ok((vec![None; count], Instant::now()));
+        }
         if let Source::Lent(lease) = source {
             return Ok((vec![Some(lease.address()); count], Instant::now()));
         }
@@ -394,14 +458,7 @@ impl Inner {
         if self.target.allow.iter().any(|allowed| *allowed >= class) {
             return Ok(());
         }
-        Err(ProbeError::NotAllowed {
-            target: self.target.name.clone(),
-            class: match class {
-                ProbeClass::Passive => "passive",
-                ProbeClass::Active => "active",
-                ProbeClass::Intrusive => "intrusive",
-            },
-        })
+        Err(ProbeError::NotAllowed { target: self.target.name.clone(), class: named(class) })
     }
 
     fn allowed(&self, request: &Request) -> Result<(), ProbeError> {
@@ -415,6 +472,15 @@ impl Inner {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < max).then_some(spent + 1))
             .map(drop)
             .map_err(|_| ProbeError::RequestsSpent { target: self.target.name.clone(), max })
+    }
+
+    /// Counts answers of a broken target, one after the other. 501 and 503 are answers of one that knows what it does.
+    fn heed(&self, status: u16) {
+        if matches!(status, 500 | 502 | 504..=599) {
+            self.failing.fetch_add(1, Ordering::Relaxed);
+        } else if self.failing.load(Ordering::Relaxed) < FAILING_MAX {
+            self.failing.store(0, Ordering::Relaxed);
+        }
     }
 
     fn next_seed(&self) -> u64 {
@@ -447,6 +513,12 @@ impl Inner {
         keep: bool,
     ) -> Result<Response, ProbeError> {
         let target = || self.target.name.clone();
+        if let Some(rehearsal) = &self.rehearsal {
+            return Ok(rehearsal.answer(&self.target, request, 1));
+        }
+        if self.failing.load(Ordering::Relaxed) >= FAILING_MAX {
+            return Err(ProbeError::Failing { target: target(), count: FAILING_MAX });
+        }
         let place = if request.plain {
             self.plain.as_ref().ok_or_else(|| ProbeError::NoPlainUrl { target: target() })?
         } else {
@@ -476,6 +548,7 @@ impl Inner {
             return Err(match exchanged {
                 Err(_) => ProbeError::TimedOut { target: target(), after: request.timeout },
                 Ok(Ok((response, reusable))) => {
+                    self.heed(response.status);
                     if reusable {
                         *open = Some((from, request.plain, connection));
                     }

@@ -6,6 +6,15 @@ use avouch_model::product::ProbeClass;
 
 use crate::{Credential, ProbeError};
 
+/// A class as configurations write it.
+pub(crate) const fn named(class: ProbeClass) -> &'static str {
+    match class {
+        ProbeClass::Passive => "passive",
+        ProbeClass::Active => "active",
+        ProbeClass::Intrusive => "intrusive",
+    }
+}
+
 /// How a request body is sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Body {

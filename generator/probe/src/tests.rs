@@ -336,3 +336,40 @@ fn what_is_held_back_is_answered_later_by_that_much() {
         assert!(answer.status == 200 && answer.took >= held, "{answer:?}");
     }
 }
+
+#[test]
+fn a_rehearsal_sends_nothing_and_notes_everything() {
+    // Nobody listens there.
+    let mut target = target(once(0, b"", Duration::ZERO));
+    target.url = "http://127.0.0.1:1".to_owned();
+    let (name, mut made) = crate::testing::route("make", "POST /v1/items", 201);
+    made.id = Some("/item/id".to_owned());
+    target.routes = [(name, made)].into();
+    let prober = Prober::rehearsing(&target, 7).unwrap();
+    let post = Request::new(ProbeClass::Intrusive, "POST", "/v1/items").json(b"{}".to_vec());
+    let post = post.credential(Credential::Altered("a".into()));
+    let answer = prober.send(&post).unwrap();
+    assert_eq!((answer.status, answer.json().unwrap().pointer("/item/id").cloned()), (201, Some("rehearsal".into())));
+    assert_eq!(prober.burst(&get("/x"), 3, 2, Source::Common).unwrap().answers.len(), 3);
+    prober.send(&get("/x").header("Origin", "https://evil.example")).unwrap();
+    let shown: Vec<String> = prober.rehearsed().iter().map(ToString::to_string).collect();
+    let expected = [
+        "intrusive POST /v1/items with an altered key of a, Content-Type: application/json, 2 bytes",
+        "active GET /x as nobody (3 times)",
+        "active GET /x as nobody, Origin: https://evil.example",
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(prober.spent(), 0);
+    target.allow = [ProbeClass::Active].into();
+    assert!(matches!(Prober::rehearsing(&target, 7).unwrap().send(&post), Err(ProbeError::NotAllowed { .. })));
+}
+
+#[test]
+fn a_target_that_fails_whatever_it_is_asked_is_left_alone() {
+    let at = serve(Caps::NONE, |got| json(if got.path == "/x" { 500 } else { 503 }, "{}"));
+    let prober = prober(&target(at));
+    let (fifty, one) = (|path: &str| prober.burst(&get(path), 50, 1, Source::Common).unwrap(), || prober.send(&get("/")));
+    assert!(fifty("/limited").answers.iter().all(Result::is_ok) && one().is_ok());
+    fifty("/x");
+    assert!(matches!(one(), Err(ProbeError::Failing { .. })));
+}

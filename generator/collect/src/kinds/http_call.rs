@@ -215,6 +215,24 @@ impl Call {
     }
 }
 
+/// A JSON body with members set, or taken out where there is no value; what is wrong with it otherwise.
+pub(super) fn edited<'c>(
+    body: &[u8],
+    changes: impl IntoIterator<Item = (&'c str, Option<&'c serde_json::Value>)>,
+) -> Result<Vec<u8>, String> {
+    let mut json: serde_json::Value = serde_json::from_slice(body).map_err(|error| format!("is not JSON: {error}"))?;
+    for (pointer, value) in changes {
+        let (parent, name) = pointer.rsplit_once('/').ok_or_else(|| format!("has no place `{pointer}`"))?;
+        let members = json.pointer_mut(parent).and_then(serde_json::Value::as_object_mut);
+        let members = members.ok_or_else(|| format!("has no object at `{parent}`"))?;
+        match value {
+            Some(value) => drop(members.insert(name.to_owned(), value.clone())),
+            None => drop(members.remove(name)),
+        }
+    }
+    serde_json::to_vec(&json).map_err(|error| error.to_string())
+}
+
 /// The id of what a route made, where its answer tells it.
 pub(super) fn made_id(route: &Route, made: &Response) -> Option<String> {
     match made.json()?.pointer(route.id.as_deref()?)? {

@@ -10,7 +10,7 @@ use super::http_call::{Site, Wrong, cause, unasked};
 use crate::{Unasked, World};
 
 /// The least time by which the control is answered later than its twin.
-const HELD_MS_MIN: u64 = 40;
+const HELD_MS_MIN: u64 = 30;
 
 /// What is measured, as the parameters of a check say it.
 #[derive(Debug)]

@@ -36,11 +36,14 @@ mod http_figure;
 mod http_form;
 mod http_header;
 mod http_identity_source;
+mod http_inventory;
 mod http_issued_values;
+mod http_mass_assignment;
 mod http_plain_text;
 mod http_rate_limit;
 mod http_rate_window;
 mod http_security_txt;
+mod http_ssrf;
 mod http_status;
 mod http_stored_canary;
 mod http_tenant_isolation;
@@ -108,11 +111,14 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_cors::Cors>(),
     Kind::of::<http_header::Header>(),
     Kind::of::<http_identity_source::IdentitySource>(),
+    Kind::of::<http_inventory::Inventory>(),
     Kind::of::<http_issued_values::IssuedValues>(),
+    Kind::of::<http_mass_assignment::MassAssignment>(),
     Kind::of::<http_plain_text::PlainText>(),
     Kind::of::<http_rate_limit::RateLimit>(),
     Kind::of::<http_rate_window::RateWindow>(),
     Kind::of::<http_security_txt::SecurityTxt>(),
+    Kind::of::<http_ssrf::Ssrf>(),
     Kind::of::<http_status::Status>(),
     Kind::of::<http_stored_canary::StoredCanary>(),
     Kind::of::<http_tenant_isolation::TenantIsolation>(),

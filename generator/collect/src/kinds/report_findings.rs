@@ -1,4 +1,4 @@
-//! `report.findings`: did the scanners that write SARIF look, and find nothing grave?
+//! `report.findings`: did the scanners look, and find nothing grave?
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,8 @@ pub(super) struct Asked {
     tool: Option<Pattern>,
     /// Findings of these rules only.
     rules: Option<Pattern>,
+    /// A planted finding: each run has one of such a rule, which shows that it looked, and they do not count.
+    control: Option<Pattern>,
     /// What is as grave, or graver, fails.
     #[serde(default = "warning")]
     level: Level,
@@ -127,8 +129,10 @@ impl Question for ReportFindings {
             && let Some(run) = idle.first()
         {
             findings.push(format!(
-                "`{}` does not show that {} looked at anything: its run failed, or names no rule and no success",
-                run.file, run.tool
+                "`{}` does not show that {} looked at anything: its run failed, or {}",
+                run.file,
+                run.tool,
+                if asked.control.is_some() { "the planted finding is not there" } else { "names no rule and no success" }
             ));
             control = PositiveControl::Broken;
         }
@@ -143,12 +147,14 @@ impl Question for ReportFindings {
 }
 
 fn see(path: &str, run: &Run, asked: &Asked) -> RunSeen {
+    let planted = |rule: &str| asked.control.as_ref().is_some_and(|control| control.is_match(rule));
+    let found = asked.control.is_none() || run.results.iter().any(|finding| planted(&finding.rule));
     let mut seen = RunSeen {
         file: path.to_owned(),
         tool: short(&run.tool),
         version: short(&run.version),
         rules: run.rules,
-        looked: run.looked(),
+        looked: run.looked() && found,
         levels: BTreeMap::new(),
         suppressed: 0,
         grave: vec![],
@@ -160,7 +166,7 @@ fn see(path: &str, run: &Run, asked: &Asked) -> RunSeen {
         let excused =
             (asked.suppressions && finding.suppressed) || Allowed::any(&asked.allowed, &finding.file, "", &finding.rule);
         let meant = asked.rules.as_ref().is_none_or(|rules| rules.is_match(&finding.rule));
-        if finding.level < asked.level || !meant || excused {
+        if finding.level < asked.level || !meant || excused || planted(&finding.rule) {
             continue;
         }
         if seen.grave.len() < FINDINGS_MAX {
@@ -241,6 +247,38 @@ mod tests {
         assert_eq!(of(&FOUND.replace("error", "note"), r#"{"files":"*.sarif"}"#).outcome, Outcome::Pass);
         assert_eq!(of(&FOUND.replace("error", "note"), r#"{"files":"*.sarif","level":"note"}"#).outcome, Outcome::Fail);
         assert_eq!(of("", r#"{"files":"*.sarif","tool":"CodeQL"}"#).outcome, Outcome::NotExercised);
+    }
+
+    #[test]
+    fn a_planted_finding_shows_that_a_scanner_looked_and_does_not_count() {
+        let spectral = |codes: &[&str]| -> String {
+            let each: Vec<String> =
+                codes.iter().map(|code| format!(r#"{{"code":"{code}","severity":1,"source":"openapi.yaml"}}"#)).collect();
+            format!("[{}]", each.join(","))
+        };
+        let of = |codes: &[&str], asked: &str| judge(&[("s.json", spectral(codes))], asked).unwrap().outcome;
+        let planted = r#"{"files":"s.json","control":"^planted$"}"#;
+        assert_eq!(of(&["planted"], planted), Outcome::Pass);
+        assert_eq!(of(&["planted", "owasp:api8:2023-no-server-http"], planted), Outcome::Fail);
+        assert_eq!(of(&[], planted), Outcome::Error);
+        assert_eq!(of(&[], r#"{"files":"s.json"}"#), Outcome::Error);
+        assert_eq!(of(&["owasp:api8:2023-no-server-http"], r#"{"files":"s.json","rules":"^owasp:api2:"}"#), Outcome::Pass);
+    }
+
+    #[test]
+    fn an_alert_of_zap_counts_unless_it_is_marked_as_false() {
+        let zap = |risk: &str, confidence: &str| {
+            let alert = format!(
+                r#"{{"pluginid":"40018","alertRef":"40018","riskcode":"{risk}","confidence":"{confidence}","instances":[{{"uri":"https://a/b"}}]}}"#
+            );
+            format!(r#"{{"@version":"2.16.1","site":[{{"@name":"https://a","alerts":[{alert}]}}]}}"#)
+        };
+        for (risk, confidence, outcome) in
+            [("3", "2", Outcome::Fail), ("2", "1", Outcome::Fail), ("1", "3", Outcome::Pass), ("3", "0", Outcome::Pass)]
+        {
+            let judgement = judge(&[("z.json", zap(risk, confidence))], r#"{"files":"z.json","tool":"^ZAP$"}"#).unwrap();
+            assert_eq!(judgement.outcome, outcome, "{risk} {confidence}");
+        }
     }
 
     #[test]

@@ -162,20 +162,27 @@ fn what_is_asked_of_the_sources_needs_no_running_system() {
 }
 
 #[test]
-fn the_seven_timing_claims_are_decided_by_a_check_each_and_share_their_outcomes() {
+fn the_seven_timing_claims_are_decided_by_checks_of_their_own_and_share_their_outcomes() {
     let catalogue = auth_api();
-    let own: BTreeSet<String> = (2..=7)
-        .map(|number| {
-            let claim = catalogue.claims.iter().find(|claim| claim.id == format!("B-auth-timing-00{number}"));
-            claim.unwrap().checks.join(" ")
-        })
-        .collect();
-    assert_eq!(own.len(), 6);
-    let outcomes = |id: &str| catalogue.check(id).unwrap().parameters.get("outcomes").cloned().unwrap();
-    assert_eq!(outcomes("auth-timing-expired"), outcomes("auth-timing-malformed"));
-    assert_ne!(outcomes("auth-timing-limited"), outcomes("auth-timing-malformed"));
-    for id in own.iter() {
-        assert_eq!(catalogue.check(id).unwrap().parameters["floor_ms"], Json::Integer(80));
+    let claims = catalogue.claims.iter().filter(|claim| claim.id.starts_with("B-auth-timing-00") && !claim.id.ends_with('1'));
+    let own: Vec<&str> = claims.flat_map(|claim| claim.checks.iter().map(String::as_str)).collect();
+    assert_eq!((own.len(), own.iter().collect::<BTreeSet<_>>().len()), (11, 11));
+    let parameters = |id: &str| &catalogue.check(id).unwrap().parameters;
+    assert_eq!(parameters("auth-timing-expired")["outcomes"], parameters("auth-timing-malformed")["outcomes"]);
+    assert_ne!(parameters("auth-timing-limited")["outcomes"], parameters("auth-timing-malformed")["outcomes"]);
+    for id in own {
+        match id.strip_prefix("auth-alike-") {
+            // What is said of one outcome is judged by one measurement.
+            Some(outcome) => {
+                let floor = parameters(&format!("auth-timing-{outcome}"));
+                assert_eq!(parameters(id)["margin_ms"], Json::Integer(10));
+                assert!(
+                    ["outcome", "outcomes", "samples", "principal"].iter().all(|key| parameters(id)[*key] == floor[*key]),
+                    "{id}"
+                );
+            }
+            None => assert_eq!(parameters(id)["floor_ms"], Json::Integer(80)),
+        }
     }
 }
 

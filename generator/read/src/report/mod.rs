@@ -5,6 +5,8 @@ use avouch_model::diagnostic::Source;
 mod jest;
 mod junit;
 pub mod sarif;
+mod scanners;
+mod schemathesis;
 pub mod secrets;
 
 /// The largest report that is read, in bytes.
@@ -54,7 +56,7 @@ pub enum ReportError {
         path: String,
     },
     /// It is in no format that is read.
-    #[error("`{path}` is neither JUnit XML nor the JSON of Vitest or Jest")]
+    #[error("`{path}` is neither JUnit XML, nor the JSON of Vitest or Jest, nor the NDJSON of schemathesis")]
     Unknown {
         /// The report.
         path: String,
@@ -81,7 +83,7 @@ impl ReportError {
     }
 }
 
-/// Reads a report: JUnit XML, or the JSON of Vitest and Jest.
+/// Reads a report: JUnit XML, the JSON of Vitest and Jest, or the NDJSON of schemathesis.
 ///
 /// # Errors
 /// [`ReportError`], when it is too large, in another format, or wrong.
@@ -96,6 +98,7 @@ pub fn parse(path: &str, bytes: &[u8]) -> Result<Report, ReportError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match text.trim_start().bytes().next() {
         Some(b'<') => junit::parse(path, text),
+        Some(b'{') if schemathesis::fits(text) => schemathesis::parse(path, text),
         Some(b'{') => jest::parse(path, text),
         _ => Err(ReportError::Unknown { path: path.to_owned() }),
     }

@@ -1,11 +1,12 @@
-//! SARIF 2.1.0, as zizmor, Scorecard, CodeQL and most scanners write it: what ran, and what it found.
+//! SARIF 2.1.0, as zizmor, Scorecard, CodeQL and most scanners write it: what ran, and what it found. What `scanners` knows is
+//! read into the same values.
 //!
 //! The format: "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", OASIS. A report is judged by its
 //! results; that a tool ended with success says nothing (some do so whatever they find).
 
 use std::collections::BTreeMap;
 
-use super::BYTES_MAX;
+use super::{BYTES_MAX, scanners};
 use crate::structured::{Node, Unreadable, parse_json};
 
 /// The most results of one run that are kept; more are counted.
@@ -77,14 +78,17 @@ impl Run {
 /// Reads a report.
 ///
 /// # Errors
-/// When the bytes are no JSON, or the value is no SARIF 2.1.0.
+/// When the bytes are no JSON, or the value is neither SARIF 2.1.0 nor a report of ZAP or Spectral.
 pub fn parse(path: &str, bytes: &[u8]) -> Result<Sarif, Unreadable> {
     let document = parse_json(path, bytes, BYTES_MAX as u64)?;
     let wrong = |node: &Node, what: String| Unreadable::at(&document.source, "no-sarif", node.span.clone(), what);
     let root = &document.root;
+    if let Some(run) = scanners::run(root, &wrong) {
+        return Ok(Sarif { runs: vec![run?] });
+    }
     let version = root.get("version").and_then(Node::as_text);
     let Some(runs) = root.get("runs").and_then(Node::as_list) else {
-        return Err(wrong(root, "this is no SARIF: it has no list `runs`".to_owned()));
+        return Err(wrong(root, "this is no SARIF (it has no list `runs`), and no JSON of ZAP or Spectral".to_owned()));
     };
     if version != Some("2.1.0") {
         return Err(wrong(root, format!("only SARIF 2.1.0 is read, and this is {}", version.unwrap_or("of no version"))));
@@ -266,7 +270,6 @@ mod tests {
     #[test]
     fn what_is_no_sarif_is_refused() {
         for text in [
-            "[]",
             "{}",
             r#"{"version":"2.0.0","runs":[]}"#,
             r#"{"version":"2.1.0","runs":[{}]}"#,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::{
-    http_call::{Call, Site, unasked, with_id},
+    http_call::{Call, Site, edited, unasked, with_id},
     http_figure::Figure,
 };
 use crate::{Unasked, World, parameters::Pattern};
@@ -237,22 +237,9 @@ impl Case {
         }
         if !self.set.is_empty() || !self.remove.is_empty() {
             let bytes = call.body.as_deref().ok_or_else(|| wrong("is missing: give the route a `body` file"))?;
-            let mut json: Value = serde_json::from_slice(bytes).map_err(|error| wrong(&format!("is not JSON: {error}")))?;
-            for (pointer, value) in self
-                .set
-                .iter()
-                .map(|(pointer, value)| (pointer, Some(value)))
-                .chain(self.remove.iter().map(|pointer| (pointer, None)))
-            {
-                let (parent, name) = pointer.rsplit_once('/').ok_or_else(|| wrong(&format!("has no place `{pointer}`")))?;
-                let members = json.pointer_mut(parent).and_then(Value::as_object_mut);
-                let members = members.ok_or_else(|| wrong(&format!("has no object at `{parent}`")))?;
-                match value {
-                    Some(value) => drop(members.insert(name.to_owned(), value.clone())),
-                    None => drop(members.remove(name)),
-                }
-            }
-            call.body = Some(serde_json::to_vec(&json).map_err(|error| wrong(&error.to_string()))?);
+            let set = self.set.iter().map(|(pointer, value)| (pointer.as_str(), Some(value)));
+            let removed = self.remove.iter().map(|pointer| (pointer.as_str(), None));
+            call.body = Some(edited(bytes, set.chain(removed)).map_err(|what| wrong(&what))?);
         }
         if let Some(over) = &self.over {
             let size = usize::try_from(over.number(world)?).ok().and_then(|size| size.checked_add(1));
