@@ -54,6 +54,7 @@ const COMMANDS: &[&[&str]] = &[
     &["deploy", "record"],
     &["scan"],
     &["retention"],
+    &["retention", "init"],
     &["retention", "plan"],
     &["retention", "run"],
     &["retention", "status"],

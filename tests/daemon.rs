@@ -413,6 +413,7 @@ fn a_purge_stops_between_two_windows_and_the_next_one_goes_on() {
     let rule = "[databases.main]\nurl = \"sqlite:data/app.db\"\n[[retention]]\nname = \"events\"\ndatabase = \"main\"\ntable = \"events\"\n\
                 column = \"at\"\nkeep = \"30 days\"\nfuse_percent = 100\n[schedule]\npurge = \"* * * * * *\"";
     product(&sandbox, &[], rule);
+    sandbox.avouch(&["retention", "init"]).exits(0);
     let left = || database.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
     let daemon = Daemon::start(&sandbox);
     until("some rows are gone", || (left() < ROWS).then_some(()));

@@ -339,6 +339,7 @@ fn personal_data_in_rows_is_nowhere_in_the_record() {
         "avouch.toml",
         format!("{configuration}\n[[retention]]\nname = \"people\"\ndatabase = \"main\"\ntable = \"people\"\ncolumn = \"at\"\nkeep = \"30 days\"\n"),
     );
+    sandbox.avouch(&["retention", "init"]).exits(0);
     let ran = sandbox.avouch(&["-vv", "run", "--purge"]).exits(1);
     let plan = sandbox.avouch(&["retention", "plan"]);
     assert!(sandbox.exists("public/en/index.html"));

@@ -47,6 +47,7 @@ sed -i "s|https://127.0.0.1:8443|$https|; s|http://127.0.0.1:8080|$http|; s|^out
 
 echo "The reference API answers at $https. Checking it takes about three minutes: two limits are waited out." >&2
 "$avouch" -C "$product" init >/dev/null
+"$avouch" -C "$product" retention init >/dev/null
 run=0
 "$avouch" -C "$product" run --purge || run=$?
 key=$("$avouch" -C "$product" key show)

@@ -161,6 +161,12 @@ impl Year {
                     oldest_after: Some(cutoff.day()),
                     newest_deleted: Some(cutoff.day()),
                     ended: Ended::Done,
+                    claim: None,
+                    recovered: 0,
+                    children: 0,
+                    held: 0,
+                    archived: 0,
+                    remnants: None,
                 };
                 self.ledger.keep_retention_run(&run)?;
             }

@@ -518,6 +518,12 @@ pub(crate) enum Deploy {
 /// `avouch retention`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Retention {
+    /// Make the journal in the databases that rules delete from, and print the grants that the rules need
+    Init {
+        /// Only print the statements, for whoever may run them
+        #[arg(long)]
+        print: bool,
+    },
     /// Show what would be deleted; deletes nothing
     Plan {
         /// The rules, by name; otherwise all

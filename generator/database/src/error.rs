@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use avouch_model::Timestamp;
+
 /// Why a database could not be opened, asked or purged.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -157,6 +159,75 @@ pub enum DatabaseError {
         table: String,
         /// How many other rows.
         others: u64,
+    },
+    /// Rows that were anonymised are still due: what they are set to is another value every time.
+    #[error(
+        "database `{database}`: {rows} rows of `{table}` would be due again at once, because an expression in `set` gives \
+         another value every time; nothing of this window was changed; write expressions that stay as they are"
+    )]
+    NotSettled {
+        /// The name in `[databases]`.
+        database: String,
+        /// The table.
+        table: String,
+        /// How many rows.
+        rows: u64,
+    },
+    /// The schema is another one than that of the plan.
+    #[error(
+        "database `{database}`: the schema of `{table}` or of what refers to it changed since the plan was made, so nothing \
+         more was done; run again, and a new plan is made"
+    )]
+    SchemaChanged {
+        /// The name in `[databases]`.
+        database: String,
+        /// The table.
+        table: String,
+    },
+    /// The rows could not be kept before their deletion, so they were not deleted.
+    #[error("database `{database}`: rows cannot be written to the archive, so they were not deleted")]
+    NotKept {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: io::Error,
+    },
+    /// The rows of a window changed every time between keeping and deleting them.
+    #[error(
+        "database `{database}`: rows that are due change again and again while they are archived; run again when it is quieter"
+    )]
+    Restless {
+        /// The name in `[databases]`.
+        database: String,
+    },
+    /// There is no journal in the database.
+    #[error(
+        "database `{database}` has no journal, in which every window of a deletion is written; `avouch retention init` makes it \
+         and prints the grants it needs"
+    )]
+    NoJournal {
+        /// The name in `[databases]`.
+        database: String,
+    },
+    /// Somebody else works on the rule.
+    #[error(
+        "database `{database}`: another process works on `{rule}`; unless it goes on, its claim expires at {until}, and the \
+         next run takes over"
+    )]
+    Claimed {
+        /// The name in `[databases]`.
+        database: String,
+        /// The rule.
+        rule: String,
+        /// When its claim expires.
+        until: Timestamp,
+    },
+    /// Somebody else took the claim over.
+    #[error("database `{database}`: another process took over, so nothing more was done here")]
+    ClaimLost {
+        /// The name in `[databases]`.
+        database: String,
     },
     /// A reader keeps the write-ahead log from starting over.
     #[error(

@@ -17,7 +17,7 @@ use avouch_model::{
 };
 
 pub use error::DatabaseError;
-pub use value::{Column, ForeignKey, Index, Limits, Rows, Table, Value};
+pub use value::{Column, ForeignKey, Index, Limits, Rows, Table, Trigger, Value, fingerprint};
 
 /// The face that reads: SELECT only.
 pub trait Read: Send {
@@ -50,6 +50,9 @@ pub trait Read: Send {
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<u64, DatabaseError>;
 
+    /// The SQL that it speaks.
+    fn dialect(&self) -> purge::Dialect;
+
     /// What the database's own clock says.
     ///
     /// # Errors
@@ -67,16 +70,6 @@ pub trait Read: Send {
 pub fn open_read(database: &Database, root: &Path) -> Result<Box<dyn Read>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Reader::open(&database.name, file, root)?)),
-    }
-}
-
-/// Opens a database for one deletion. Relative files lie beneath `root`. Nothing is deleted by opening.
-///
-/// # Errors
-/// As [`open_read`]; when there is no such table or column, or when the table has no key to go by.
-pub fn open_purge(database: &Database, root: &Path, deletion: &purge::Deletion) -> Result<Box<dyn purge::Purge>, DatabaseError> {
-    match &database.location {
-        Location::Sqlite(file) => Ok(Box::new(sqlite::Purger::open(&database.name, file, root, deletion)?)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use avouch_model::Digest;
+
 /// A value as SQLite stores it (SQLite, "Datatypes In SQLite", section 2).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -108,6 +110,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// The keys by which it refers to other tables.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Its triggers, by name in order.
+    pub triggers: Vec<Trigger>,
     /// Whether it has no rowid (`WITHOUT ROWID`).
     pub without_rowid: bool,
 }
@@ -143,6 +147,36 @@ pub struct Index {
     pub unique: bool,
     /// Whether it covers only the rows of a WHERE: then `unique` says nothing about the others.
     pub partial: bool,
+}
+
+/// A trigger of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// Whether it runs when rows are deleted.
+    pub on_delete: bool,
+    /// Whether it runs when rows are changed.
+    pub on_update: bool,
+    /// How it was made.
+    pub definition: String,
+}
+
+/// The schema as far as it matters to whoever changes rows of these tables: their columns, keys and triggers, and the foreign
+/// keys of all tables that refer to them. Indexes do not matter.
+pub fn fingerprint(tables: &[Table], touched: &[&str]) -> Digest {
+    let is_touched = |name: &str| touched.iter().any(|touched| touched.eq_ignore_ascii_case(name));
+    let mut text = String::new();
+    for table in tables {
+        if is_touched(&table.name) {
+            let parts = (&table.name, &table.columns, &table.primary_key, &table.triggers, table.without_rowid);
+            text.push_str(&format!("{parts:?}\n"));
+        }
+        for key in table.foreign_keys.iter().filter(|key| is_touched(&key.parent)) {
+            text.push_str(&format!("{:?} {key:?}\n", table.name));
+        }
+    }
+    Digest::of(text.as_bytes())
 }
 
 /// A foreign key of a table.

@@ -120,6 +120,93 @@ pub struct RetentionRule {
     pub enforce: Enforcement,
     /// The largest part of the table that one run may delete without confirmation, in percent (1 to 100).
     pub fuse_percent: u8,
+    /// What else it says of its rows.
+    pub terms: Terms,
+}
+
+/// What a retention rule may say beyond how long rows are kept. The default says nothing: every row of the table is under
+/// the rule, and what is due is deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The SQL condition of the rows that are under the rule; none: all. Rows for which it is not true are left alone.
+    pub condition: Option<String>,
+    /// What the law asks to keep at least; a rule that keeps less is refused.
+    pub minimum: Option<Span>,
+    /// What happens to rows that are due.
+    pub action: Action,
+    /// The tables whose rows go with the rows that they refer to.
+    pub children: Vec<String>,
+    /// The rows that must stay for as long as somebody says so.
+    pub hold: Option<Hold>,
+    /// Tenants with periods of their own.
+    pub tenants: Option<Tenants>,
+    /// Rows whose time is NULL.
+    pub undated: Undated,
+    /// Whether a row dated more than a day in the future stops the rule; otherwise it is counted and kept.
+    pub refuse_future: bool,
+    /// Whether the database file is compacted after a deletion and looked through for what was deleted.
+    pub erase: bool,
+}
+
+/// What happens to rows that are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// They are deleted.
+    #[default]
+    Delete,
+    /// Columns are set to SQL expressions, by the name of the column. The row stays.
+    Anonymise(BTreeMap<String, String>),
+    /// They are written to files in this folder, relative to the repository, and then deleted.
+    Archive(String),
+}
+
+/// Rows that are kept whatever their age: those whose column has a value that the list names. A list that cannot be read,
+/// or that holds a NULL, keeps every row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The column of the rule's table.
+    pub column: String,
+    /// Where the list is.
+    pub list: HoldList,
+}
+
+/// Where the values of a legal hold are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldList {
+    /// A table and its column.
+    Table {
+        /// The table.
+        table: String,
+        /// The column.
+        key: String,
+    },
+    /// A SELECT with one column.
+    Query(String),
+}
+
+/// Tenants whose rows are kept for another time than the rule says: a table has a row for each of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenants {
+    /// The column of the rule's table that names the tenant.
+    pub column: String,
+    /// The table of the tenants.
+    pub table: String,
+    /// Its column that names the tenant.
+    pub key: String,
+    /// Its column with the time that rows are kept, `6 months`; NULL: as the rule says.
+    pub keep: String,
+}
+
+/// What becomes of rows without a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undated {
+    /// They are kept, and counted.
+    #[default]
+    Keep,
+    /// They are due.
+    Delete,
+    /// One of them stops the rule.
+    Refuse,
 }
 
 /// A person who can sign decisions. Roles are published, names never.

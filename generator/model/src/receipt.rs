@@ -26,6 +26,53 @@ pub struct Promise {
     pub max_lag: Span,
     /// Who deletes.
     pub enforce: Enforcement,
+    /// What happens to rows that are over their time.
+    #[serde(default, skip_serializing_if = "Fate::is_deleted")]
+    pub fate: Fate,
+    /// What may keep a row beyond its time, other than the lag.
+    #[serde(default, skip_serializing_if = "Exceptions::is_empty")]
+    pub exceptions: Exceptions,
+}
+
+/// What happens to rows that are over their time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// They are deleted.
+    #[default]
+    Deleted,
+    /// What identifies a person is taken out of them.
+    Anonymised,
+    /// They are moved to an archive.
+    Archived,
+}
+
+impl Fate {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as `skip_serializing_if` asks")]
+    const fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted)
+    }
+}
+
+/// What may keep a row beyond its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exceptions {
+    /// Only some of the rows are under the rule.
+    #[serde(default)]
+    pub part: bool,
+    /// Rows under a legal hold stay.
+    #[serde(default)]
+    pub hold: bool,
+    /// Tenants may have periods of their own.
+    #[serde(default)]
+    pub tenants: bool,
+}
+
+impl Exceptions {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What one execution of a rule did and proved. Kept in the private store until it is rolled up into a [`Receipt`].
@@ -60,6 +107,34 @@ pub struct RetentionRun {
     pub newest_deleted: Option<Day>,
     /// How it ended.
     pub ended: Ended,
+    /// The number of the claim under which it worked; none when it claimed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<u64>,
+    /// Rows that earlier claims deleted and never told of, because they were killed: the journal in the database did.
+    #[serde(default)]
+    pub recovered: u64,
+    /// Rows of other tables that went with the rows they referred to.
+    #[serde(default)]
+    pub children: u64,
+    /// Rows that were due and stay under a legal hold.
+    #[serde(default)]
+    pub held: u64,
+    /// Objects written to the archive.
+    #[serde(default)]
+    pub archived: u64,
+    /// What was found of the deleted rows in the files of the database after it was compacted; none when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remnants: Option<Remnants>,
+}
+
+/// How often sampled values of deleted rows were found in the files of a database that was compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remnants {
+    /// Values sampled before the deletion.
+    pub sampled: u64,
+    /// Of these, values found in the files afterwards.
+    pub found: u64,
 }
 
 impl RetentionRun {
@@ -115,6 +190,19 @@ pub struct Receipt {
     pub newest_deleted: Option<Day>,
     /// How the last run ended.
     pub ended: Ended,
+    /// The number of the last claim covered. Numbers that no receipt names were claims that were killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<u64>,
+    /// Rows of other tables that went with the rows they referred to; few are not told apart from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children: Option<u64>,
+    /// Rows that stay under a legal hold after the last run; few are not told apart from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
+    /// Whether all that was deleted is gone from the files of the database too: they were compacted, and none of the values
+    /// that were sampled before was found. None when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<bool>,
 }
 
 /// Counts below this are not published: a cell of one person is a person.
@@ -125,7 +213,10 @@ impl Receipt {
     pub fn of(runs: &[RetentionRun], previous: Option<Timestamp>) -> Option<Self> {
         let (first, last) = (runs.first()?, runs.last()?);
         let public = |count: u64| (count == 0 || count >= SMALL_COUNT).then_some(count);
-        let deleted = runs.iter().map(|run| run.deleted).sum();
+        let deleted = runs.iter().map(|run| run.deleted.saturating_add(run.recovered)).sum();
+        // Absent where there is nothing to tell, so that the receipts of plain rules stay as short as they were.
+        let some = |count: u64| public(count).filter(|count| *count > 0);
+        let looked = runs.iter().filter_map(|run| run.remnants);
         let times = previous.into_iter().chain(runs.iter().map(|run| run.at));
         let gaps = times.clone().zip(times.skip(1)).map(|(earlier, later)| later.seconds_since(earlier));
         Some(Self {
@@ -144,6 +235,10 @@ impl Receipt {
             oldest_after: last.oldest_after.filter(|_| last.rows_after >= SMALL_COUNT),
             newest_deleted: runs.iter().filter_map(|run| run.newest_deleted).max().filter(|_| deleted >= SMALL_COUNT),
             ended: last.ended,
+            claim: runs.iter().filter_map(|run| run.claim).max(),
+            children: some(runs.iter().map(|run| run.children).sum()),
+            held: some(last.held),
+            erased: looked.map(|remnants| remnants.sampled > 0 && remnants.found == 0).reduce(|all, one| all && one),
         })
     }
 }
@@ -156,7 +251,14 @@ mod tests {
         let at = Timestamp::from_unix(at);
         let keep = Span::Seconds(7_200);
         RetentionRun {
-            promise: Promise { rule: "rate_limits".into(), keep, max_lag: Span::Seconds(900), enforce: Enforcement::Avouch },
+            promise: Promise {
+                rule: "rate_limits".into(),
+                keep,
+                max_lag: Span::Seconds(900),
+                enforce: Enforcement::Avouch,
+                fate: Fate::Deleted,
+                exceptions: Exceptions::default(),
+            },
             purged: true,
             at,
             cutoff: keep.before(at),
@@ -170,7 +272,30 @@ mod tests {
             oldest_after: Some(at.day()),
             newest_deleted: (deleted > 0).then(|| at.day()),
             ended: Ended::Done,
+            claim: None,
+            recovered: 0,
+            children: 0,
+            held: 0,
+            archived: 0,
+            remnants: None,
         }
+    }
+
+    #[test]
+    fn what_killed_runs_deleted_is_told_by_the_next() {
+        let recovered = RetentionRun { recovered: 40, claim: Some(7), ..run(1_000_000, 9) };
+        let receipt = Receipt::of(&[recovered, run(1_000_900, 1)], None).unwrap();
+        assert_eq!((receipt.deleted, receipt.claim), (Some(50), Some(7)));
+    }
+
+    #[test]
+    fn erased_is_only_said_when_somebody_looked_and_found_nothing() {
+        let looked = |sampled, found| RetentionRun { remnants: Some(Remnants { sampled, found }), ..run(1_000_000, 9) };
+        let erased = |runs: &[RetentionRun]| Receipt::of(runs, None).unwrap().erased;
+        assert_eq!(erased(&[run(1_000_000, 9)]), None);
+        assert_eq!(erased(&[looked(32, 0)]), Some(true));
+        assert_eq!(erased(&[looked(32, 1), looked(32, 0)]), Some(false));
+        assert_eq!(erased(&[looked(0, 0)]), Some(false));
     }
 
     #[test]

@@ -20,10 +20,10 @@ use std::{
 use avouch_model::{
     Span, Timestamp,
     configuration::Schedule,
-    product::{Database, Location, RetentionRule},
+    product::{Database, Location, RetentionRule, Terms},
     receipt::Enforcement,
 };
-use avouch_retain::{Asked, Gentleness, plan, promise, prove, purge};
+use avouch_retain::{Asked, Gentleness, journal, plan, promise, prove, purge};
 use rusqlite::Connection;
 
 const NOW: i64 = 1_795_240_923;
@@ -205,6 +205,7 @@ impl Bench {
             max_lag: None,
             enforce: Enforcement::Avouch,
             fuse_percent: 100,
+            terms: Terms::default(),
         };
         (database, rule)
     }
@@ -217,6 +218,8 @@ impl Bench {
             root: &self.folder,
             now: Timestamp::from_unix(NOW),
             last_run: None,
+            owner: "bench".into(),
+            told: None,
         }
     }
 }
@@ -244,6 +247,9 @@ fn write(path: &Path, stop: &AtomicBool) -> Duration {
 fn fill(path: &Path, due: i64) {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch(SCHEMA).unwrap();
+    for table in journal::TABLES {
+        connection.execute(table, []).unwrap();
+    }
     let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2 * ?1) \
                INSERT INTO events (tenant, user, kind, at, body) SELECT (i * 7919 % 1000) * (i * 104729 % 1000) / 2000, \
                i * 31 % 5000, 'view', ?2 + (i - 2 * ?1 - 1) * 10 + i * 37 % 10, hex(zeroblob(65)) FROM n";

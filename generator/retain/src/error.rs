@@ -1,7 +1,7 @@
 //! Why a rule is not executed, and the way out.
 
-use avouch_database::DatabaseError;
-use avouch_model::{Digest, Timestamp};
+use avouch_database::{DatabaseError, purge::NotAnExpression};
+use avouch_model::{Digest, Span, Timestamp};
 
 use crate::Encoding;
 
@@ -43,6 +43,99 @@ pub enum RetainError {
         /// The column.
         column: String,
     },
+    /// An expression in the rule is none.
+    #[error("retention rule `{rule}`: `{key}` is not one expression of SQL; correct it in the configuration")]
+    Expression {
+        /// The rule.
+        rule: String,
+        /// The key in the configuration.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        cause: NotAnExpression,
+    },
+    /// A column that must stay as it is would be set.
+    #[error("retention rule `{rule}`: `set` names `{table}.{column}`, by which rows are found or referred to; leave it as it is")]
+    SetKey {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A table that is to go with another has no way to.
+    #[error(
+        "retention rule `{rule}`: `children` names `{child}`, which has no foreign key to `{table}` or to another of its \
+         children, or only round in a circle; leave it out, or name the tables between"
+    )]
+    NoChild {
+        /// The rule.
+        rule: String,
+        /// The table of the rule.
+        table: String,
+        /// The table that is named.
+        child: String,
+    },
+    /// A tenant's period cannot be read.
+    #[error(
+        "retention rule `{rule}`: `{table}.{column}` holds a period that is none (write a number and a unit, `6 months`), or \
+         more than {periods_max} different ones; correct it, or set it to NULL"
+    )]
+    Periods {
+        /// The rule.
+        rule: String,
+        /// The table of the tenants.
+        table: String,
+        /// The column of the periods.
+        column: String,
+        /// The most periods.
+        periods_max: usize,
+    },
+    /// Less would be kept than the law asks.
+    #[error("retention rule `{rule}`: keeping rows for {keep} is less than the declared minimum of {minimum}; keep them longer")]
+    BelowMinimum {
+        /// The rule.
+        rule: String,
+        /// What would be kept; of the rule or of a tenant.
+        keep: Span,
+        /// The minimum.
+        minimum: Span,
+    },
+    /// Rows have no time, and the rule refuses them.
+    #[error("retention rule `{rule}`: {undated} rows have no time, and `undated` is `refuse`; give them one")]
+    Undated {
+        /// The rule.
+        rule: String,
+        /// Rows without a time.
+        undated: u64,
+    },
+    /// Rows are dated in the future, and the rule refuses them.
+    #[error("retention rule `{rule}`: {future} rows are dated in the future, and `future` is `refuse`; correct them")]
+    Future {
+        /// The rule.
+        rule: String,
+        /// Rows dated in the future.
+        future: u64,
+    },
+    /// The clock of the database says otherwise.
+    #[error("retention rule `{rule}`: it is {now} here and {there} by the clock of the database; correct the one that is wrong")]
+    ClocksDiffer {
+        /// The rule.
+        rule: String,
+        /// Now.
+        now: Timestamp,
+        /// Now, as the database says.
+        there: Timestamp,
+    },
+    /// The clock stands before this program was made.
+    #[error("retention rule `{rule}`: it is {now} by the clock, before this program was made; correct the clock of this machine")]
+    ClockBeforeProgram {
+        /// The rule.
+        rule: String,
+        /// Now.
+        now: Timestamp,
+    },
     /// Nothing would be kept.
     #[error(
         "retention rule `{rule}`: `keep` is nothing, so every row would be deleted; write how long rows are kept, such as `90 days`"
@@ -54,8 +147,8 @@ pub enum RetainError {
     /// The first value is in no encoding that is known.
     #[error(
         "retention rule `{rule}`: `{table}.{column}` holds no time that can be read ({sorts}); known are Unix seconds, Unix \
-         milliseconds and texts such as 2026-11-21T06:02:00Z or 2026-11-21 06:02:00 in UTC, from the year 2000 on; name \
-         another column, or convert this one"
+         milliseconds or microseconds, Julian days, and texts such as 2026-11-21T06:02:00Z, 2026-11-21 06:02:00 or 2026-11-21 in \
+         UTC, from the year 2000 on; name another column, or convert this one"
     )]
     Unreadable {
         /// The rule.
@@ -91,7 +184,7 @@ pub enum RetainError {
     /// Other tables refer to rows that are due.
     #[error(
         "retention rule `{rule}`: rows of `{child}` refer to rows of `{table}` that are due (foreign key, on delete {on_delete}); \
-         give `{child}` a rule that deletes them first, or set `enforce = \"product\"`"
+         give `{child}` a rule that deletes them first, name it in `children`, or set `enforce = \"product\"`"
     )]
     Referenced {
         /// The rule.
@@ -105,7 +198,7 @@ pub enum RetainError {
     },
     /// A trigger would run.
     #[error(
-        "retention rule `{rule}`: the trigger `{trigger}` runs when rows of `{table}` are deleted, and may copy or change \
+        "retention rule `{rule}`: the trigger `{trigger}` runs when rows of `{table}` go or change, and may copy or change \
          others; set `enforce = \"product\"` and let the product delete"
     )]
     Trigger {
@@ -185,4 +278,11 @@ pub enum RetainError {
         /// Rows due at the start.
         due: u64,
     },
+}
+
+impl RetainError {
+    /// Whether another process works on the rule: then that one tells what came of it.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Database { cause, .. } if matches!(**cause, DatabaseError::Claimed { .. }))
+    }
 }

@@ -5,10 +5,12 @@
 //! stays. A column that cannot be read as one encoding throughout is not deleted by. What a deletion did is told by a
 //! second connection that looks afterwards, not by the one that deleted.
 
+mod archive;
 mod encoding;
 mod error;
 mod obstacles;
 mod pace;
+mod place;
 mod plan;
 mod purge;
 mod rules;
@@ -22,12 +24,13 @@ use avouch_model::{
     receipt::{Promise, RetentionRun},
 };
 
+pub use avouch_database::purge::journal;
 pub use encoding::Encoding;
 pub use error::RetainError;
 pub use pace::{Gentleness, Pace, Sleep};
 pub use plan::{Plan, plan};
 pub use purge::{prove, purge};
-pub use rules::{lag_is_large, promise, tables_without_rule};
+pub use rules::{grants, lag_is_large, promise, tables_without_rule};
 
 /// A rule with all that its execution depends on.
 #[derive(Clone, Debug)]
@@ -44,6 +47,10 @@ pub struct Asked<'a> {
     pub now: Timestamp,
     /// When the rule was executed last, where that is known: a clock that went back is refused.
     pub last_run: Option<Timestamp>,
+    /// A name of this process that no other has: claims are made under it.
+    pub owner: String,
+    /// The last claim of which the record tells; what later ones deleted and did not tell is told by the next run.
+    pub told: Option<u64>,
 }
 
 /// What an execution did, whatever came of it.

@@ -1,94 +1,94 @@
-//! What stands in the way of deleting: rows that refer to those that are due, and triggers.
+//! What stands in the way of a rule: rows that refer to those that are due, and triggers.
 //!
-//! Deliberately narrow. Only rows of the rule's own table are ever deleted; where SQLite would refuse, cascade, set to
-//! NULL or run the product's code, nothing is done and the way out is said. The purge itself holds the same line again:
-//! a window that changes any other row is undone.
+//! Deliberately narrow. Only rows of the rule's own table and of the children that it names are ever changed; where the
+//! database would refuse, cascade, set to NULL or run the product's code, nothing is done and the way out is said. The purge
+//! itself holds the same line again: a window that changes any other row is undone.
 
-use avouch_database::{Limits, Read, quote};
+use avouch_database::{Read, quote};
 
 use crate::{
-    Asked, Encoding, RetainError,
-    survey::{Place, cutoffs, database},
+    Asked, RetainError,
+    place::{Place, referred_columns},
+    survey::{count_of, database},
 };
 
-/// Refuses when deleting the rows that are due would touch other rows.
-pub(crate) fn refuse_any(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, encoding: Encoding) -> Result<(), RetainError> {
-    triggers(asked, read, place)?;
-    references(asked, read, place, encoding)
+/// Refuses when executing the rule would touch other rows.
+pub(crate) fn refuse_any(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(), RetainError> {
+    triggers(asked, place)?;
+    // A row that stays takes nothing away from those that refer to it; what they refer to by is never set.
+    if place.deletion.set.is_empty() { references(asked, read, place) } else { Ok(()) }
 }
 
-fn triggers(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(), RetainError> {
-    let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(:table) ORDER BY name";
-    let binds = [("table", place.table.as_str().into())];
-    let found = read.query(sql, &binds, Limits::default()).map_err(database(asked, "look for triggers"))?;
-    for row in &found.rows {
-        if let [name, sql] = &row[..]
-            && runs_on_delete(sql.as_text().unwrap_or("DELETE"))
-        {
+/// How many rows of each child would go, by its name.
+pub(crate) fn count_children(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<Vec<(String, u64)>, RetainError> {
+    let deletion = &place.deletion;
+    let doomed = deletion.doomed(&deletion.due.due("cutoff"));
+    let mut counts = Vec::new();
+    for (child, doomed) in deletion.children.iter().zip(doomed) {
+        let sql = format!("SELECT count(*) FROM {} WHERE {doomed}", quote(&child.table));
+        let found = read.query(&sql, &place.binds(&["cutoff"]), crate::survey::LIMITS);
+        let found = found.map_err(database(asked, "count the rows of the children"))?;
+        counts.push((child.table.clone(), found.single().map_or(0, count_of)));
+    }
+    Ok(counts)
+}
+
+fn triggers(asked: &Asked<'_>, place: &Place) -> Result<(), RetainError> {
+    let deletion = &place.deletion;
+    let touched = deletion.touched();
+    for table in place.tables.iter().filter(|table| touched.iter().any(|touched| *touched == table.name)) {
+        let runs =
+            |trigger: &&avouch_database::Trigger| if deletion.set.is_empty() { trigger.on_delete } else { trigger.on_update };
+        if let Some(trigger) = table.triggers.iter().find(runs) {
             return Err(RetainError::Trigger {
                 rule: asked.rule.name.clone(),
-                table: place.table.clone(),
-                trigger: name.as_text().unwrap_or_default().to_owned(),
+                table: table.name.clone(),
+                trigger: trigger.name.clone(),
             });
         }
     }
     Ok(())
 }
 
-/// Whether a CREATE TRIGGER names DELETE before its ON; a name that is the word DELETE counts too, on the safe side.
-fn runs_on_delete(sql: &str) -> bool {
-    let words = sql.split(|character: char| !character.is_alphanumeric() && character != '_');
-    words.take_while(|word| !word.eq_ignore_ascii_case("on")).any(|word| word.eq_ignore_ascii_case("delete"))
-}
-
-fn references(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, encoding: Encoding) -> Result<(), RetainError> {
-    let tables = read.tables().map_err(database(asked, "read the schema"))?;
-    let own_key =
-        tables.iter().find(|table| table.name == place.table).map(|table| table.primary_key.as_slice()).unwrap_or_default();
-    let cutoff = encoding.write(cutoffs(asked).0);
-    for child in &tables {
-        let keys = child.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&place.table));
-        for key in keys {
-            let parent = if key.parent_columns.is_empty() { own_key } else { &key.parent_columns };
-            let pairs = parent.iter().zip(&key.columns);
-            let mut same: Vec<_> =
-                pairs.map(|(parent, child)| format!("parent.{} = child.{}", quote(parent), quote(child))).collect();
-            same.push(format!("parent.{} < :cutoff", quote(&place.column)));
+/// Refuses when a row that stays refers to one that goes.
+fn references(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(), RetainError> {
+    let deletion = &place.deletion;
+    let due = deletion.due.due("cutoff");
+    let doomed = deletion.doomed(&due);
+    let going = |table: &str| {
+        if table.eq_ignore_ascii_case(place.table()) {
+            return Some(due.as_str());
+        }
+        let place = deletion.children.iter().position(|child| child.table.eq_ignore_ascii_case(table))?;
+        doomed.get(place).map(String::as_str)
+    };
+    for table in &place.tables {
+        for key in &table.foreign_keys {
+            let Some(parent_goes) = going(&key.parent) else { continue };
+            let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
+            // Rows of one table that refer to each other may go in different windows.
+            let stays = match going(&table.name) {
+                Some(goes) if !table.name.eq_ignore_ascii_case(&key.parent) => format!("({goes}) IS NOT TRUE"),
+                _ => "TRUE".to_owned(),
+            };
             let sql = format!(
-                "SELECT EXISTS (SELECT 1 FROM {} AS child JOIN {} AS parent ON {})",
-                quote(&child.name),
-                quote(&place.table),
-                same.join(" AND ")
+                "SELECT count(*) FROM (SELECT 1 FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {parent_goes}) AND {stays} LIMIT 1) AS found",
+                quote(&table.name),
+                list(&key.columns),
+                list(&referred_columns(&place.tables, &key.parent, &key.parent_columns)),
+                quote(&key.parent),
             );
-            let found = read.query(&sql, &[("cutoff", cutoff.clone())], Limits::default());
+            let found = read.query(&sql, &place.binds(&["cutoff"]), crate::survey::LIMITS);
             let found = found.map_err(database(asked, "look for rows that refer to those that are due"))?;
-            if found.single().and_then(avouch_database::Value::as_integer) != Some(0) {
+            if found.single().map(count_of) != Some(0) {
                 return Err(RetainError::Referenced {
                     rule: asked.rule.name.clone(),
-                    table: place.table.clone(),
-                    child: child.name.clone(),
+                    table: key.parent.clone(),
+                    child: table.name.clone(),
                     on_delete: key.on_delete.to_ascii_lowercase(),
                 });
             }
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trigger_on_delete_is_told_from_others() {
-        for (sql, expected) in [
-            ("CREATE TRIGGER a AFTER DELETE ON t BEGIN SELECT 1; END", true),
-            ("create trigger a\nbefore delete\non t begin select 1; end", true),
-            ("CREATE TRIGGER a INSERT ON t BEGIN DELETE FROM u; END", false),
-            ("CREATE TRIGGER log_delete AFTER INSERT ON t BEGIN SELECT 1; END", false),
-            ("CREATE TRIGGER a DELETE ON\"t\" BEGIN SELECT 1; END", true),
-        ] {
-            assert_eq!(runs_on_delete(sql), expected, "{sql}");
-        }
-    }
 }

@@ -35,6 +35,9 @@ impl Gentleness {
 pub trait Pace {
     /// Waits that long; `Break` ends the purge between two windows.
     fn pause(&mut self, how_long: Duration) -> ControlFlow<()>;
+
+    /// Hears how many of the rows that were due are done, after every window.
+    fn told(&mut self, _done: u64, _due: u64) {}
 }
 
 /// Sleeps, and never stops.

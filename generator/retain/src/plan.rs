@@ -1,17 +1,22 @@
 //! What a rule would do now.
 
-use avouch_database::{Read, open_read};
+use avouch_database::{Read, open_read, purge::Dialect};
 use avouch_model::{Digest, Span, Timestamp, canonical, receipt::Promise, time::Day};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Asked, Encoding, RetainError, obstacles,
-    survey::{self, Place, Survey, cutoffs, database},
+    place::{self, Place},
+    survey::{self, Survey, cutoffs, database},
 };
 
 /// That many rows in the future are mistakes in rows; more, if they are also more than one in a hundred, are a clock that is
 /// wrong.
 const FUTURE_ROWS: u64 = 10;
+/// 2026-11-01T00:00:00Z: no rule was executed by this program before.
+const PROGRAM_MADE: i64 = 1_793_491_200;
+/// How far the database's own clock may be from ours, in seconds.
+const CLOCKS_DIFFER: u64 = 60;
 
 /// What a rule would delete now. Holds counts and days, and no value of any row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,10 @@ pub struct Plan {
     pub undated: u64,
     /// Rows dated more than a day in the future: counted and kept.
     pub future: u64,
+    /// Rows that would be due, were it not for a legal hold: counted and kept.
+    pub held: u64,
+    /// Rows of other tables that would go with those that are due, by table.
+    pub children: Vec<(String, u64)>,
     /// The day of the oldest row.
     pub oldest: Option<Day>,
     /// The day of the newest row that is not from the future.
@@ -47,7 +56,7 @@ pub struct Plan {
     pub fuse_percent: u8,
     /// Whether more is due than the fuse allows.
     pub fused: bool,
-    /// What `--confirm` names: the rule, the encoding, the day of the cut-off, the day of the oldest row, and how many rows
+    /// What `--confirm` names: the rule, the schema, the encoding, the day of the cut-off, the day of the oldest row, and how many rows
     /// are due to the nearest power of two. It stands while a person reads the plan, and not for another day.
     pub digest: Digest,
 }
@@ -68,10 +77,17 @@ impl Plan {
 pub fn plan(asked: &Asked<'_>) -> Result<Plan, RetainError> {
     let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
     let (place, survey) = look(asked, read.as_mut())?;
-    if let (Some(encoding), true) = (survey.encoding, survey.due > 0) {
-        obstacles::refuse_any(asked, read.as_mut(), &place, encoding)?;
+    judge(asked, read.as_mut(), &place, &survey)
+}
+
+/// The plan, unless something stands in the way of it.
+pub(crate) fn judge(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, survey: &Survey) -> Result<Plan, RetainError> {
+    let mut children = Vec::new();
+    if survey.due > 0 {
+        obstacles::refuse_any(asked, read, place)?;
+        children = obstacles::count_children(asked, read, place)?;
     }
-    Ok(of(asked, &place, &survey))
+    Ok(Plan { children, ..of(asked, place, survey) })
 }
 
 /// Counts, and refuses to believe a clock that contradicts the rows or the last run.
@@ -82,19 +98,41 @@ pub(crate) fn look(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(Place, Sur
     if let Some(last) = asked.last_run.filter(|last| *last > asked.now) {
         return Err(RetainError::ClockWentBack { rule: asked.rule.name.clone(), now: asked.now, last });
     }
-    let place = survey::find(asked, read)?;
-    let survey = survey::survey(asked, read, &place)?;
+    clocks(asked, read)?;
+    if let Some(minimum) = asked.rule.terms.minimum
+        && cutoffs(asked).0 > minimum.before(asked.now)
+    {
+        return Err(RetainError::BelowMinimum { rule: asked.rule.name.clone(), keep: asked.rule.keep, minimum });
+    }
+    let mut place = place::find(asked, read)?;
+    let survey = survey::survey(asked, read, &mut place)?;
     let dated = survey.rows.saturating_sub(survey.undated);
     if survey.future > FUTURE_ROWS && survey.future.saturating_mul(100) > dated {
         return Err(RetainError::ClockBehind {
             rule: asked.rule.name.clone(),
-            table: place.table,
+            table: place.table().to_owned(),
             now: asked.now,
             future: survey.future,
             dated,
         });
     }
     Ok((place, survey))
+}
+
+/// Refuses a clock that stands before this program was made, or far from that of the database. SQLite's is our own.
+fn clocks(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(), RetainError> {
+    let (rule, now) = (asked.rule.name.clone(), asked.now);
+    if now < Timestamp::from_unix(PROGRAM_MADE) {
+        return Err(RetainError::ClockBeforeProgram { rule, now });
+    }
+    if read.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let there = read.now().map_err(database(asked, "ask the database for its time"))?;
+    if there.seconds_since(now).unsigned_abs() > CLOCKS_DIFFER {
+        return Err(RetainError::ClocksDiffer { rule, now, there });
+    }
+    Ok(())
 }
 
 pub(crate) fn of(asked: &Asked<'_>, place: &Place, survey: &Survey) -> Plan {
@@ -110,6 +148,8 @@ pub(crate) fn of(asked: &Asked<'_>, place: &Place, survey: &Survey) -> Plan {
         overdue: survey.overdue,
         undated: survey.undated,
         future: survey.future,
+        held: survey.held,
+        children: Vec::new(),
         oldest: survey.oldest,
         newest: survey.newest,
         newest_due: survey.newest_due,
@@ -124,8 +164,11 @@ fn digest(asked: &Asked<'_>, place: &Place, survey: &Survey, cutoff: Timestamp) 
     let about = [
         asked.rule.name.clone(),
         asked.database.name.clone(),
-        place.table.clone(),
-        place.column.clone(),
+        place.table().to_owned(),
+        place.column().to_owned(),
+        place.deletion.schema.to_string(),
+        // What else the rule says, in every detail.
+        format!("{:?}", asked.rule.terms),
         asked.rule.keep.to_string(),
         survey.encoding.map(|encoding| encoding.to_string()).unwrap_or_default(),
         cutoff.day().to_string(),

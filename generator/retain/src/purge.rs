@@ -1,20 +1,28 @@
 //! Deleting and proving.
 
 use avouch_database::{
-    open_purge, open_read,
-    purge::{Deletion, Purge},
+    DatabaseError, Rows, open_read,
+    purge::{self, Keep, Purge},
 };
 use avouch_model::{
     Digest,
-    receipt::{Ended, Enforcement, RetentionRun},
+    product::Action,
+    receipt::{Ended, Enforcement, Remnants, RetentionRun},
 };
 
 use crate::{
-    Asked, Execution, Gentleness, Pace, Plan, RetainError, obstacles,
+    Asked, Execution, Gentleness, Pace, Plan, RetainError,
+    archive::Archive,
     pace::pause_after,
+    place::Place,
     plan::{self, look},
-    survey::{Place, Survey, cutoffs, database},
+    survey::{Survey, cutoffs, database},
 };
+
+/// How many values of deleted rows are looked for in the files afterwards.
+const CANARIES: usize = 32;
+/// The most rows of a window whose rows are archived: they are held in memory.
+const ARCHIVED_ROWS: u64 = 5_000;
 
 /// Counts through a connection of its own, and deletes nothing.
 pub fn prove(asked: &Asked<'_>) -> Execution {
@@ -54,10 +62,9 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
     }
 
     run.purged = true;
-    let (deleted, trouble) = delete(asked, &place, &before, gentle, pace);
-    run.deleted = deleted;
+    let trouble = delete(asked, &place, before.due, gentle, pace, &mut run).err();
     // A part may end before the newest row that was due: then its day is not known.
-    run.newest_deleted = before.newest_due.filter(|_| deleted > 0 && trouble.is_none());
+    run.newest_deleted = before.newest_due.filter(|_| run.deleted > 0 && trouble.is_none());
     let trouble = match look_afresh(asked) {
         Ok((_, after)) => {
             told(&mut run, &after);
@@ -72,12 +79,9 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
 }
 
 fn prepare(asked: &Asked<'_>) -> Result<(Place, Survey, Plan), RetainError> {
-    let (place, survey) = look_afresh(asked)?;
-    if let (Some(encoding), true) = (survey.encoding, survey.due > 0) {
-        let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
-        obstacles::refuse_any(asked, read.as_mut(), &place, encoding)?;
-    }
-    let plan = plan::of(asked, &place, &survey);
+    let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
+    let (place, survey) = look(asked, read.as_mut())?;
+    let plan = plan::judge(asked, read.as_mut(), &place, &survey)?;
     Ok((place, survey, plan))
 }
 
@@ -93,25 +97,58 @@ fn forbidden(asked: &Asked<'_>, plan: &Plan, confirm: Option<Digest>) -> Option<
     })
 }
 
-/// Deletes until all that was due is gone. What was deleted before trouble came is told with it.
+/// Claims the rule, and works until all that was due is gone. What was done before trouble came is told with it.
 fn delete(
     asked: &Asked<'_>,
     place: &Place,
-    before: &Survey,
+    due: u64,
     gentle: &Gentleness,
     pace: &mut dyn Pace,
-) -> (u64, Option<RetainError>) {
-    let Some(encoding) = before.encoding.filter(|_| before.due > 0) else {
-        return (0, None);
-    };
-    let deletion =
-        Deletion { table: place.table.clone(), column: place.column.clone(), cutoff: encoding.write(cutoffs(asked).0) };
-    let mut deleted = 0;
-    let trouble = match open_purge(asked.database, asked.root, &deletion) {
-        Ok(mut purge) => windows(asked, purge.as_mut(), before.due, gentle, pace, &mut deleted).err(),
-        Err(cause) => Some(database(asked, "open the database for deletion")(cause)),
-    };
-    (deleted, trouble)
+    run: &mut RetentionRun,
+) -> Result<(), RetainError> {
+    let purge = purge::open(asked.database, asked.root, &place.deletion);
+    let mut purge = purge.map_err(database(asked, "open the database for deletion"))?;
+    let claim = purge.claim(&asked.owner, asked.now, asked.told).map_err(database(asked, "claim the rule"))?;
+    run.claim = Some(claim.number);
+    run.recovered = claim.recovered;
+    let done = if due > 0 { work(asked, purge.as_mut(), due, gentle, pace, run) } else { Ok(()) };
+    // A claim that is not given back expires.
+    done.and(purge.release().map_err(database(asked, "give the claim back")))?;
+    // Deleted rows can be read in the file until the log is moved into it. Whoever reads now keeps it from happening, and
+    // then the product's next checkpoint does it.
+    purge.settle().map_err(database(asked, "move the write-ahead log into the database file"))?;
+    Ok(())
+}
+
+fn work(
+    asked: &Asked<'_>,
+    purge: &mut dyn Purge,
+    due: u64,
+    gentle: &Gentleness,
+    pace: &mut dyn Pace,
+    run: &mut RetentionRun,
+) -> Result<(), RetainError> {
+    let terms = &asked.rule.terms;
+    let canaries = if terms.erase { purge.canaries(CANARIES) } else { Ok(Vec::new()) };
+    let canaries = canaries.map_err(database(asked, "sample rows that are due"))?;
+    match &terms.action {
+        Action::Archive(folder) => {
+            let cannot = |cause| DatabaseError::NotKept { database: asked.database.name.clone(), cause };
+            let archive = Archive::open(asked.root, folder, &asked.rule.name).map_err(cannot);
+            let mut archive = archive.map_err(database(asked, "open the archive"))?;
+            let gentle = Gentleness { rows_max: gentle.rows_max.min(ARCHIVED_ROWS), ..*gentle };
+            let mut keep = |rows: &[(String, Rows)]| archive.keep(rows);
+            let done = windows(asked, purge, due, &gentle, pace, run, Some(&mut keep));
+            run.archived = archive.written;
+            done?;
+        }
+        Action::Delete | Action::Anonymise(_) => windows(asked, purge, due, gentle, pace, run, None)?,
+    }
+    if terms.erase && run.deleted > 0 {
+        let found = purge.erase(&canaries).map_err(database(asked, "rewrite the database file and look through it"))?;
+        run.remnants = found.map(|found| Remnants { sampled: canaries.len() as u64, found });
+    }
+    Ok(())
 }
 
 fn windows(
@@ -120,24 +157,24 @@ fn windows(
     due: u64,
     gentle: &Gentleness,
     pace: &mut dyn Pace,
-    deleted: &mut u64,
+    run: &mut RetentionRun,
+    mut keep: Option<&mut Keep<'_>>,
 ) -> Result<(), RetainError> {
     let mut rows = gentle.rows_min.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;
     while let Some(key) = from {
-        let batch = purge.batch(&key, rows).map_err(database(asked, "delete a window of rows"))?;
-        *deleted += batch.deleted;
+        let batch = purge.batch(&key, rows, keep.as_deref_mut()).map_err(database(asked, "delete a window of rows"))?;
+        run.deleted += batch.deleted;
+        run.children += batch.children;
+        pace.told(run.deleted, due);
         // What became due since then is for the next run: this one ends.
-        from = batch.next.filter(|_| *deleted < due);
+        from = batch.next.filter(|_| run.deleted < due);
         purge.tidy(gentle.wal_bytes_max).map_err(database(asked, "bound the write-ahead log"))?;
         rows = gentle.next(rows, batch.worked);
         if from.is_some() && pace.pause(pause_after(batch.held)).is_break() {
-            return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: *deleted, due });
+            return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
         }
     }
-    // Deleted rows can be read in the file until the log is moved into it. Whoever reads now keeps it from happening, and
-    // then the product's next checkpoint does it.
-    purge.settle().map_err(database(asked, "move the write-ahead log into the database file"))?;
     Ok(())
 }
 
@@ -163,6 +200,12 @@ fn untold(asked: &Asked<'_>) -> RetentionRun {
         oldest_after: None,
         newest_deleted: None,
         ended: Ended::Failed,
+        claim: None,
+        recovered: 0,
+        children: 0,
+        held: 0,
+        archived: 0,
+        remnants: None,
     }
 }
 
@@ -173,5 +216,6 @@ fn told(run: &mut RetentionRun, after: &Survey) {
     run.rows_after = after.rows;
     run.undated = after.undated;
     run.future = after.future;
+    run.held = after.held;
     run.oldest_after = after.oldest;
 }

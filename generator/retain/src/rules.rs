@@ -1,7 +1,12 @@
 //! Rules as they are promised.
 
 use avouch_database::{DatabaseError, Read};
-use avouch_model::{Span, configuration::Schedule, product::RetentionRule, receipt::Promise};
+use avouch_model::{
+    Span,
+    configuration::Schedule,
+    product::{Action, Database, Location, RetentionRule},
+    receipt::{Exceptions, Fate, Promise},
+};
 
 /// The lag of a rule that nothing schedules: what a person who runs it by hand every day can keep.
 const UNSCHEDULED: Span = Span::Seconds(86_400);
@@ -14,6 +19,16 @@ pub fn promise(rule: &RetentionRule, schedule: &Schedule) -> Promise {
         keep: rule.keep,
         max_lag: rule.max_lag.or(schedule.purge_gap).or(schedule.run_gap).unwrap_or(UNSCHEDULED),
         enforce: rule.enforce,
+        fate: match rule.terms.action {
+            Action::Delete => Fate::Deleted,
+            Action::Anonymise(_) => Fate::Anonymised,
+            Action::Archive(_) => Fate::Archived,
+        },
+        exceptions: Exceptions {
+            part: rule.terms.condition.is_some(),
+            hold: rule.terms.hold.is_some(),
+            tenants: rule.terms.tenants.is_some(),
+        },
     }
 }
 
@@ -29,4 +44,14 @@ pub const fn lag_is_large(promise: &Promise) -> bool {
 pub fn tables_without_rule(read: &mut dyn Read, rules: &[&RetentionRule]) -> Result<Vec<String>, DatabaseError> {
     let tables = read.tables()?.into_iter().map(|table| table.name);
     Ok(tables.filter(|table| !rules.iter().any(|rule| rule.table.eq_ignore_ascii_case(table))).collect())
+}
+
+/// What the two credentials of a database must be allowed for these rules, as the statements that allow it: `reader` plans and
+/// proves, `purger` deletes.
+pub fn grants(database: &Database, _rules: &[&RetentionRule]) -> Vec<String> {
+    match &database.location {
+        Location::Sqlite(file) => {
+            vec![format!("deleting needs to write `{file}` and its folder; planning and proving only to read them")]
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use avouch_database::{Limits, Read, Value, quote};
-use avouch_model::{Timestamp, time::Day};
+use avouch_database::{Limits, Read, Value, purge::Dialect, quote};
+use avouch_model::{Timestamp, product::Undated, time::Day};
 
-use crate::{Asked, Encoding, RetainError};
+use crate::{Asked, Encoding, RetainError, place::Place};
 
 /// A row dated further ahead of now is from the future.
 pub(crate) const FUTURE_SECONDS: i64 = 86_400;
@@ -14,18 +14,9 @@ const PLAUSIBLE_FROM: i64 = 946_684_800;
 /// 9999-12-31T23:59:59Z
 const PLAUSIBLE_TO: i64 = 253_402_300_799;
 /// A whole table takes longer than a question about it.
-const LIMITS: Limits = Limits { rows_max: 10_000, bytes_max: 16 * 1024 * 1024, time: Duration::from_secs(900) };
+pub(crate) const LIMITS: Limits = Limits { rows_max: 10_000, bytes_max: 16 * 1024 * 1024, time: Duration::from_secs(900) };
 
-/// The table and column of a rule as the schema spells them.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) table: String,
-    pub(crate) column: String,
-    /// Whether an index begins with the column.
-    pub(crate) indexed: bool,
-}
-
-/// What was counted, in one statement and so at one moment.
+/// What was counted, in one statement and so at one moment. Only rows under the rule's condition count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Survey {
     /// None when no row has a date.
@@ -35,64 +26,67 @@ pub(crate) struct Survey {
     pub(crate) overdue: u64,
     pub(crate) undated: u64,
     pub(crate) future: u64,
+    /// Rows that would be due, were it not for a legal hold.
+    pub(crate) held: u64,
     pub(crate) oldest: Option<Day>,
     pub(crate) newest: Option<Day>,
     pub(crate) newest_due: Option<Day>,
 }
 
-/// Finds the rule's table and column in the schema.
-pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, RetainError> {
-    let rule = asked.rule;
-    let tables = read.tables().map_err(database(asked, "read the schema"))?;
-    let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&rule.table));
-    let table = table.ok_or_else(|| RetainError::NoTable {
-        rule: rule.name.clone(),
-        database: asked.database.name.clone(),
-        table: rule.table.clone(),
-    })?;
-    let column = table.column(&rule.column).ok_or_else(|| RetainError::NoColumn {
-        rule: rule.name.clone(),
-        table: table.name.clone(),
-        column: rule.column.clone(),
-    })?;
-    let leads = |columns: &[String]| columns.first().is_some_and(|first| first.eq_ignore_ascii_case(&column.name));
-    Ok(Place {
-        indexed: leads(&table.primary_key) || table.indexes.iter().any(|index| !index.partial && leads(&index.columns)),
-        table: table.name.clone(),
-        column: column.name.clone(),
-    })
+/// Counts, and writes the cut-offs of the place in the encoding that is found. Refuses a column that is not in one encoding
+/// throughout, and rows without a time or from the future where the rule does.
+pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &mut Place) -> Result<Survey, RetainError> {
+    let (table, column, scope) = (quote(place.table()), quote(place.column()), place.deletion.due.scope());
+    let failed = database(asked, "count the rows that are due");
+    let first = read.query(&format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {scope} LIMIT 1"), &[], LIMITS);
+    let encoding = match first.map_err(failed)?.single() {
+        Some(first) => match Some(Encoding::Native).filter(|_| place.native).or_else(|| Encoding::of(first)) {
+            Some(encoding) => Some(encoding),
+            None => return Err(unreadable(asked, read, place)?),
+        },
+        None => None,
+    };
+    place.bind(asked, encoding);
+    let survey = match encoding {
+        Some(encoding) => dated(asked, read, place, encoding)?,
+        None => undated(asked, read, place)?,
+    };
+    if asked.rule.terms.undated == Undated::Refuse && survey.undated > 0 {
+        return Err(RetainError::Undated { rule: asked.rule.name.clone(), undated: survey.undated });
+    }
+    if asked.rule.terms.refuse_future && survey.future > 0 {
+        return Err(RetainError::Future { rule: asked.rule.name.clone(), future: survey.future });
+    }
+    Ok(survey)
 }
 
-/// Counts. Refuses a column that is not in one encoding throughout.
-pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<Survey, RetainError> {
-    let (table, column) = (quote(&place.table), quote(&place.column));
-    let failed = database(asked, "count the rows that are due");
-    let first = read.query(&format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1"), &[], LIMITS);
-    let first = first.map_err(failed)?;
-    let Some(first) = first.single() else {
-        let count = read.query(&format!("SELECT count(*) FROM {table}"), &[], LIMITS);
-        let rows = count.map_err(database(asked, "count the rows"))?.single().map_or(0, count_of);
-        return Ok(Survey { rows, undated: rows, ..Survey::default() });
-    };
-    let Some(encoding) = Encoding::of(first) else {
-        return Err(RetainError::Unreadable {
-            rule: asked.rule.name.clone(),
-            table: place.table.clone(),
-            column: place.column.clone(),
-            sorts: sorts(asked, read, place)?,
-        });
-    };
+/// No row has a time; they may be due all the same.
+fn undated(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<Survey, RetainError> {
+    let due = &place.deletion.due;
+    let (table, scope, held, done) = (quote(place.table()), due.scope(), due.held(), due.done());
+    let aged = if due.undated { "TRUE" } else { "FALSE" };
+    let sql = format!(
+        "SELECT count(*), count(*) FILTER (WHERE {aged} AND NOT {held} AND NOT {done}), \
+         count(*) FILTER (WHERE {aged} AND {held} AND NOT {done}) FROM {table} WHERE {scope}"
+    );
+    let counted = read.query(&sql, &[], LIMITS).map_err(database(asked, "count the rows"))?;
+    let count = |place: usize| counted.rows.first().and_then(|row| row.get(place)).map_or(0, count_of);
+    let (rows, due) = (count(0), count(1));
+    // For how long they are due nobody knows: of no row can be said that it is overdue.
+    Ok(Survey { rows, due, undated: rows, held: count(2), ..Survey::default() })
+}
 
-    let sql = if place.indexed && encoding.is_number() { ranges(&table, &column) } else { pass(&table, &column, encoding) };
-    let (cutoff, overdue) = cutoffs(asked);
-    let binds = [
+fn dated(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, encoding: Encoding) -> Result<Survey, RetainError> {
+    let due = &place.deletion.due;
+    let plain = due.is_plain() && place.indexed && encoding.is_number();
+    let sql = if plain { ranges(place) } else { pass(place, encoding) };
+    let mut binds = place.binds(&["cutoff", "overdue"]);
+    let bounds = [
         ("first", Timestamp::from_unix(PLAUSIBLE_FROM)),
         ("horizon", asked.now.plus_seconds(FUTURE_SECONDS)),
         ("end", Timestamp::from_unix(PLAUSIBLE_TO)),
-        ("cutoff", cutoff),
-        ("overdue", overdue),
-    ]
-    .map(|(name, at)| (name, encoding.write(at)));
+    ];
+    binds.extend(bounds.map(|(name, at)| (name, encoding.write(at))));
     let counted = read.query(&sql, &binds, LIMITS).map_err(database(asked, "count the rows that are due"))?;
     let values = counted.rows.into_iter().next().unwrap_or_default();
     let count = |place: usize| values.get(place).map_or(0, count_of);
@@ -101,8 +95,8 @@ pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> R
     if plausible + future != dated {
         return Err(RetainError::Mixed {
             rule: asked.rule.name.clone(),
-            table: place.table.clone(),
-            column: place.column.clone(),
+            table: place.table().to_owned(),
+            column: place.column().to_owned(),
             encoding,
             others: dated.saturating_sub(plausible + future),
             dated,
@@ -119,39 +113,55 @@ pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> R
         oldest: day(6),
         newest: day(7),
         newest_due: day(8),
+        held: count(9),
     })
 }
 
-/// One pass over every row: the shape of a text is in no index.
-fn pass(table: &str, column: &str, encoding: Encoding) -> String {
+/// One pass over every row: the shape of a text is in no index, and neither is who is under a hold.
+fn pass(place: &Place, encoding: Encoding) -> String {
+    let due = &place.deletion.due;
+    let (table, column) = (quote(place.table()), quote(place.column()));
+    let (first, horizon, end) = (due.parameter("first"), due.parameter("horizon"), due.parameter("end"));
+    let (held, done) = (due.held(), due.done());
+    let free = |bound: &str| format!("({}) AND NOT {held} AND NOT {done}", due.aged(bound));
     format!(
         "SELECT count(*), count({column}), \
-         coalesce(sum({shape} AND {column} >= :first AND {column} <= :horizon), 0), \
-         coalesce(sum({shape} AND {column} > :horizon AND {column} < :end), 0), \
-         coalesce(sum({column} < :cutoff), 0), coalesce(sum({column} < :overdue), 0), \
-         min({column}), max(CASE WHEN {column} <= :horizon THEN {column} END), max(CASE WHEN {column} < :cutoff THEN {column} END) \
-         FROM {table}",
-        shape = encoding.shape().replace("{}", column),
+         count(*) FILTER (WHERE {shape} AND {column} >= {first} AND {column} <= {horizon}), \
+         count(*) FILTER (WHERE {shape} AND {column} > {horizon} AND {column} < {end}), \
+         count(*) FILTER (WHERE {cutoff}), count(*) FILTER (WHERE {column} IS NOT NULL AND {overdue}), \
+         min(CASE WHEN NOT {held} AND NOT {done} THEN {column} END), max(CASE WHEN {column} <= {horizon} THEN {column} END), \
+         max(CASE WHEN {cutoff} THEN {column} END), count(*) FILTER (WHERE ({aged}) AND {held} AND NOT {done}) \
+         FROM {table} WHERE {scope}",
+        shape = encoding.shape(due.dialect).replace("{}", &column),
+        cutoff = free("cutoff"),
+        overdue = free("overdue"),
+        aged = due.aged("cutoff"),
+        scope = due.scope(),
     )
 }
 
 /// The same answer from the ends of an index: what is young enough to be kept, most of a table, is never looked at one by
 /// one. Every value but NULL lies below, between or above the bounds, whatever its type, so what is between follows. It is
 /// one statement, and so one moment.
-fn ranges(table: &str, column: &str) -> String {
-    let count = |condition: &str| format!("(SELECT count(*) FROM {table} WHERE {condition})");
+fn ranges(place: &Place) -> String {
+    let due = &place.deletion.due;
+    let (table, column) = (quote(place.table()), quote(place.column()));
+    let at = |name: &str| due.parameter(name);
+    let count = |condition: String| format!("(SELECT count(*) FROM {table} WHERE {condition})");
     format!(
-        "SELECT rows, rows - undated, rows - undated - early - future - late, future, overdue + due, overdue, \
-         (SELECT min({column}) FROM {table}), (SELECT max({column}) FROM {table} WHERE {column} <= :horizon), \
-         (SELECT max({column}) FROM {table} WHERE {column} < :cutoff) \
-         FROM (SELECT (SELECT count(*) FROM {table}) AS rows, {undated} AS undated, {early} AS early, {future} AS future, \
-         {late} AS late, {overdue} AS overdue, {due} AS due)",
-        undated = count(&format!("{column} IS NULL")),
-        early = count(&format!("{column} < :first")),
-        future = count(&format!("{column} > :horizon AND {column} < :end")),
-        late = count(&format!("{column} >= :end")),
-        overdue = count(&format!("{column} < :overdue")),
-        due = count(&format!("{column} >= :overdue AND {column} < :cutoff")),
+        "SELECT total, total - undated, total - undated - early - future - late, future, overdue + due, overdue, \
+         (SELECT min({column}) FROM {table}), (SELECT max({column}) FROM {table} WHERE {column} <= {horizon}), \
+         (SELECT max({column}) FROM {table} WHERE {column} < {cutoff}), 0 \
+         FROM (SELECT (SELECT count(*) FROM {table}) AS total, {undated} AS undated, {early} AS early, {future} AS future, \
+         {late} AS late, {overdue} AS overdue, {due} AS due) AS counted",
+        horizon = at("horizon"),
+        cutoff = at("cutoff"),
+        undated = count(format!("{column} IS NULL")),
+        early = count(format!("{column} < {}", at("first"))),
+        future = count(format!("{column} > {} AND {column} < {}", at("horizon"), at("end"))),
+        late = count(format!("{column} >= {}", at("end"))),
+        overdue = count(format!("{column} < {}", at("overdue"))),
+        due = count(format!("{column} >= {} AND {column} < {}", at("overdue"), at("cutoff"))),
     )
 }
 
@@ -170,10 +180,25 @@ pub(crate) fn database(
     move |cause| RetainError::Database { rule, operation, cause: Box::new(cause) }
 }
 
+fn unreadable(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<RetainError, RetainError> {
+    Ok(RetainError::Unreadable {
+        rule: asked.rule.name.clone(),
+        table: place.table().to_owned(),
+        column: place.column().to_owned(),
+        sorts: sorts(asked, read, place)?,
+    })
+}
+
 /// How many values of which type there are; never the values.
 fn sorts(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<String, RetainError> {
-    let (table, column) = (quote(&place.table), quote(&place.column));
-    let sql = format!("SELECT typeof({column}), count(*) FROM {table} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1");
+    let (table, column) = (quote(place.table()), quote(place.column()));
+    let kind = match place.deletion.due.dialect {
+        Dialect::Sqlite => format!("typeof({column})"),
+        Dialect::Postgres => format!("CAST(pg_typeof({column}) AS TEXT)"),
+    };
+    let scope = place.deletion.due.scope();
+    let sql =
+        format!("SELECT {kind}, count(*) FROM {table} WHERE {column} IS NOT NULL AND {scope} GROUP BY 1 ORDER BY 2 DESC, 1");
     let found = read.query(&sql, &[], LIMITS).map_err(database(asked, "look at the types of the column"))?;
     let told = found.rows.iter().map(|row| match &row[..] {
         [sort, count] => format!("{} {}", count_of(count), sort.as_text().unwrap_or("?")),
@@ -182,6 +207,6 @@ fn sorts(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<String
     Ok(told.collect::<Vec<_>>().join(", "))
 }
 
-fn count_of(value: &Value) -> u64 {
+pub(crate) fn count_of(value: &Value) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }

@@ -80,12 +80,16 @@ fn each_encoding_is_told_and_compared_as_itself() {
         let text = Timestamp::from_unix(at).to_string();
         format!("'{}{zone}'", text.trim_end_matches('Z').replace('T', &separator.to_string()))
     };
-    let both = |write: &dyn Fn(i64) -> String| (write(CUTOFF - 1), write(CUTOFF));
+    // A day is as old as its end: what is of the cut-off's own day stays.
+    let both = |write: &dyn Fn(i64) -> String| (write(CUTOFF - DAY), write(CUTOFF));
     for (encoding, declared, (old, new)) in [
         (Encoding::UnixSeconds, "INTEGER", both(&|at| at.to_string())),
         (Encoding::UnixSeconds, "REAL", both(&|at| format!("{at}.5"))),
         (Encoding::UnixSeconds, "", both(&|at| at.to_string())),
         (Encoding::UnixMilliseconds, "BIGINT", both(&|at| (at * 1_000).to_string())),
+        (Encoding::UnixMicroseconds, "INTEGER", both(&|at| (at * 1_000_000).to_string())),
+        (Encoding::JulianDay, "REAL", both(&|at| format!("julianday({at}, 'unixepoch')"))),
+        (Encoding::TextDay, "DATE", both(&|at| format!("date({at}, 'unixepoch')"))),
         (Encoding::TextWithT, "TEXT", both(&|at| text(at, 'T', "Z"))),
         (Encoding::TextWithT, "DATETIME", both(&|at| text(at, 'T', ".999Z"))),
         (Encoding::TextWithT, "TEXT COLLATE NOCASE", both(&|at| text(at, 'T', "+00:00"))),
@@ -99,7 +103,7 @@ fn each_encoding_is_told_and_compared_as_itself() {
         assert_eq!((done.run.deleted, done.run.rows_after), (2, 1), "{encoding:?} {declared}");
         let plan = done.plan.unwrap();
         assert_eq!((plan.encoding, plan.due_percent()), (Some(encoding), 67));
-        assert_eq!(plan.newest_due, Some(Timestamp::from_unix(CUTOFF - 1).day()));
+        assert_eq!(plan.newest_due, Some(Timestamp::from_unix(CUTOFF - DAY).day()));
     }
 }
 
@@ -141,7 +145,7 @@ fn what_is_not_one_encoding_throughout_is_not_deleted_by() {
 
 #[test]
 fn what_is_no_time_at_all_is_told_without_its_values() {
-    for value in ["'yesterday'", "'2024-01-01'", "x'00ff'", "-77", "1700000000000000"] {
+    for value in ["'yesterday'", "'20240101T000000Z'", "x'00ff'", "-77", "1700000000000000000"] {
         let sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at)");
         sample.connection.execute_batch(&format!("INSERT INTO events (at) VALUES ({value})")).unwrap();
         let Err(error) = sample.plan() else { unreachable!("{value} is no time") };

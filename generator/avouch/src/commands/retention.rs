@@ -1,22 +1,25 @@
 //! `avouch retention`: what would be deleted, deleting it, and how the rules stand.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::ControlFlow, time::Duration};
 
 use anyhow::bail;
 use avouch_model::{
     Digest,
     product::RetentionRule,
-    receipt::{Ended, Enforcement},
+    receipt::{Ended, Enforcement, Fate, RetentionRun},
     state::State,
 };
-use avouch_retain::Plan;
+use avouch_retain::{Pace, Plan, Sleep, journal};
 
 use crate::{
     cli::{Global, Retention},
     clock,
     exit::{Exit, Usage},
     output::{Output, plain},
-    pipeline::{self, record, retaining},
+    pipeline::{
+        self, record,
+        retaining::{self, Last},
+    },
     project::Project,
 };
 
@@ -24,6 +27,7 @@ use crate::{
 pub(crate) fn retention(global: &Global, output: &Output, command: &Retention) -> anyhow::Result<Exit> {
     let project = Project::load(global, output)?;
     match command {
+        Retention::Init { print } => init(&project, output, *print),
         Retention::Plan { rules } => plan(&project, output, &chosen(&project, rules)?),
         Retention::Run { rules, confirm } => run(&project, output, &chosen(&project, rules)?, confirm.as_deref()),
         Retention::Status { rules } => status(&project, output, &chosen(&project, rules)?),
@@ -44,12 +48,67 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> anyhow::Result<Vec<&'a 
     Ok(rules.iter().filter(|rule| names.is_empty() || names.contains(&rule.name)).collect())
 }
 
+/// Makes the journals, or prints how. Exit code 3 when one cannot be made.
+fn init(project: &Project, output: &Output, print: bool) -> anyhow::Result<Exit> {
+    let rules = chosen(project, &[])?;
+    let mut text = String::new();
+    let mut failed = false;
+    for (name, database) in &project.configuration.databases {
+        let of_database = rules.iter().filter(|rule| rule.database == *name && rule.enforce == Enforcement::Avouch);
+        let of_database: Vec<&RetentionRule> = of_database.copied().collect();
+        if of_database.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "{}", output.strong(&plain(name)));
+        if print {
+            for table in journal::TABLES {
+                let _ = writeln!(text, "  {table};");
+            }
+        } else {
+            match journal::prepare(database, project.root.as_std_path()) {
+                Ok(true) => text.push_str("  the journal was made\n"),
+                Ok(false) => text.push_str("  the journal is there\n"),
+                Err(error) => {
+                    failed = true;
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    let _ = writeln!(
+                        text,
+                        "  the journal cannot be made: {}\n  the statements: `avouch retention init --print`",
+                        plain(&error)
+                    );
+                }
+            }
+        }
+        for grant in avouch_retain::grants(database, &of_database) {
+            let _ = writeln!(text, "  {}", plain(&grant));
+        }
+    }
+    if text.is_empty() {
+        text.push_str("no rule deletes, so no journal is needed\n");
+    }
+    output.result(&text)?;
+    Ok(if failed { Exit::CouldNotTell } else { Exit::Satisfied })
+}
+
+/// Sleeps between two windows, and shows on a terminal how far it is.
+struct Shown<'a>(&'a Output);
+
+impl Pace for Shown<'_> {
+    fn pause(&mut self, how_long: Duration) -> ControlFlow<()> {
+        Sleep.pause(how_long)
+    }
+
+    fn told(&mut self, done: u64, due: u64) {
+        self.0.progress(&format!("{done} of {due} rows"));
+    }
+}
+
 /// Shows what would go. Exit code 3 when a rule cannot be planned, 1 when a fuse would stop it, otherwise 0.
 fn plan(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow::Result<Exit> {
     let mut text = String::new();
     let (mut unknown, mut fused) = (false, false);
     for rule in rules {
-        match avouch_retain::plan(&retaining::asked(project, rule, None)?) {
+        match avouch_retain::plan(&retaining::asked(project, rule, Last::default())?) {
             Ok(plan) => {
                 fused |= plan.fused;
                 describe(&mut text, output, rule, &plan);
@@ -109,7 +168,12 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
     );
     let encoding = plan.encoding.map_or_else(|| "no dated row".to_owned(), |encoding| format!("{encoding}"));
     let _ = writeln!(text, "  cut-off    {} ({encoding})", plan.cutoff);
-    let verb = if rule.enforce == Enforcement::Product { "the product is to delete" } else { "would be deleted" };
+    let verb = match (rule.enforce, plan.promise.fate) {
+        (Enforcement::Product, _) => "the product is to delete",
+        (Enforcement::Avouch, Fate::Deleted) => "would be deleted",
+        (Enforcement::Avouch, Fate::Anonymised) => "would be anonymised",
+        (Enforcement::Avouch, Fate::Archived) => "would be archived and deleted",
+    };
     let _ = writeln!(text, "  {verb:10} {} of {} rows ({} %)", plan.due, plan.rows, plan.due_percent());
     if let Some(oldest) = plan.oldest {
         let _ = writeln!(text, "  oldest     {oldest}");
@@ -118,10 +182,14 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
         (plan.overdue, "older than promise and lag"),
         (plan.undated, "without a time, kept"),
         (plan.future, "dated in the future, kept"),
+        (plan.held, "due and under a legal hold, kept"),
     ] {
         if count > 0 {
             let _ = writeln!(text, "  {count} rows are {what}");
         }
+    }
+    for (child, count) in &plan.children {
+        let _ = writeln!(text, "  {count} rows of {} go with them", plain(child));
     }
     if !plan.indexed {
         let _ = writeln!(text, "  no index begins with the column: planning reads the whole table");
@@ -149,7 +217,8 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     let mut ledger = record::open(project)?;
     pipeline::record_present_scope(project, &mut ledger, &signer)?;
     let recorded = ledger.recorded(None)?;
-    let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm, &mut avouch_retain::Sleep)?;
+    let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm, &mut Shown(output))?;
+    output.progress_done();
     retaining::record(project, &mut ledger, &signer, &recorded)?;
     let mut text = String::new();
     let (mut failed, mut broken) = (false, false);
@@ -168,15 +237,21 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
             let _ = writeln!(text, "{:20} {} deleted before it failed; what is left is not known", plain(name), run.deleted);
             continue;
         }
+        let done = match run.promise.fate {
+            Fate::Deleted => "deleted",
+            Fate::Anonymised => "anonymised",
+            Fate::Archived => "archived and deleted",
+        };
         let _ = writeln!(
             text,
-            "{:20} {} deleted, {} due and {} overdue afterwards, {} rows left: {word}",
+            "{:20} {} {done}, {} due and {} overdue afterwards, {} rows left: {word}",
             plain(name),
             run.deleted,
             run.due_after,
             run.overdue_after,
             run.rows_after
         );
+        text.push_str(&beside(run));
     }
     output.result(&text)?;
     Ok(if broken {
@@ -186,6 +261,30 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     } else {
         Exit::Satisfied
     })
+}
+
+/// What else a run did.
+fn beside(run: &RetentionRun) -> String {
+    let mut text = String::new();
+    for (count, what) in [
+        (run.recovered, "rows more were deleted by runs that were killed"),
+        (run.children, "rows of other tables went with them"),
+        (run.held, "rows stay under a legal hold"),
+        (run.archived, "objects were written to the archive"),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "{:20} {count} {what}", "");
+        }
+    }
+    if let Some(remnants) = run.remnants {
+        let said = match (remnants.sampled, remnants.found) {
+            (0, _) => "nothing could be sampled, so nobody knows whether it is gone from the file".to_owned(),
+            (sampled, 0) => format!("erased from the file: none of {sampled} sampled values is in it"),
+            (sampled, found) => format!("deleted, and not erased: {found} of {sampled} sampled values are still in the file"),
+        };
+        let _ = writeln!(text, "{:20} {said}", "");
+    }
+    text
 }
 
 /// How the rules stand, from the record alone.

@@ -11,7 +11,7 @@ use avouch_model::{
     receipt::{Enforcement, Receipt, RetentionRun},
 };
 use avouch_record::{Ledger, NewEntry, Signer};
-use avouch_retain::{Asked, Execution, Gentleness, Pace};
+use avouch_retain::{Asked, Execution, Gentleness, Pace, RetainError};
 
 use super::scoping;
 use crate::{
@@ -20,8 +20,17 @@ use crate::{
     project::Project,
 };
 
+/// What the record knows of the last execution of a rule.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Last {
+    /// When it was.
+    at: Option<Timestamp>,
+    /// The last claim that is told of.
+    claim: Option<u64>,
+}
+
 /// What an execution of a rule depends on, now.
-pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last_run: Option<Timestamp>) -> anyhow::Result<Asked<'a>> {
+pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last: Last) -> anyhow::Result<Asked<'a>> {
     let database =
         project.configuration.databases.get(&rule.database).context("the rule names a database that is not configured")?;
     Ok(Asked {
@@ -30,15 +39,24 @@ pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last_run:
         database,
         root: project.root.as_std_path(),
         now: clock::now(),
-        last_run,
+        last_run: last.at,
+        owner: owner()?,
+        told: last.claim,
     })
+}
+
+/// A name that no other process has.
+fn owner() -> anyhow::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).context("the system gives no random bytes")?;
+    Ok(format!("{:032x}", u128::from_le_bytes(random)))
 }
 
 /// Proves every rule without deleting anything; no ledger is needed.
 pub(crate) fn prove(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
     let mut runs = BTreeMap::new();
     for rule in &project.configuration.retention {
-        let execution = avouch_retain::prove(&asked(project, rule, None)?);
+        let execution = avouch_retain::prove(&asked(project, rule, Last::default())?);
         tell(output, rule, &execution);
         runs.insert(rule.name.clone(), execution.run);
     }
@@ -71,29 +89,37 @@ pub(crate) fn execute_rules(
     let last_runs = last_runs(ledger)?;
     let mut runs = BTreeMap::new();
     for rule in rules {
-        let asked = asked(project, rule, last_runs.get(&rule.name).copied())?;
+        let asked = asked(project, rule, last_runs.get(&rule.name).copied().unwrap_or_default())?;
         let execution = if purge && rule.enforce == Enforcement::Avouch {
             avouch_retain::purge(&asked, confirm, &Gentleness::default(), pace)
         } else {
             avouch_retain::prove(&asked)
         };
         tell(output, rule, &execution);
-        ledger.keep_retention_run(&execution.run)?;
+        // Where another process works, that one tells what came of it.
+        if !execution.trouble.as_ref().is_some_and(RetainError::is_elsewhere) {
+            ledger.keep_retention_run(&execution.run)?;
+        }
         runs.insert(rule.name.clone(), execution.run);
     }
     Ok(runs)
 }
 
-/// When each rule was executed last: by a run that no receipt covers yet, otherwise by the last receipt.
-fn last_runs(ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Timestamp>> {
-    let mut last = BTreeMap::new();
+/// When each rule was executed last, and under which claim: by runs that no receipt covers yet, and by receipts.
+fn last_runs(ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Last>> {
+    let mut last: BTreeMap<String, Last> = BTreeMap::new();
+    let mut hear = |rule, at, claim: Option<u64>| {
+        let last = last.entry(rule).or_default();
+        last.at = Some(at);
+        last.claim = last.claim.max(claim);
+    };
     for recorded in ledger.recorded(None)? {
         if let Payload::Receipt(receipt) = recorded.payload {
-            last.insert(receipt.promise.rule, receipt.to);
+            hear(receipt.promise.rule, receipt.to, receipt.claim);
         }
     }
     for pending in ledger.pending_retention_runs()? {
-        last.insert(pending.run.promise.rule, pending.run.at);
+        hear(pending.run.promise.rule, pending.run.at, pending.run.claim);
     }
     Ok(last)
 }

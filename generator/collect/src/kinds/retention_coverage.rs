@@ -114,7 +114,11 @@ const EXAMPLES: &[Example] = &[
 
 #[cfg(test)]
 mod tests {
-    use avouch_model::{Span, product::RetentionRule, receipt::Enforcement};
+    use avouch_model::{
+        Span,
+        product::{RetentionRule, Terms},
+        receipt::Enforcement,
+    };
 
     use super::*;
     use crate::testing::Scene;
@@ -136,6 +140,7 @@ mod tests {
             max_lag: None,
             enforce: Enforcement::Avouch,
             fuse_percent: 20,
+            terms: Terms::default(),
         }];
         assert_eq!(judge(&scene), Outcome::Fail);
         scene.configuration.retention[0].database = "main".into();

@@ -1,9 +1,14 @@
 //! SQLite through rusqlite.
 
+mod erase;
+mod lease;
 mod place;
 mod purge;
 mod read;
 mod schema;
+mod statements;
+mod stopwatch;
 
+pub(crate) use lease::prepare_journal;
 pub(crate) use purge::Purger;
 pub(crate) use read::Reader;

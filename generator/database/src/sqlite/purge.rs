@@ -3,24 +3,22 @@
 //! Windows of the primary key need no index on the time, and cost the least of all ways measured; a window is bounded by
 //! counting rows, so sparse keys make no empty windows.
 
-use std::{
-    fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, thread, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params_from_iter};
+use avouch_model::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
+    erase, lease,
     place::{BUSY_TIMEOUT, Place},
     read::value_of,
     schema,
+    statements::{Statements, Work, bound},
+    stopwatch::Stopwatch,
 };
 use crate::{
-    DatabaseError, Table, Value,
-    purge::{Batch, Deletion, Key, Purge},
-    quote,
+    DatabaseError, Rows, Value, fingerprint,
+    purge::{Batch, Claim, Deletion, Keep, Key, Purge},
 };
 
 /// How long the reset of the write-ahead log may wait for readers: writers wait with it.
@@ -35,18 +33,22 @@ const CHECKPOINT_BYTES_BESIDE: u64 = 2 * 1024 * 1024;
 const FRAME_HEADER_BYTES: u64 = 24;
 /// The page cache: the default of 2 MB costs a fifth of the speed on tables with several indexes.
 const CACHE_KIB: i64 = 64 * 1024;
+/// How often a window is begun again because its rows changed while they were being kept.
+const KEEP_TRIES: usize = 5;
 
 /// A SQLite table that is being purged.
 pub(crate) struct Purger {
     place: Place,
     connection: Connection,
+    deletion: Deletion,
     statements: Statements,
-    cutoff: Value,
-    table: String,
     /// The size of a frame of the write-ahead log; none without one.
     frame_bytes: Option<u64>,
     /// SQLite's `data_version` at the last look: it changes when somebody else commits.
     version: i64,
+    /// SQLite's `schema_version` when the schema was last held against the plan.
+    schema: i64,
+    lease: Option<lease::Lease>,
 }
 
 /// How full the write-ahead log is, in frames.
@@ -76,26 +78,22 @@ impl Purger {
             }
             let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let frame_bytes = mode.eq_ignore_ascii_case("wal").then_some(u64::from(page) + FRAME_HEADER_BYTES);
-            Ok((frame_bytes, schema::tables(&connection)?))
+            let schema = schema_version(&connection)?;
+            Ok((frame_bytes, schema, schema::tables(&connection)?))
         };
-        let (frame_bytes, tables) = prepare().map_err(|cause| failed("PRAGMA secure_delete = 1", cause))?;
-        let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&deletion.table));
+        let (frame_bytes, schema, tables) = prepare().map_err(|cause| failed("PRAGMA secure_delete = 1", cause))?;
+        let due = &deletion.due;
+        let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&due.table));
         let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
-        let table = table.ok_or_else(|| missing(format!("no such table: {}", deletion.table)))?;
-        let column = table
-            .column(&deletion.column)
-            .ok_or_else(|| missing(format!("no such column: {}.{}", deletion.table, deletion.column)))?;
-        let statements = Statements::of(table, &column.name, &deletion.cutoff)
+        let table = table.ok_or_else(|| missing(format!("no such table: {}", due.table)))?;
+        table.column(&due.column).ok_or_else(|| missing(format!("no such column: {}.{}", due.table, due.column)))?;
+        if fingerprint(&tables, &deletion.touched()) != deletion.schema {
+            return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
+        }
+        let statements = Statements::of(table, deletion)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
-        Ok(Self {
-            cutoff: deletion.cutoff.clone(),
-            table: table.name.clone(),
-            place,
-            connection,
-            statements,
-            frame_bytes,
-            version: 0,
-        })
+        let deletion = deletion.clone();
+        Ok(Self { place, connection, deletion, statements, frame_bytes, version: 0, schema, lease: None })
     }
 
     fn failed(&self, sql: &str, cause: rusqlite::Error) -> DatabaseError {
@@ -128,57 +126,132 @@ impl Purger {
         Ok(std::mem::replace(&mut self.version, version) != version)
     }
 
-    /// The place `rows` rows after `from`; none when the table ends before.
-    fn end_of_window(&self, from: &Key, rows: u64) -> rusqlite::Result<Option<Key>> {
-        let mut statement = self.connection.prepare_cached(&self.statements.end)?;
-        let rows = Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
-        statement.query_row(params_from_iter(from.0.iter().chain([&rows])), |row| self.statements.key(row)).optional()
+    /// The parameters of the rule and of a window.
+    fn binds<'a>(&'a self, window: &'a [(String, Value)]) -> Vec<(&'a str, &'a Value)> {
+        self.deletion.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
     }
 
-    fn delete(&mut self, from: &Key, to: Option<&Key>) -> Result<(u64, Stopwatch), DatabaseError> {
-        let statements = &self.statements;
-        let sql = if to.is_some() { &statements.delete } else { &statements.delete_rest };
-        let run = || {
-            let transaction = rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-            let watch = Stopwatch::start();
-            let before = transaction.total_changes();
-            let deleted = {
-                let values = from.0.iter().chain(to.iter().flat_map(|key| key.0.iter())).chain([&self.cutoff]);
-                transaction.prepare_cached(sql)?.execute(params_from_iter(values))? as u64
-            };
-            let changed = transaction.total_changes() - before;
-            // What a cascade or a trigger changed counts here and not there; dropping the transaction undoes it.
-            if changed == deleted {
-                transaction.commit()?;
-            }
-            Ok((deleted, changed, watch))
-        };
-        let (deleted, changed, watch) = run().map_err(|cause| self.failed(sql, cause))?;
-        if changed != deleted {
-            return Err(DatabaseError::SideEffect {
-                database: self.place.database.clone(),
-                table: self.table.clone(),
-                others: changed.saturating_sub(deleted),
-            });
+    /// The rows that would go, by table.
+    fn going(&self, work: &Work, binds: &[(&str, &Value)]) -> rusqlite::Result<Vec<(String, Rows)>> {
+        let read = |(table, sql): &(String, String)| Ok((table.clone(), all_rows(&self.connection, sql, binds)?));
+        work.going.iter().map(read).collect()
+    }
+
+    /// One transaction; none when the rows that go are no longer those that were `kept`.
+    fn delete(
+        &self,
+        number: u64,
+        work: &Work,
+        binds: &[(&str, &Value)],
+        kept: Option<&Kept>,
+    ) -> Result<Option<Done>, DatabaseError> {
+        let failed = |cause| self.failed(&work.rows, cause);
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(failed)?;
+        let watch = Stopwatch::start();
+        // Dropping the transaction undoes it, wherever this returns.
+        let lease = self.lease.as_ref().ok_or_else(|| DatabaseError::ClaimLost { database: self.place.database.clone() })?;
+        if !lease.renew(&transaction).map_err(failed)? {
+            return Err(DatabaseError::ClaimLost { database: self.place.database.clone() });
         }
-        Ok((deleted, watch))
+        self.same_schema(&transaction)?;
+        if let Some(kept) = kept
+            && self.going(work, binds).map_err(failed)? != kept.rows
+        {
+            return Ok(None);
+        }
+        let run = || {
+            let before = transaction.total_changes();
+            let mut children = 0;
+            for child in &work.children {
+                children += bound(&transaction, child, binds)?.raw_execute()? as u64;
+            }
+            let deleted = bound(&transaction, &work.rows, binds)?.raw_execute()? as u64;
+            let others = (transaction.total_changes() - before).saturating_sub(deleted + children);
+            let left: i64 = match &work.left {
+                Some(left) => bound(&transaction, left, binds)?.raw_query().next()?.map_or(Ok(0), |row| row.get(0))?,
+                None => 0,
+            };
+            Ok((deleted, children, others, left))
+        };
+        let (deleted, children, others, left) = run().map_err(failed)?;
+        let (database, table) = (self.place.database.clone(), self.deletion.due.table.clone());
+        // What a cascade or a trigger changed counts in the total and nowhere else.
+        if others > 0 {
+            return Err(DatabaseError::SideEffect { database, table, others });
+        }
+        if left > 0 {
+            return Err(DatabaseError::NotSettled { database, table, rows: left.unsigned_abs() });
+        }
+        let archive = kept.map(|kept| kept.name.as_str());
+        let journalled = lease.journal(&transaction, number, deleted, children, archive);
+        journalled.and_then(|()| transaction.commit()).map_err(failed)?;
+        Ok(Some(Done { deleted, children, watch }))
+    }
+
+    /// Whether the schema is still that of the plan. An index that was made meanwhile is none of our business.
+    fn same_schema(&self, transaction: &Transaction<'_>) -> Result<(), DatabaseError> {
+        let failed = |cause| self.failed("PRAGMA schema_version", cause);
+        if schema_version(transaction).map_err(failed)? == self.schema {
+            return Ok(());
+        }
+        let tables = schema::tables(transaction).map_err(failed)?;
+        if fingerprint(&tables, &self.deletion.touched()) == self.deletion.schema {
+            return Ok(());
+        }
+        Err(DatabaseError::SchemaChanged { database: self.place.database.clone(), table: self.deletion.due.table.clone() })
     }
 }
 
 impl Purge for Purger {
+    fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError> {
+        let claimed = lease::claim(&self.connection, &self.deletion.rule, owner, now, told);
+        let (claim, lease) = claimed.map_err(|trouble| trouble.of(&self.place, &self.deletion.rule))?;
+        self.lease = Some(lease);
+        Ok(claim)
+    }
+
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
         let run = || {
-            let mut statement = self.connection.prepare(&self.statements.first)?;
-            statement.query_row([&self.cutoff], |row| self.statements.key(row)).optional()
+            let mut statement = bound(&self.connection, &self.statements.first, &self.binds(&[]))?;
+            let mut rows = statement.raw_query();
+            rows.next()?.map(|row| self.statements.key(row)).transpose()
         };
         run().map_err(|cause| self.failed(&self.statements.first, cause))
     }
 
-    fn batch(&mut self, from: &Key, rows: u64) -> Result<Batch, DatabaseError> {
+    fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        let mut window = places("from", from);
+        window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
         // Before the lock, so that the pages are read from the disk while others write.
-        let next = self.end_of_window(from, rows.max(1)).map_err(|cause| self.failed(&self.statements.end, cause))?;
-        let (deleted, watch) = self.delete(from, next.as_ref())?;
-        Ok(Batch { deleted, next, held: watch.wall(), worked: watch.worked() })
+        let find = || {
+            let mut end = bound(&self.connection, &self.statements.end, &self.binds(&window))?;
+            let mut rows = end.raw_query();
+            rows.next()?.map(|row| self.statements.key(row)).transpose()
+        };
+        let next = find().map_err(|cause| self.failed(&self.statements.end, cause))?;
+        let work = if next.is_some() { &self.statements.window } else { &self.statements.rest };
+        window.extend(next.iter().flat_map(|key| places("to", key)));
+        let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
+        for _ in 0..KEEP_TRIES {
+            let binds = self.binds(&window);
+            let kept = match keep.as_deref_mut() {
+                Some(keep) => {
+                    let rows = self.going(work, &binds).map_err(|cause| self.failed(&work.rows, cause))?;
+                    let name = if rows.iter().all(|(_, rows)| rows.rows.is_empty()) { Ok(String::new()) } else { keep(&rows) };
+                    let database = self.place.database.clone();
+                    Some(Kept { name: name.map_err(|cause| DatabaseError::NotKept { database, cause })?, rows })
+                }
+                None => None,
+            };
+            if let Some(done) = self.delete(number, work, &binds, kept.as_ref())? {
+                if let Some(lease) = &mut self.lease {
+                    lease.batches = number;
+                }
+                let (held, worked) = (done.watch.wall(), done.watch.worked());
+                return Ok(Batch { deleted: done.deleted, children: done.children, next, held, worked });
+            }
+        }
+        Err(DatabaseError::Restless { database: self.place.database.clone() })
     }
 
     fn tidy(&mut self, wal_bytes_max: u64) -> Result<u64, DatabaseError> {
@@ -209,6 +282,60 @@ impl Purge for Purger {
             None => Ok(true),
         }
     }
+
+    fn release(&mut self) -> Result<(), DatabaseError> {
+        let Some(lease) = self.lease.take() else { return Ok(()) };
+        lease.release(&self.connection).map_err(|cause| self.failed("release the claim", cause))
+    }
+
+    fn canaries(&mut self, at_most: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let found = erase::canaries(&self.connection, &self.deletion.due, &self.binds(&[]), at_most);
+        found.map_err(|cause| self.failed("sample rows that are due", cause))
+    }
+
+    fn erase(&mut self, canaries: &[Vec<u8>]) -> Result<Option<u64>, DatabaseError> {
+        self.connection.execute_batch("VACUUM").map_err(|cause| self.failed("VACUUM", cause))?;
+        // As long as the log is not empty it may hold what the file no longer does.
+        self.settle()?;
+        let cause = |cause| DatabaseError::Unreadable {
+            database: self.place.database.clone(),
+            path: self.place.path.clone(),
+            cause: Some(cause),
+        };
+        erase::remnants(&self.place.path, canaries).map(Some).map_err(cause)
+    }
+}
+
+/// What was kept of a window, and under which name.
+struct Kept {
+    name: String,
+    rows: Vec<(String, Rows)>,
+}
+
+struct Done {
+    deleted: u64,
+    children: u64,
+    watch: Stopwatch,
+}
+
+fn places(side: &str, key: &Key) -> Vec<(String, Value)> {
+    key.0.iter().enumerate().map(|(place, value)| (format!("{side}_{place}"), value.clone())).collect()
+}
+
+fn all_rows(connection: &Connection, sql: &str, binds: &[(&str, &Value)]) -> rusqlite::Result<Rows> {
+    let mut statement = bound(connection, sql, binds)?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let mut answer = Rows { rows: Vec::new(), columns };
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let values = (0..answer.columns.len()).map(|place| Ok(value_of(row.get_ref(place)?)));
+        answer.rows.push(values.collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(answer)
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
 }
 
 /// Polls for the lock every millisecond, for as long as any other connection waits. SQLite's own handler polls ever more
@@ -217,79 +344,4 @@ fn wait_for_the_lock(tries: i32) -> bool {
     const POLL: Duration = Duration::from_millis(1);
     thread::sleep(POLL);
     u128::try_from(tries).is_ok_and(|tries| tries * POLL.as_millis() < BUSY_TIMEOUT.as_millis())
-}
-
-/// The SQL of one deletion. A key is the rowid, or the primary key of a table without one.
-struct Statements {
-    keys: usize,
-    first: String,
-    end: String,
-    delete: String,
-    delete_rest: String,
-}
-
-impl Statements {
-    /// None when the table has columns named after all three names of the rowid.
-    fn of(table: &Table, column: &str, cutoff: &Value) -> Option<Self> {
-        let keys: Vec<String> = if table.without_rowid {
-            table.primary_key.iter().map(|name| quote(name)).collect()
-        } else {
-            let free = ["rowid", "_rowid_", "oid"].into_iter().find(|name| table.column(name).is_none());
-            vec![free?.to_owned()]
-        };
-        let (count, name, key) = (keys.len(), quote(&table.name), keys.join(", "));
-        let places = |start: usize| {
-            let places: Vec<_> = (start..start + count).map(|place| format!("?{place}")).collect();
-            format!("({})", places.join(", "))
-        };
-        // The `+` keeps SQLite from leaving the window for an index on the column. No text and no blob is less than a number,
-        // so only a text needs to be told from the rest.
-        let texts_only = matches!(cutoff, Value::Text(_));
-        let due = |place: usize| {
-            let column = quote(column);
-            let guard = if texts_only { format!("typeof({column}) = 'text' AND ") } else { String::new() };
-            format!("{guard}+{column} < ?{place}")
-        };
-        let (from, to) = (places(1), places(count + 1));
-        Some(Self {
-            keys: count,
-            first: format!("SELECT {key} FROM {name} WHERE {} ORDER BY {key} LIMIT 1", due(1)),
-            end: format!("SELECT {key} FROM {name} WHERE ({key}) >= {from} ORDER BY {key} LIMIT 1 OFFSET ?{}", count + 1),
-            delete: format!("DELETE FROM {name} WHERE ({key}) >= {from} AND ({key}) < {to} AND {}", due(2 * count + 1)),
-            delete_rest: format!("DELETE FROM {name} WHERE ({key}) >= {from} AND {}", due(count + 1)),
-        })
-    }
-
-    fn key(&self, row: &Row<'_>) -> rusqlite::Result<Key> {
-        let values = (0..self.keys).map(|place| Ok(value_of(row.get_ref(place)?)));
-        Ok(Key(values.collect::<rusqlite::Result<_>>()?))
-    }
-}
-
-/// Wall time, and the time that this thread was on a processor: on a busy machine the two differ, and only the second
-/// tells how large a window may be.
-struct Stopwatch {
-    wall: Instant,
-    worked: Option<Duration>,
-}
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self { wall: Instant::now(), worked: processor_time() }
-    }
-
-    fn wall(&self) -> Duration {
-        self.wall.elapsed()
-    }
-
-    fn worked(&self) -> Duration {
-        let worked = processor_time().zip(self.worked).map(|(now, then)| now.saturating_sub(then));
-        worked.unwrap_or_else(|| self.wall())
-    }
-}
-
-/// Nanoseconds on a processor (Linux, `Documentation/scheduler/sched-stats.rst`, first field); none elsewhere.
-fn processor_time() -> Option<Duration> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }

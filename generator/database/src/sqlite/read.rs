@@ -15,7 +15,7 @@ use rusqlite::{
 };
 
 use super::{place::Place, schema};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, quote};
+use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote};
 
 /// How many virtual machine steps lie between two looks at the clock: well below a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 2_000;
@@ -186,6 +186,10 @@ impl Read for Reader {
             }
             Ok(shown)
         })
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
     }
 
     fn now(&mut self) -> Result<Timestamp, DatabaseError> {

@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use crate::{Column, ForeignKey, Index, Table};
+use crate::{Column, ForeignKey, Index, Table, Trigger, purge::journal};
 
-/// The ordinary tables, by name in order.
+/// The ordinary tables, by name in order; the two of our journal are none.
 pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     // `sqlite_` is reserved for SQLite's own tables; GLOB tells cases apart, as the reservation does not.
     let mut list = connection.prepare(
@@ -13,6 +13,7 @@ pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     )?;
     let found = list.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
     found
+        .filter(|table| !table.as_ref().is_ok_and(|(name, _)| journal::is_ours(name)))
         .map(|table| {
             let (name, without_rowid) = table?;
             let (columns, primary_key) = columns(connection, &name)?;
@@ -21,6 +22,7 @@ pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
                 primary_key,
                 indexes: indexes(connection, &name)?,
                 foreign_keys: foreign_keys(connection, &name)?,
+                triggers: triggers(connection, &name)?,
                 without_rowid,
                 name,
             })
@@ -81,4 +83,42 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
         }
     }
     Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+fn triggers(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Trigger>> {
+    let mut list = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1) ORDER BY name")?;
+    let found = list.query_map([table], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    found
+        .map(|trigger| {
+            let (name, sql) = trigger?;
+            let definition = sql.unwrap_or_default();
+            let runs_on = |event| names_before_on(&definition, event);
+            Ok(Trigger { name, on_delete: runs_on("delete"), on_update: runs_on("update"), definition })
+        })
+        .collect()
+}
+
+/// Whether a CREATE TRIGGER names an event before its ON; a name that is the same word counts too, on the safe side.
+fn names_before_on(sql: &str, event: &str) -> bool {
+    let words = sql.split(|character: char| !character.is_alphanumeric() && character != '_');
+    words.take_while(|word| !word.eq_ignore_ascii_case("on")).any(|word| word.eq_ignore_ascii_case(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_on_delete_is_told_from_others() {
+        for (sql, expected) in [
+            ("CREATE TRIGGER a AFTER DELETE ON t BEGIN SELECT 1; END", true),
+            ("create trigger a\nbefore delete\non t begin select 1; end", true),
+            ("CREATE TRIGGER a INSERT ON t BEGIN DELETE FROM u; END", false),
+            ("CREATE TRIGGER log_delete AFTER INSERT ON t BEGIN SELECT 1; END", false),
+            ("CREATE TRIGGER a DELETE ON\"t\" BEGIN SELECT 1; END", true),
+        ] {
+            assert_eq!(names_before_on(sql, "delete"), expected, "{sql}");
+        }
+    }
 }

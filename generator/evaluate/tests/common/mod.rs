@@ -20,7 +20,7 @@ use avouch_model::{
     json::Object,
     observation::{Observation, Population, PositiveControl},
     payload::{DisclosurePromise, Missed, Payload, ProductName, Recorded, ReleaseRecord, Run, Scope},
-    receipt::{Ended, Enforcement, Promise, Receipt},
+    receipt::{Ended, Enforcement, Exceptions, Fate, Promise, Receipt},
     release::{Binding, Release},
     state::{Outcome, State},
 };
@@ -181,6 +181,8 @@ pub fn promise() -> Promise {
         keep: Span::Seconds(30 * 86_400),
         max_lag: Span::Seconds(86_400),
         enforce: Enforcement::Avouch,
+        fate: Fate::Deleted,
+        exceptions: Exceptions::default(),
     }
 }
 
@@ -201,6 +203,10 @@ pub fn receipt(to: Timestamp, deleted: Option<u64>, holds: bool) -> Receipt {
         oldest_after: None,
         newest_deleted: None,
         ended: Ended::Done,
+        claim: None,
+        children: None,
+        held: None,
+        erased: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Architecture invariant: a [`Configuration`] that exists is one that can run; nothing is checked again later.
 
 mod databases;
+mod retention;
 mod settings;
 mod targets;
 
@@ -39,7 +40,7 @@ fn read(root: &TableReader<'_, '_>) -> Option<Configuration> {
     let sbom = settings::sbom(root);
     let schedule = settings::schedule(root);
     let databases = databases::databases(root);
-    let retention = databases::retention(root, &databases, &schedule);
+    let retention = retention::retention(root, &databases, &schedule);
     let targets = targets::targets(root);
     let bind = settings::bind(root);
     let numbers = numbers(root);

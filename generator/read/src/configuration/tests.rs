@@ -1,5 +1,7 @@
 //! The configuration of the design loads; every mistake is reported in its place.
 
+use avouch_model::product::{Action, HoldList, Terms, Undated};
+
 use super::*;
 
 const WHOLE: &str = r#"
@@ -163,6 +165,58 @@ fn each_mistake_is_refused_where_it_stands() {
         let seen = with(from, to);
         assert!(seen.iter().any(|line| line.contains(expected)), "{to}: {seen:#?}");
         assert!(seen.iter().all(|line| !line.starts_with("warning")), "{to}: {seen:#?}");
+    }
+}
+
+const TERMS: &str = r#"keep = "24 months"
+minimum = "18 months"
+where = "state = 'closed'"
+action = "archive"
+archive = "archive"
+children = ["order_items"]
+hold = { column = "customer_id", table = "legal_holds", key = "customer_id" }
+tenants = { column = "tenant_id", table = "tenant_settings", key = "id", keep = "retention" }
+undated = "refuse"
+future = "refuse"
+erase = true
+"#;
+
+#[test]
+fn a_rule_may_say_more() {
+    let (configuration, warnings) = load(&source(&WHOLE.replacen("keep = \"24 months\"\n", TERMS, 1))).unwrap();
+    assert_eq!(warnings, []);
+    let terms = &configuration.retention[0].terms;
+    assert_eq!((terms.condition.as_deref(), &terms.action), (Some("state = 'closed'"), &Action::Archive("archive".into())));
+    assert_eq!((terms.undated, terms.refuse_future, terms.erase), (Undated::Refuse, true, true));
+    assert_eq!(terms.hold.as_ref().unwrap().list, HoldList::Table { table: "legal_holds".into(), key: "customer_id".into() });
+    assert_eq!(
+        (terms.tenants.as_ref().unwrap().keep.as_str(), &terms.children[..]),
+        ("retention", &["order_items".to_owned()][..])
+    );
+    assert_eq!(configuration.retention[1].terms, Terms::default());
+}
+
+#[test]
+fn what_a_rule_says_more_must_fit() {
+    let keep = "keep = \"24 months\"";
+    for (added, expected) in [
+        ("minimum = \"25 months\"", "at least, and this may be less"),
+        ("action = \"shred\"", "cannot be `shred`"),
+        ("action = \"anonymise\"", "`set` is missing"),
+        ("action = \"archive\"", "`archive` is missing"),
+        ("set = { email = \"NULL\" }", "`set` says nothing"),
+        ("archive = \"old\"", "`archive` says nothing"),
+        ("action = \"anonymise\"\nset = { created_at = \"NULL\" }", "the rule goes by this column"),
+        ("action = \"anonymise\"\nset = { email = \"NULL\" }\nchildren = [\"notes\"]", "rows that stay have no children"),
+        ("action = \"anonymise\"\nset = { email = \"NULL\" }\nerase = true", "of rows that stay"),
+        ("children = [\"audit_log\"]", "`audit_log` has a rule of its own, `audit`"),
+        ("hold = { table = \"holds\", key = \"id\" }", "`column` is missing"),
+        ("hold = { column = \"id\", query = \"SELECT 1\", key = \"id\" }", "no key is named `key`"),
+        ("tenants = { column = \"org\", table = \"orgs\", key = \"id\" }", "`keep` is missing"),
+        ("undated = \"drop\"", "cannot be `drop`"),
+    ] {
+        let seen = with(keep, &format!("{keep}\n{added}"));
+        assert!(seen.iter().any(|line| line.contains(expected)), "{added}: {seen:#?}");
     }
 }
 

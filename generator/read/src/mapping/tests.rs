@@ -6,7 +6,7 @@ use avouch_model::{
     configuration::{Configuration, EvidenceSettings, Gate, SbomSettings, Schedule, SiteSettings},
     diagnostic::{Diagnostic, Source},
     payload::{DisclosurePromise, ProductName},
-    product::{Principal, RetentionRule, Route, Target},
+    product::{Principal, RetentionRule, Route, Target, Terms},
     receipt::Enforcement,
 };
 
@@ -380,6 +380,7 @@ fn retention_and_decisions_fill_their_slots() {
         max_lag: None,
         enforce: Enforcement::Avouch,
         fuse_percent: 50,
+        terms: Terms::default(),
     });
     let decisions = BTreeSet::from(["case-register".to_owned()]);
     let resolved = resolve(&auth_api(), &configuration, &decisions);

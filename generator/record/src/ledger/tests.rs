@@ -5,7 +5,7 @@ use avouch_model::{
     Digest, Span,
     entry::{Entry, EntryKind},
     payload::{KeyAction, KeyEvent, Payload},
-    receipt::{Ended, Enforcement, Promise, RetentionRun},
+    receipt::{Ended, Enforcement, Exceptions, Fate, Promise, RetentionRun},
 };
 
 use super::{Claim, Ledger, NewEntry, Sealed, SlotState};
@@ -223,6 +223,8 @@ fn pending_runs_are_forgotten_with_the_receipt_that_covers_them() {
         keep: Span::Months(24),
         max_lag: Span::Seconds(900),
         enforce: Enforcement::Avouch,
+        fate: Fate::Deleted,
+        exceptions: Exceptions::default(),
     };
     let run = |minute: i64| RetentionRun {
         promise: promise.clone(),
@@ -239,6 +241,12 @@ fn pending_runs_are_forgotten_with_the_receipt_that_covers_them() {
         oldest_after: None,
         newest_deleted: None,
         ended: Ended::Done,
+        claim: None,
+        recovered: 0,
+        children: 0,
+        held: 0,
+        archived: 0,
+        remnants: None,
     };
     house.ledger.keep_retention_run(&run(2)).unwrap();
     house.ledger.keep_retention_run(&run(1)).unwrap();

@@ -13,7 +13,7 @@ use avouch_model::{
     entry::{Entry, EntryKind, Visibility},
     observation::{Observation, Population, PositiveControl},
     payload::*,
-    receipt::{Ended, Enforcement, Promise, Receipt},
+    receipt::{Ended, Enforcement, Exceptions, Fate, Promise, Receipt},
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
@@ -275,6 +275,8 @@ fn promise(t: &dyn Fn(&str) -> String, rule: &str, keep: &str) -> Promise {
         keep: keep.parse().unwrap(),
         max_lag: Span::Seconds(900),
         enforce: if rule == "audit_log" { Enforcement::Product } else { Enforcement::Avouch },
+        fate: Fate::Deleted,
+        exceptions: Exceptions::default(),
     }
 }
 
@@ -296,6 +298,10 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         oldest_after: (nth != 1).then(|| promise.keep.before(to).day()),
         newest_deleted: Some(promise.keep.before(to).day()),
         ended: if nth == 2 { Ended::Fused } else { Ended::Done },
+        claim: None,
+        children: None,
+        held: None,
+        erased: None,
     }
 }
 

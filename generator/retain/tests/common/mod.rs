@@ -7,10 +7,10 @@ use std::{ops::ControlFlow, path::Path, time::Duration};
 use avouch_model::{
     Digest, Span, Timestamp,
     configuration::Schedule,
-    product::{Database, Location, RetentionRule},
+    product::{Database, Location, RetentionRule, Terms},
     receipt::{Enforcement, Promise},
 };
-use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, promise};
+use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, journal, promise};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -33,6 +33,7 @@ pub struct Sample {
     pub rule: RetentionRule,
     pub database: Database,
     pub last_run: Option<Timestamp>,
+    pub told: Option<u64>,
     pub gentle: Gentleness,
 }
 
@@ -43,6 +44,9 @@ impl Sample {
         connection.pragma_update(None, "journal_mode", "wal").unwrap();
         connection.pragma_update(None, "synchronous", "off").unwrap();
         connection.execute_batch(schema).unwrap();
+        for table in journal::TABLES {
+            connection.execute(table, []).unwrap();
+        }
         Self {
             folder,
             connection,
@@ -55,9 +59,11 @@ impl Sample {
                 max_lag: Some(Span::Seconds(DAY as u64)),
                 enforce: Enforcement::Avouch,
                 fuse_percent: 100,
+                terms: Terms::default(),
             },
             database: Database { name: "main".into(), location: Location::Sqlite("app.db".into()) },
             last_run: None,
+            told: None,
             gentle: Gentleness { rows_min: 2, rows_max: 2, ..Gentleness::default() },
         }
     }
@@ -98,6 +104,8 @@ impl Sample {
             root: self.root(),
             now: now(),
             last_run: self.last_run,
+            owner: "this test".into(),
+            told: self.told,
         }
     }
 

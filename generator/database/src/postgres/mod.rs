@@ -1,0 +1,12 @@
+//! PostgreSQL through tokio-postgres. Only SQL that its relatives understand too.
+
+mod lease;
+mod purge;
+mod read;
+mod schema;
+mod session;
+mod value;
+
+pub(crate) use lease::prepare_journal;
+pub(crate) use purge::Purger;
+pub(crate) use read::Reader;

@@ -1,0 +1,248 @@
+//! The face that purges, on Postgres: windows of the primary key, each a transaction that waits neither long for a lock nor
+//! for a statement, and that is begun again after a deadlock.
+
+use std::time::{Duration, Instant};
+
+use avouch_model::Timestamp;
+
+use super::{
+    lease::{self, Lease, count},
+    schema,
+    session::Session,
+};
+use crate::{
+    DatabaseError, Limits, Rows, Value, fingerprint,
+    purge::{
+        Batch, Claim, Deletion, Keep, Key, Purge,
+        statements::{Statements, Work},
+    },
+};
+
+/// How long one statement of a window may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a window is begun again: because of a deadlock or a lock, or because its rows changed while they were being kept.
+const TRIES: usize = 5;
+/// The rows of a window are all that is read.
+const LIMITS: Limits = Limits { rows_max: 1_000_000, bytes_max: 256 * 1024 * 1024, time: STATEMENT_TIMEOUT };
+
+/// A Postgres table that is being purged.
+pub(crate) struct Purger {
+    session: Session,
+    deletion: Deletion,
+    statements: Statements,
+    /// What the catalogue said of the tables when the schema was held against the plan.
+    catalogue: Rows,
+    lease: Option<Lease>,
+}
+
+/// What was kept of a window, and under which name.
+struct Kept {
+    name: String,
+    rows: Vec<(String, Rows)>,
+}
+
+impl Purger {
+    pub(crate) fn open(database: &str, variable: &str, deletion: &Deletion) -> Result<Self, DatabaseError> {
+        let mut session = Session::open(database, variable)?;
+        session.run(&format!("SET statement_timeout = {}", STATEMENT_TIMEOUT.as_millis()))?;
+        let catalogue = catalogue(&mut session, deletion)?;
+        let tables = schema::tables(&mut session)?;
+        let due = &deletion.due;
+        let table = tables.iter().find(|table| table.name == due.table);
+        let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
+        let table = table.ok_or_else(|| missing(format!("no such table: {}", due.table)))?;
+        if fingerprint(&tables, &deletion.touched()) != deletion.schema {
+            return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
+        }
+        let statements = Statements::of(&tables, table, deletion)
+            .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
+        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, lease: None })
+    }
+
+    fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
+        let binds = binds(&self.deletion, window, sql);
+        self.session.ask(sql, &binds, LIMITS)
+    }
+
+    fn change(&mut self, sql: &str, window: &[(String, Value)]) -> Result<u64, DatabaseError> {
+        let binds = binds(&self.deletion, window, sql);
+        self.session.change(sql, &binds)
+    }
+
+    /// The rows that would go, by table.
+    fn going(&mut self, work: &Work, window: &[(String, Value)]) -> Result<Vec<(String, Rows)>, DatabaseError> {
+        work.going.iter().map(|(table, sql)| Ok((table.clone(), self.ask(sql, window)?))).collect()
+    }
+
+    fn key(&self, rows: &Rows) -> Option<Key> {
+        rows.rows.first().map(|row| Key(row.iter().take(self.statements.keys).cloned().collect()))
+    }
+
+    /// One transaction, undone unless it comes to its end; none when the rows that go are no longer those that were `kept`.
+    fn delete(
+        &mut self,
+        number: u64,
+        work: &Work,
+        window: &[(String, Value)],
+        kept: Option<&Kept>,
+    ) -> Result<Option<(u64, u64)>, DatabaseError> {
+        self.session.run("BEGIN")?;
+        let done = self.delete_within(number, work, window, kept);
+        match done {
+            Ok(Some(done)) => self.session.run("COMMIT").map(|()| Some(done)),
+            Ok(None) => self.session.run("ROLLBACK").map(|()| None),
+            Err(error) => {
+                // A connection that is gone has undone it by itself.
+                let _ = self.session.run("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    fn delete_within(
+        &mut self,
+        number: u64,
+        work: &Work,
+        window: &[(String, Value)],
+        kept: Option<&Kept>,
+    ) -> Result<Option<(u64, u64)>, DatabaseError> {
+        let (database, table) = (self.session.database.clone(), self.deletion.due.table.clone());
+        let Some(lease) = &self.lease else { return Err(DatabaseError::ClaimLost { database }) };
+        if !lease.renew(&mut self.session)? {
+            return Err(DatabaseError::ClaimLost { database });
+        }
+        for guard in &work.guards {
+            let others = count(&self.ask(guard, window)?);
+            if others > 0 {
+                return Err(DatabaseError::SideEffect { database, table, others });
+            }
+        }
+        if let Some(kept) = kept
+            && self.going(work, window)? != kept.rows
+        {
+            return Ok(None);
+        }
+        let mut children = 0;
+        for child in &work.children {
+            children += self.change(child, window)?;
+        }
+        let deleted = self.change(&work.rows, window)?;
+        if let Some(left) = &work.left {
+            let rows = count(&self.ask(left, window)?);
+            if rows > 0 {
+                return Err(DatabaseError::NotSettled { database, table, rows });
+            }
+        }
+        // By now the tables are locked against another shape.
+        if catalogue(&mut self.session, &self.deletion)? != self.catalogue {
+            return Err(DatabaseError::SchemaChanged { database, table });
+        }
+        if let Some(lease) = &self.lease {
+            lease.journal(&mut self.session, number, deleted, children, kept.map(|kept| kept.name.as_str()))?;
+        }
+        Ok(Some((deleted, children)))
+    }
+}
+
+impl Purge for Purger {
+    fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError> {
+        let (claim, lease) = lease::claim(&mut self.session, &self.deletion.rule, owner, now, told)?;
+        self.lease = Some(lease);
+        Ok(claim)
+    }
+
+    fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
+        let sql = self.statements.first.clone();
+        let found = self.ask(&sql, &[])?;
+        Ok(self.key(&found))
+    }
+
+    fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        let mut window = places("from", from);
+        window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
+        let end = self.statements.end.clone();
+        let found = self.ask(&end, &window)?;
+        let next = self.key(&found);
+        let work = if next.is_some() { self.statements.window.clone() } else { self.statements.rest.clone() };
+        window.extend(next.iter().flat_map(|key| places("to", key)));
+        let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
+        let mut last = None;
+        for _ in 0..TRIES {
+            let kept = match keep.as_deref_mut() {
+                Some(keep) => {
+                    let rows = self.going(&work, &window)?;
+                    let name = if rows.iter().all(|(_, rows)| rows.rows.is_empty()) { Ok(String::new()) } else { keep(&rows) };
+                    let database = self.session.database.clone();
+                    Some(Kept { name: name.map_err(|cause| DatabaseError::NotKept { database, cause })?, rows })
+                }
+                None => None,
+            };
+            let start = Instant::now();
+            match self.delete(number, &work, &window, kept.as_ref()) {
+                Ok(Some((deleted, children))) => {
+                    if let Some(lease) = &mut self.lease {
+                        lease.batches = number;
+                    }
+                    let held = start.elapsed();
+                    return Ok(Batch { deleted, children, next, held, worked: held });
+                }
+                Ok(None) => {}
+                Err(error @ DatabaseError::Contended { .. }) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| DatabaseError::Restless { database: self.session.database.clone() }))
+    }
+
+    fn tidy(&mut self, _: u64) -> Result<u64, DatabaseError> {
+        // The server checkpoints by itself.
+        Ok(0)
+    }
+
+    fn settle(&mut self) -> Result<bool, DatabaseError> {
+        Ok(true)
+    }
+
+    fn release(&mut self) -> Result<(), DatabaseError> {
+        match self.lease.take() {
+            Some(lease) => lease.release(&mut self.session),
+            None => Ok(()),
+        }
+    }
+
+    fn canaries(&mut self, _: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
+    fn erase(&mut self, _: &[Vec<u8>]) -> Result<Option<u64>, DatabaseError> {
+        // Rows live on until VACUUM, and after that in the log, in replicas and in backups: nobody here can look.
+        Ok(None)
+    }
+}
+
+fn places(side: &str, key: &Key) -> Vec<(String, Value)> {
+    key.0.iter().enumerate().map(|(place, value)| (format!("{side}_{place}"), value.clone())).collect()
+}
+
+/// The values, all of which a statement may name.
+fn binds<'a>(deletion: &'a Deletion, window: &'a [(String, Value)], _: &str) -> Vec<(&'a str, &'a Value)> {
+    deletion.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+/// Everything that changes with the shape of the tables: a column, a trigger, a foreign key to or from them.
+fn catalogue(session: &mut Session, deletion: &Deletion) -> Result<Rows, DatabaseError> {
+    let names = deletion.touched().iter().map(|name| Value::from(*name)).collect::<Vec<_>>();
+    let places: Vec<String> = (0..names.len()).map(|place| format!(":table_{place}")).collect();
+    let tables = format!("(SELECT oid FROM pg_class WHERE relname IN ({}) AND pg_table_is_visible(oid))", places.join(", "));
+    let sql = format!(
+        "SELECT 'a', CAST(attrelid AS BIGINT), CAST(attnum AS BIGINT), CAST(attname AS TEXT), CAST(atttypid AS BIGINT) \
+         FROM pg_attribute WHERE attrelid IN {tables} AND attnum > 0 UNION ALL \
+         SELECT 'c', CAST(conrelid AS BIGINT), CAST(oid AS BIGINT), CAST(conname AS TEXT), 0 FROM pg_constraint \
+         WHERE conrelid IN {tables} OR confrelid IN {tables} UNION ALL \
+         SELECT 't', CAST(tgrelid AS BIGINT), CAST(oid AS BIGINT), CAST(tgname AS TEXT), CAST(tgtype AS BIGINT) FROM pg_trigger \
+         WHERE tgrelid IN {tables} ORDER BY 1, 2, 3"
+    );
+    let names: Vec<(String, Value)> = names.into_iter().enumerate().map(|(place, name)| (format!("table_{place}"), name)).collect();
+    let binds: Vec<(&str, &Value)> = names.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    session.ask(&sql, &binds, Limits::default())
+}

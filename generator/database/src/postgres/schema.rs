@@ -1,0 +1,117 @@
+//! The shape of the tables, from the system catalogue (PostgreSQL 15, "System Catalogs").
+
+use super::session::Session;
+use crate::{Column, DatabaseError, ForeignKey, Index, Limits, Table, Trigger, Value, purge::journal};
+
+/// The ordinary tables that are found by their bare name, by name in order; parts of a partitioned table are none, and the
+/// two of our journal neither.
+pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError> {
+    const VISIBLE: &str = "c.relkind IN ('r', 'p') AND NOT c.relispartition AND pg_table_is_visible(c.oid) \
+                           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
+    let from = format!("FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace");
+    let mut ask = |sql: String| -> Result<Vec<Vec<Value>>, DatabaseError> {
+        Ok(session.ask(&sql, &[], Limits { rows_max: 100_000, ..Limits::default() })?.rows)
+    };
+    let mut tables: Vec<Table> = ask(format!("SELECT c.relname {from} WHERE {VISIBLE} ORDER BY 1"))?
+        .iter()
+        .filter_map(|row| row.first()?.as_text())
+        .filter(|name| !journal::is_ours(name))
+        .map(|name| Table {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            triggers: Vec::new(),
+            without_rowid: true,
+        })
+        .collect();
+    let mut each = |rows: Vec<Vec<Value>>, add: &mut dyn FnMut(&mut Table, &[Value])| {
+        for row in rows {
+            let table = row.first().and_then(Value::as_text);
+            if let Some(table) = tables.iter_mut().find(|known| Some(known.name.as_str()) == table) {
+                add(table, &row);
+            }
+        }
+    };
+    let columns = ask(format!(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), CAST(a.attnotnull AS INT) {from} \
+         JOIN pg_attribute a ON a.attrelid = c.oid WHERE {VISIBLE} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.oid, a.attnum"
+    ))?;
+    each(columns, &mut |table, row| {
+        let (name, declared, not_null) = (text(row, 1), text(row, 2), number(row, 3) == 1);
+        table.columns.push(Column { name, declared, not_null, primary_key: false });
+    });
+    let indexes = ask(format!(
+        "SELECT c.relname, x.relname, CAST(i.indisunique AS INT), CAST(i.indisprimary AS INT), CAST(i.indpred IS NOT NULL AS INT), \
+         coalesce(a.attname, '') {from} JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid \
+         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place) \
+         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum AND k.attnum > 0 \
+         WHERE {VISIBLE} AND k.place <= i.indnkeyatts ORDER BY c.oid, x.relname, k.place"
+    ))?;
+    each(indexes, &mut |table, row| {
+        let (name, column) = (text(row, 1), text(row, 5));
+        if number(row, 3) == 1 {
+            table.columns.iter_mut().filter(|known| known.name == column).for_each(|known| known.primary_key = true);
+            table.primary_key.push(column.clone());
+        }
+        match table.indexes.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.columns.push(column),
+            None => {
+                let (unique, partial) = (number(row, 2) == 1, number(row, 4) == 1);
+                table.indexes.push(Index { name, columns: vec![column], unique, partial });
+            }
+        }
+    });
+    let keys = ask(format!(
+        "SELECT c.relname, f.conname, p.relname, a.attname, b.attname, CAST(f.confdeltype AS TEXT) {from} \
+         JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' JOIN pg_class p ON p.oid = f.confrelid \
+         CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(own, other, place) \
+         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.own JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = k.other \
+         WHERE {VISIBLE} AND f.conparentid = 0 ORDER BY c.oid, f.conname, k.place"
+    ))?;
+    let mut last = (String::new(), String::new());
+    each(keys, &mut |table, row| {
+        let this = (table.name.clone(), text(row, 1));
+        if last != this {
+            let on_delete = match text(row, 5).as_str() {
+                "r" => "RESTRICT",
+                "c" => "CASCADE",
+                "n" => "SET NULL",
+                "d" => "SET DEFAULT",
+                _ => "NO ACTION",
+            };
+            let parent = text(row, 2);
+            table.foreign_keys.push(ForeignKey {
+                columns: Vec::new(),
+                parent,
+                parent_columns: Vec::new(),
+                on_delete: on_delete.to_owned(),
+            });
+            last = this;
+        }
+        if let Some(key) = table.foreign_keys.last_mut() {
+            key.columns.push(text(row, 3));
+            key.parent_columns.push(text(row, 4));
+        }
+    });
+    // Bits 8 and 16 of `tgtype`: DELETE and UPDATE (PostgreSQL, `pg_trigger.h`).
+    let triggers = ask(format!(
+        "SELECT c.relname, t.tgname, CAST(t.tgtype AS INT), pg_get_triggerdef(t.oid) {from} \
+         JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' WHERE {VISIBLE} ORDER BY c.oid, t.tgname"
+    ))?;
+    each(triggers, &mut |table, row| {
+        let kind = number(row, 2);
+        let (on_delete, on_update) = (kind & 8 != 0, kind & 16 != 0);
+        table.triggers.push(Trigger { name: text(row, 1), on_delete, on_update, definition: text(row, 3) });
+    });
+    Ok(tables)
+}
+
+fn text(row: &[Value], place: usize) -> String {
+    row.get(place).and_then(Value::as_text).unwrap_or_default().to_owned()
+}
+
+fn number(row: &[Value], place: usize) -> i64 {
+    row.get(place).and_then(Value::as_integer).unwrap_or_default()
+}

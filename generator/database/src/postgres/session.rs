@@ -1,0 +1,169 @@
+//! One connection, and the thread that waits for it.
+
+use std::{env, net::IpAddr, time::Duration};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Config, NoTls, config::Host, error::SqlState, types::ToSql};
+
+use super::value::{Bound, Raw};
+use crate::{DatabaseError, Limits, Rows, Value};
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement waits for the lock of another.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection. Statements are run one after the other, by whoever calls.
+pub(super) struct Session {
+    pub(super) database: String,
+    // Before the runtime, which its connection lives in.
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// Opens the connection that an environment variable names.
+    pub(super) fn open(database: &str, variable: &str) -> Result<Self, DatabaseError> {
+        let named = database.to_owned();
+        let url = env::var(variable).ok().filter(|url| !url.is_empty());
+        let url = url.ok_or_else(|| DatabaseError::NoUrl { database: named.clone(), variable: variable.to_owned() })?;
+        // The cause is not told: it may quote the URL, and the URL holds a password.
+        let unread = || DatabaseError::BadUrl { database: named.clone(), variable: variable.to_owned() };
+        let mut config: Config = url.parse().map_err(|_| unread())?;
+        if !config.get_hosts().iter().all(is_here) {
+            return Err(DatabaseError::NotHere { database: named });
+        }
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("avouch");
+        let failed = |cause: tokio_postgres::Error| DatabaseError::Connect { database: named.clone(), cause };
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|cause| DatabaseError::Unready { database: named.clone(), cause })?;
+        let (client, connection) = runtime.block_on(config.connect(NoTls)).map_err(failed)?;
+        // It ends with the client; what went wrong is told by the statement that waited for it.
+        runtime.spawn(async { drop(connection.await) });
+        let mut session = Self { database: named, client, runtime };
+        let lock = LOCK_TIMEOUT.as_millis();
+        session.run(&format!(
+            "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET standard_conforming_strings = on; SET lock_timeout = {lock}; \
+             SET default_transaction_isolation = 'read committed'"
+        ))?;
+        Ok(session)
+    }
+
+    /// Runs statements without parameters and without an answer.
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.runtime.block_on(self.client.batch_execute(sql)).map_err(|cause| self.failed(sql, cause))
+    }
+
+    /// Changes rows; tells how many.
+    pub(super) fn change(&mut self, sql: &str, binds: &[(&str, &Value)]) -> Result<u64, DatabaseError> {
+        let (text, values) = self.numbered(sql, binds)?;
+        let run = async {
+            let statement = self.client.prepare_typed(&text, &types(&values)).await?;
+            self.client.execute_raw(&statement, values.iter().map(|value| value as &dyn ToSql).collect::<Vec<_>>()).await
+        };
+        self.runtime.block_on(run).map_err(|cause| self.failed(sql, cause))
+    }
+
+    /// Asks.
+    pub(super) fn ask(&mut self, sql: &str, binds: &[(&str, &Value)], limits: Limits) -> Result<Rows, DatabaseError> {
+        let (text, values) = self.numbered(sql, binds)?;
+        let run = async {
+            let statement = self.client.prepare_typed(&text, &types(&values)).await?;
+            let columns: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+            let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+            Ok((columns, self.client.query(&statement, &parameters).await?))
+        };
+        let (columns, found) = self.runtime.block_on(run).map_err(|cause: tokio_postgres::Error| self.failed(sql, cause))?;
+        let database = || self.database.clone();
+        if columns.is_empty() {
+            return Err(DatabaseError::NotOneStatement { database: database(), sql: sql.to_owned() });
+        }
+        if found.len() > limits.rows_max {
+            return Err(DatabaseError::TooManyRows { database: database(), rows_max: limits.rows_max });
+        }
+        let mut answer = Rows { rows: Vec::with_capacity(found.len()), columns };
+        let mut bytes = 0_usize;
+        for row in &found {
+            let values = (0..answer.columns.len()).map(|place| row.try_get::<_, Raw>(place).map(|raw| raw.0));
+            let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(|cause| self.failed(sql, cause))?;
+            bytes = bytes.saturating_add(values.iter().map(Value::bytes).sum());
+            if bytes > limits.bytes_max {
+                return Err(DatabaseError::TooManyBytes { database: database(), bytes_max: limits.bytes_max });
+            }
+            answer.rows.push(values);
+        }
+        Ok(answer)
+    }
+
+    /// `:name` becomes `$1` and so on. A name without a value, and a value without a name, are refused.
+    fn numbered<'v>(&self, sql: &str, binds: &[(&str, &'v Value)]) -> Result<(String, Vec<Bound<'v>>), DatabaseError> {
+        let disagree = |parameter: &str| DatabaseError::Parameter {
+            database: self.database.clone(),
+            parameter: parameter.to_owned(),
+            sql: sql.to_owned(),
+        };
+        let mut text = String::with_capacity(sql.len());
+        let (mut values, mut names): (Vec<Bound<'v>>, Vec<&str>) = (Vec::new(), Vec::new());
+        let mut rest = sql;
+        while let Some(place) = rest.find([':', '\'', '"']) {
+            let (before, from) = rest.split_at(place);
+            text.push_str(before);
+            let length = from.chars().next().map_or(1, char::len_utf8);
+            let end = match from.as_bytes() {
+                [b':', b':', ..] => 2,
+                [b':', ..] => {
+                    let name = from[1..].split(|character: char| !character.is_alphanumeric() && character != '_').next();
+                    let name = name.unwrap_or_default();
+                    let (known, value) = binds.iter().find(|(known, _)| *known == name).ok_or_else(|| disagree(name))?;
+                    let number = names.iter().position(|seen| seen == known).unwrap_or_else(|| {
+                        names.push(known);
+                        values.push(Bound(value));
+                        names.len() - 1
+                    });
+                    text.push_str(&format!("${}", number + 1));
+                    rest = &from[1 + name.len()..];
+                    continue;
+                }
+                [quote, ..] => from[1..].find(char::from(*quote)).map_or(from.len(), |end| end + 2),
+                [] => length,
+            };
+            text.push_str(&from[..end]);
+            rest = &from[end..];
+        }
+        text.push_str(rest);
+        Ok((text, values))
+    }
+
+    /// What went wrong.
+    pub(super) fn failed(&self, sql: &str, cause: tokio_postgres::Error) -> DatabaseError {
+        let database = self.database.clone();
+        let message = cause.as_db_error().map(|error| error.message().to_owned());
+        match (cause.code(), message) {
+            (Some(&SqlState::UNDEFINED_TABLE), Some(message)) if message.contains("avouch_retention_") => {
+                DatabaseError::NoJournal { database }
+            }
+            (Some(&SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN), Some(message)) => {
+                DatabaseError::WrongSchema { database, message }
+            }
+            (Some(&SqlState::READ_ONLY_SQL_TRANSACTION), _) => DatabaseError::NotReadOnly { database, sql: sql.to_owned() },
+            (Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE), _) => {
+                DatabaseError::Contended { database, cause }
+            }
+            (Some(&SqlState::QUERY_CANCELED), _) => DatabaseError::Cancelled { database, cause },
+            (None, _) if cause.is_closed() || self.client.is_closed() => DatabaseError::Lost { database, cause },
+            _ => DatabaseError::Postgres { database, sql: sql.to_owned(), cause },
+        }
+    }
+}
+
+/// A socket or an address of this machine: the connection is not encrypted.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+fn types(values: &[Bound<'_>]) -> Vec<tokio_postgres::types::Type> {
+    values.iter().map(Bound::kind).collect()
+}

@@ -1,0 +1,156 @@
+//! Which rows are due, as SQL. The same text counts them, deletes them, and counts them again.
+//!
+//! Every time is a parameter: `cutoff` and `overdue`, and `cutoff_1`, `overdue_1` with `period_1` and so on for tenants
+//! with periods of their own. Names were held against the schema and are quoted; the expressions that a team writes were
+//! read by [`super::expression`].
+
+use crate::quote;
+
+/// The SQL that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL, and what speaks its protocol.
+    Postgres,
+}
+
+impl Dialect {
+    /// The operator that tells two values apart, NULL being one.
+    pub const fn differs(self) -> &'static str {
+        match self {
+            Self::Sqlite => "IS NOT",
+            Self::Postgres => "IS DISTINCT FROM",
+        }
+    }
+}
+
+/// Which rows of a table are due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The SQL to speak.
+    pub dialect: Dialect,
+    /// The table.
+    pub table: String,
+    /// The column with the time.
+    pub column: String,
+    /// Whether the times are texts: SQLite would find every number less than every text.
+    pub texts: bool,
+    /// The type that a parameter is cast to before it is compared; none: it is compared as it is.
+    pub cast: Option<&'static str>,
+    /// Whether rows without a time are due.
+    pub undated: bool,
+    /// The condition of the rows under the rule.
+    pub condition: Option<String>,
+    /// Tenants with periods of their own.
+    pub tenants: Option<TenantPeriods>,
+    /// Rows that must stay.
+    pub hold: Option<Held>,
+    /// Columns and what they are set to: a row that has these values already is not due.
+    pub set: Vec<(String, String)>,
+}
+
+/// Tenants with periods of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantPeriods {
+    /// The column that names the tenant.
+    pub column: String,
+    /// The table of the tenants.
+    pub table: String,
+    /// Its column that names the tenant.
+    pub key: String,
+    /// Its column with the period.
+    pub keep: String,
+    /// How many different periods there are, the longest first.
+    pub periods: usize,
+}
+
+/// Rows that must stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The column of the table.
+    pub column: String,
+    /// The SELECT of the values that are held.
+    pub list: String,
+}
+
+impl Due {
+    /// The rows that are due, `cutoff` or `overdue`.
+    pub fn due(&self, bound: &str) -> String {
+        let mut all = vec![self.aged(bound)];
+        all.extend(self.condition.as_ref().map(|condition| format!("({condition}\n)")));
+        all.extend(self.hold.as_ref().map(|_| format!("NOT {}", self.held())));
+        if !self.set.is_empty() {
+            all.push(format!("NOT {}", self.done()));
+        }
+        all.join(" AND ")
+    }
+
+    /// Whether there is nothing but an age to go by.
+    pub fn is_plain(&self) -> bool {
+        !self.undated && self.condition.is_none() && self.tenants.is_none() && self.hold.is_none() && self.set.is_empty()
+    }
+
+    /// The rows under the rule.
+    pub fn scope(&self) -> String {
+        self.condition.as_ref().map_or_else(|| "TRUE".to_owned(), |condition| format!("({condition}\n)"))
+    }
+
+    /// The rows that are older than their bound, or have no time where that is as good.
+    pub fn aged(&self, bound: &str) -> String {
+        let column = quote(&self.column);
+        let limit = match &self.tenants {
+            None => self.parameter(bound),
+            Some(tenants) => self.own_periods(tenants, bound),
+        };
+        // The `+` keeps SQLite from leaving a window of keys for an index on the column.
+        let aged = match (self.dialect, self.texts) {
+            (Dialect::Sqlite, true) => format!("typeof({column}) = 'text' AND +{column} < {limit}"),
+            (Dialect::Sqlite, false) => format!("+{column} < {limit}"),
+            (Dialect::Postgres, _) => format!("{column} < {limit}"),
+        };
+        if self.undated { format!("({column} IS NULL OR ({aged}))") } else { aged }
+    }
+
+    /// The rows under a legal hold, FALSE for all others. A NULL in the list holds every row: nobody can say whom it means.
+    /// Values are compared as texts, so that a list of texts holds numbers too.
+    pub fn held(&self) -> String {
+        let Some(hold) = &self.hold else { return "FALSE".to_owned() };
+        let list = format!("WITH hold(key) AS ({}\n)", hold.list);
+        format!(
+            "(coalesce(CAST({} AS TEXT) IN ({list} SELECT CAST(key AS TEXT) FROM hold), FALSE) \
+             OR EXISTS ({list} SELECT 1 FROM hold WHERE key IS NULL))",
+            quote(&hold.column)
+        )
+    }
+
+    /// The rows in which every column is already what it would be set to; FALSE when nothing is set.
+    pub fn done(&self) -> String {
+        if self.set.is_empty() {
+            return "FALSE".to_owned();
+        }
+        let differs = self.dialect.differs();
+        let others: Vec<_> = self.set.iter().map(|(column, value)| format!("{} {differs} ({value}\n)", quote(column))).collect();
+        format!("(NOT ({}))", others.join(" OR "))
+    }
+
+    /// A parameter as it is compared with the column.
+    pub fn parameter(&self, name: &str) -> String {
+        self.cast.map_or_else(|| format!(":{name}"), |cast| format!("CAST(:{name} AS {cast})"))
+    }
+
+    /// The bound of the tenant that a row belongs to. A period that was not there when they were read gives NULL, and so
+    /// keeps the row.
+    fn own_periods(&self, tenants: &TenantPeriods, bound: &str) -> String {
+        let (key, table, keep) = (quote(&tenants.key), quote(&tenants.table), quote(&tenants.keep));
+        let among = |which: &str| {
+            format!("CAST({} AS TEXT) IN (SELECT CAST({key} AS TEXT) FROM {table} WHERE {keep} {which})", quote(&tenants.column))
+        };
+        let mut cases = String::new();
+        for nth in 1..=tenants.periods {
+            let own = self.parameter(&format!("{bound}_{nth}"));
+            cases.push_str(&format!("WHEN {} THEN {own} ", among(&format!("= :period_{nth}"))));
+        }
+        format!("(CASE {cases}WHEN {} THEN NULL ELSE {} END)", among("IS NOT NULL"), self.parameter(bound))
+    }
+}

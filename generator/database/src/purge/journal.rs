@@ -1,0 +1,37 @@
+//! The journal and the claims, in two tables of the target database itself: what a window did commits or fails with it.
+
+use std::path::Path;
+
+use avouch_model::product::{Database, Location};
+
+use crate::{DatabaseError, sqlite};
+
+/// One row a rule: who works on it, under which number, and until when (Unix seconds; 0: nobody).
+pub const LEASE_TABLE: &str = "avouch_retention_lease";
+/// One row a window: how many rows went, and where they are kept. Holds no value of any row.
+pub const JOURNAL_TABLE: &str = "avouch_retention_journal";
+/// For how long a claim keeps others out when nothing is heard of it: longer than any window takes.
+pub(crate) const LEASE_SECONDS: i64 = 120;
+
+/// The statements that make both, in any of the databases.
+pub const TABLES: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS avouch_retention_lease (rule TEXT PRIMARY KEY, claim BIGINT NOT NULL, owner TEXT NOT NULL, \
+     expires BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS avouch_retention_journal (rule TEXT NOT NULL, claim BIGINT NOT NULL, batch BIGINT NOT NULL, \
+     at BIGINT NOT NULL, deleted BIGINT NOT NULL, children BIGINT NOT NULL, archive TEXT, PRIMARY KEY (rule, claim, batch))",
+];
+
+/// Whether a table is one of ours: no rule need name it.
+pub(crate) fn is_ours(table: &str) -> bool {
+    [LEASE_TABLE, JOURNAL_TABLE].iter().any(|ours| ours.eq_ignore_ascii_case(table))
+}
+
+/// Makes the tables, if they are not there. Tells whether it made them.
+///
+/// # Errors
+/// When the database cannot be written.
+pub fn prepare(database: &Database, root: &Path) -> Result<bool, DatabaseError> {
+    match &database.location {
+        Location::Sqlite(file) => sqlite::prepare_journal(&database.name, file, root),
+    }
+}

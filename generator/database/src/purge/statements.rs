@@ -1,0 +1,167 @@
+//! The SQL of one deletion, in windows of the primary key.
+
+use super::{Deletion, due::Dialect};
+use crate::{Table, quote};
+
+/// The statements. A key is the primary key, or SQLite's rowid. Parameters are those of [`super::Due`], `from_0` and `to_0` and
+/// so on for a window, and `rows`.
+#[derive(Clone, Debug)]
+pub(crate) struct Statements {
+    /// How many columns the key has.
+    pub(crate) keys: usize,
+    /// The key of the first row that is due.
+    pub(crate) first: String,
+    /// The key `rows` rows after `from`.
+    pub(crate) end: String,
+    /// What is to be done in a window that ends at `to`, and in one that ends with the table.
+    pub(crate) window: Work,
+    pub(crate) rest: Work,
+}
+
+/// What is to be done in a window, in this order.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// Keeps others from referring to the rows that go, where the database has such locks; then, whether somebody does.
+    pub(crate) guards: Vec<String>,
+    /// The rows that go, by table: that of the rule, then its children.
+    pub(crate) going: Vec<(String, String)>,
+    /// Rows of the children, the last first.
+    pub(crate) children: Vec<String>,
+    /// The rows themselves.
+    pub(crate) rows: String,
+    /// Counts rows that are due although they were anonymised; none when rows are deleted.
+    pub(crate) left: Option<String>,
+}
+
+/// The columns of a key: how they are named, and the type that their parameters are cast to.
+struct KeyColumns(Vec<(String, Option<String>)>);
+
+impl KeyColumns {
+    /// None when there is nothing to go by.
+    fn of(table: &Table, dialect: Dialect) -> Option<Self> {
+        let declared = |name: &String| match dialect {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => table.column(name).map(|column| column.declared.clone()),
+        };
+        if dialect == Dialect::Sqlite && !table.without_rowid {
+            let free = ["rowid", "_rowid_", "oid"].into_iter().find(|name| table.column(name).is_none())?;
+            return Some(Self(vec![(free.to_owned(), None)]));
+        }
+        let keys: Vec<_> = table.primary_key.iter().map(|name| (quote(name), declared(name))).collect();
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    fn named(&self) -> String {
+        self.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// As they are read: where they are cast to be bound again, as texts.
+    fn read(&self) -> String {
+        let one = |(name, cast): &(String, Option<String>)| match cast {
+            Some(_) => format!("CAST({name} AS TEXT)"),
+            None => name.clone(),
+        };
+        self.0.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    fn places(&self, side: &str) -> String {
+        let one = |(place, (_, cast)): (usize, &(String, Option<String>))| match cast {
+            Some(cast) => format!("CAST(:{side}_{place} AS {cast})"),
+            None => format!(":{side}_{place}"),
+        };
+        format!("({})", self.0.iter().enumerate().map(one).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Statements {
+    /// None when the table has no key, or columns named after all three names of the rowid.
+    pub(crate) fn of(tables: &[Table], table: &Table, deletion: &Deletion) -> Option<Self> {
+        let keys = KeyColumns::of(table, deletion.due.dialect)?;
+        let (name, key, read) = (quote(&table.name), keys.named(), keys.read());
+        let due = deletion.due.due("cutoff");
+        let from = format!("({key}) >= {}", keys.places("from"));
+        let window = format!("{from} AND ({key}) < {} AND {due}", keys.places("to"));
+        let rest = format!("{from} AND {due}");
+        Some(Self {
+            keys: keys.0.len(),
+            first: format!("SELECT {read} FROM {name} WHERE {due} ORDER BY {key} LIMIT 1"),
+            end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
+            window: Work::of(deletion, tables, table, &key, &window),
+            rest: Work::of(deletion, tables, table, &key, &rest),
+        })
+    }
+}
+
+impl Work {
+    fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, going: &str) -> Self {
+        let name = quote(&table.name);
+        let doomed = deletion.doomed(going);
+        let of_children = || deletion.children.iter().zip(&doomed).map(|(child, doomed)| (&child.table, doomed));
+        let all_columns = |of: &str| selected(tables, of, deletion.due.dialect);
+        let mut all = vec![(
+            deletion.due.table.clone(),
+            format!("SELECT {} FROM {name} WHERE {going} ORDER BY {key}", all_columns(&table.name)),
+        )];
+        all.extend(of_children().map(|(child, doomed)| {
+            (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}", all_columns(child), quote(child)))
+        }));
+        let set: Vec<_> = deletion.set.iter().map(|(column, value)| format!("{} = ({value}\n)", quote(column))).collect();
+        let guards = match deletion.due.dialect {
+            Dialect::Sqlite => Vec::new(),
+            Dialect::Postgres => guards(deletion, tables, &name, going, &doomed),
+        };
+        Self {
+            guards,
+            going: all,
+            children: of_children().rev().map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(child))).collect(),
+            rows: match &set[..] {
+                [] => format!("DELETE FROM {name} WHERE {going}"),
+                _ => format!("UPDATE {name} SET {} WHERE {going}", set.join(", ")),
+            },
+            left: (!set.is_empty()).then(|| format!("SELECT count(*) FROM {name} WHERE {going}")),
+        }
+    }
+}
+
+/// All columns; on Postgres each as the text that it writes, as there is no end of types.
+fn selected(tables: &[Table], name: &str, dialect: Dialect) -> String {
+    let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
+    match (dialect, table) {
+        (Dialect::Postgres, Some(table)) => {
+            let column = |column: &crate::Column| format!("CAST({0} AS TEXT) AS {0}", quote(&column.name));
+            table.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+        }
+        _ => "*".to_owned(),
+    }
+}
+
+/// Postgres does not tell how many rows a cascade changed. So the rows that go are locked, after which nobody can refer to
+/// them any more, and then no row that stays may do so.
+fn guards(deletion: &Deletion, tables: &[Table], name: &str, going: &str, doomed: &[String]) -> Vec<String> {
+    if !deletion.set.is_empty() {
+        return Vec::new();
+    }
+    let mut guards = vec![format!("SELECT count(*) - count(*) FROM (SELECT 1 FROM {name} WHERE {going} FOR UPDATE) AS locked")];
+    let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
+    let parents = std::iter::once((deletion.due.table.as_str(), going))
+        .chain(deletion.children.iter().zip(doomed).map(|(child, doomed)| (child.table.as_str(), doomed.as_str())));
+    for (parent, parent_goes) in parents {
+        for table in tables {
+            let own = deletion.children.iter().zip(doomed).find(|(child, _)| child.table == table.name);
+            for key in table.foreign_keys.iter().filter(|key| key.parent == parent) {
+                let stays = match own {
+                    Some((_, doomed)) if table.name != parent => format!("({doomed}) IS NOT TRUE"),
+                    _ => "TRUE".to_owned(),
+                };
+                guards.push(format!(
+                    "SELECT count(*) FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {parent_goes}) AND {stays}",
+                    quote(&table.name),
+                    list(&key.columns),
+                    list(&key.parent_columns),
+                    quote(parent),
+                ));
+            }
+        }
+    }
+    guards
+}

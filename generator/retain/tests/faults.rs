@@ -1,0 +1,140 @@
+//! What goes wrong around a run: another instance, a claim that is lost, a reader that stays, a disk that is full.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::{
+    env,
+    ops::ControlFlow,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use avouch_database::DatabaseError;
+use avouch_model::receipt::Ended;
+use avouch_retain::{Asked, Execution, Gentleness, RetainError, purge};
+use common::*;
+
+fn of_database(done: &Execution) -> &DatabaseError {
+    let Some(RetainError::Database { cause, .. }) = &done.trouble else { unreachable!("{:?}", done.trouble) };
+    cause
+}
+
+fn as_other<'a>(sample: &'a Sample, later: i64) -> Asked<'a> {
+    Asked { owner: "another".into(), now: now().plus_seconds(later), ..sample.asked() }
+}
+
+#[test]
+fn without_a_journal_nothing_is_deleted() {
+    let sample = Sample::with(&[CUTOFF - 1]);
+    sample.connection.execute_batch("DROP TABLE avouch_retention_journal").unwrap();
+    let done = sample.purge();
+    assert!(matches!(of_database(&done), DatabaseError::NoJournal { .. }));
+    assert!(done.trouble.unwrap().to_string().contains("claim the rule"));
+    assert_eq!(sample.count("events"), 1);
+    assert_eq!(sample.prove().run.ended, Ended::Done, "a proof writes nothing");
+}
+
+#[test]
+fn of_two_instances_one_works() {
+    let sample = Sample::with(&[CUTOFF - 1; 6]);
+    let mut tried = 0;
+    let mut meanwhile = |_: Duration| {
+        let other = purge(&as_other(&sample, 60), None, &sample.gentle, &mut never_sleep);
+        assert!(other.trouble.as_ref().is_some_and(RetainError::is_elsewhere), "{:?}", other.trouble);
+        assert_eq!((other.run.deleted, other.run.claim), (0, None));
+        tried += 1;
+        ControlFlow::Continue(())
+    };
+    let done = purge(&sample.asked(), None, &sample.gentle, &mut meanwhile);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.claim, tried), (Ended::Done, 6, Some(1), 2));
+    // It was given back.
+    let other = purge(&as_other(&sample, 1), None, &sample.gentle, &mut never_sleep);
+    assert_eq!((other.run.ended, other.run.claim), (Ended::Done, Some(2)));
+}
+
+#[test]
+fn whoever_lost_the_claim_deletes_nothing_more() {
+    let sample = Sample::with(&[CUTOFF - 1; 8]);
+    let mut other = None;
+    let mut stall = |_: Duration| {
+        // The first one stands still for longer than its claim lasts.
+        other.get_or_insert_with(|| {
+            let mut once = |_: Duration| ControlFlow::Break(());
+            purge(&as_other(&sample, 600), None, &sample.gentle, &mut once).run
+        });
+        ControlFlow::Continue(())
+    };
+    let lost = purge(&sample.asked(), None, &sample.gentle, &mut stall);
+    assert!(matches!(of_database(&lost), DatabaseError::ClaimLost { .. }));
+    let other = other.unwrap();
+    assert_eq!((lost.run.ended, lost.run.deleted, other.deleted, other.recovered), (Ended::Failed, 2, 2, 2));
+    assert_eq!(sample.count("events"), 4);
+}
+
+#[test]
+fn a_reader_that_stays_ends_the_run_before_the_log_fills_the_disk() {
+    let mut sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, body TEXT)");
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) \
+                INSERT INTO events (at, body) SELECT ?1 - i, hex(randomblob(100)) FROM n";
+    sample.connection.execute(fill, [CUTOFF]).unwrap();
+    sample.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    sample.gentle = Gentleness { rows_min: 60, rows_max: 60, wal_bytes_max: 64 * 1024, ..Gentleness::default() };
+    let reader = rusqlite::Connection::open(sample.root().join("app.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    let blocked = sample.purge();
+    assert!(matches!(of_database(&blocked), DatabaseError::WalBlocked { .. }), "{:?}", blocked.trouble);
+    assert!(blocked.run.deleted > 0 && blocked.run.due_after > 0);
+    let log = std::fs::metadata(sample.root().join("app.db-wal")).unwrap().len();
+    assert!(log < 8 * 64 * 1024, "{log}");
+    reader.execute_batch("COMMIT").unwrap();
+    let done = sample.purge();
+    assert_eq!((done.run.ended, done.run.deleted + blocked.run.deleted, sample.count("events")), (Ended::Done, 3_000, 0));
+}
+
+/// The process with little room: `AVOUCH_CRAMPED` names the folder of its database.
+#[test]
+fn a_cramped_run() {
+    let Some(folder) = env::var_os("AVOUCH_CRAMPED") else { return };
+    let mut sample = Sample::with(&[]);
+    sample.gentle = Gentleness { rows_min: 500, rows_max: 500, ..Gentleness::default() };
+    let asked = Asked { root: folder.as_ref(), ..sample.asked() };
+    let done = purge(&asked, None, &sample.gentle, &mut never_sleep);
+    assert!(done.trouble.is_some(), "there was room after all");
+    assert_eq!(done.run.ended, Ended::Failed);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_must_stay() {
+    let sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, body TEXT)");
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 6000) \
+                INSERT INTO events (at, body) SELECT CASE i % 2 WHEN 0 THEN ?1 - i ELSE ?2 END, hex(randomblob(100)) FROM n";
+    sample.connection.execute(fill, (CUTOFF, NOW)).unwrap();
+    sample.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    // No file may grow beyond that many blocks of 512 or 1,024 bytes: the log has room for some windows and not for all.
+    let cramped = "trap '' XFSZ; ulimit -f 500; exec \"$0\" --exact a_cramped_run";
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(cramped).arg(env::current_exe().unwrap()).env("AVOUCH_CRAMPED", sample.root());
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let young = "SELECT count(*) FROM events WHERE at >= ?1";
+    assert_eq!(sample.connection.query_row(young, [CUTOFF], |row| row.get::<_, i64>(0)), Ok(3_000));
+    let intact: String = sample.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(intact, "ok");
+    let done = sample.purge();
+    assert_eq!((done.run.ended, done.run.deleted + done.run.recovered, sample.count("events")), (Ended::Done, 3_000, 3_000));
+}
+
+#[test]
+fn a_clock_before_this_program_was_made_is_not_believed() {
+    let sample = Sample::with(&[CUTOFF - 1]);
+    let past = Asked { now: now().plus_seconds(-400 * DAY), ..sample.asked() };
+    let done = purge(&past, None, &sample.gentle, &mut never_sleep);
+    assert!(matches!(done.trouble, Some(RetainError::ClockBeforeProgram { .. })), "{:?}", done.trouble);
+    // Ten years ahead: more is due than the fuse lets pass.
+    let mut sample = Sample::with(&[NOW; 20]);
+    sample.rule.fuse_percent = 30;
+    let ahead = Asked { now: now().plus_seconds(3_650 * DAY), ..sample.asked() };
+    assert!(matches!(purge(&ahead, None, &sample.gentle, &mut never_sleep).trouble, Some(RetainError::Fused { due: 20, .. })));
+    assert_eq!(sample.count("events"), 20);
+}
