@@ -12,6 +12,8 @@ mod hygiene;
 mod record;
 #[path = "command_line/retention.rs"]
 mod retention;
+#[path = "command_line/sbom_caches.rs"]
+mod sbom_caches;
 #[path = "command_line/sbom_formats.rs"]
 mod sbom_formats;
 #[path = "command_line/sbom_memory.rs"]

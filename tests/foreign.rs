@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "foreign/advisories.rs"]
+mod advisories;
 #[path = "foreign/formats.rs"]
 mod formats;
 mod support;

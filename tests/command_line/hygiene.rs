@@ -126,3 +126,22 @@ fn a_repository_without_any_of_it_passes_nothing() {
         assert_eq!(state, "no_data", "{id}");
     }
 }
+
+#[test]
+fn a_step_is_found_in_what_requirements_include_and_constrain() {
+    let steps = check("ask-steps", "dependency.steps", "build", "packages = [\"django\"]");
+    let sandbox = Sandbox::new();
+    product(&sandbox, &[steps], "");
+    sandbox.file("requirements.txt", "-r base.in\n-c versions.in\n");
+    sandbox.file("base.in", "django\n");
+    let state = |version: &str, tag: &str, app: &str| {
+        sandbox.file("versions.in", format!("django=={version}\n"));
+        sandbox.file("app.py", app);
+        sandbox.commit(Some(tag));
+        all(&sandbox)["ask-steps"].clone()
+    };
+    assert_eq!(state("4.2.0", "v1.0.0", ""), "pass");
+    assert_eq!(state("4.2.1", "v1.0.1", "a fix\n"), "pass");
+    assert_eq!(state("5.0.0", "v1.1.0", "a fix\n"), "pass", "what is included is a part of the lockfile");
+    assert_eq!(state("6.0.0", "v1.2.0", "a clean-up\n"), "fail", "the included file holds the new major version");
+}

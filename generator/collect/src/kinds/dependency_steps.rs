@@ -1,14 +1,19 @@
 //! `dependency.steps`: does a commit that raises a major version of a named package change nothing else?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::lock::{self, Format, Lockfile};
+use avouch_repository::Files;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
-    ecosystems::not_shipped,
+    ecosystems::{lockfiles, not_shipped},
     parameters::{Globs, one},
     pipelines::{count, decide},
     sources::chain,
@@ -88,15 +93,21 @@ impl Question for DependencySteps {
         let left_out = not_shipped(&asked.exclude)?;
         let is_lockfile = |path: &str| Format::of(path).is_some() && !left_out(path);
         let belongs = Globs::new(BELONGS.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked)?;
+        let including = including(world, asked)?;
         let mut changes: Vec<Change> = Vec::new();
         repository
             .arrivals(std::slice::from_ref(&release.commit), &[], &mut |arrival| {
                 if changes.last().is_none_or(|change| change.commit != arrival.commit) {
+                    changes.pop_if(|change| change.lockfiles.is_empty());
                     changes.push(Change { commit: arrival.commit.to_owned(), ..Change::default() });
                 }
                 let Some(change) = changes.last_mut() else { return };
                 if is_lockfile(arrival.path) {
-                    change.lockfiles.push((arrival.path.to_owned(), arrival.blob.to_owned()));
+                    change.lockfiles.insert(arrival.path.to_owned(), Some(arrival.blob.to_owned()));
+                } else if let Some(lockfiles) = including.get(arrival.path) {
+                    for path in lockfiles {
+                        change.lockfiles.entry(path.clone()).or_default();
+                    }
                 } else if !belongs.matches(arrival.path) && !asked.also.matches(arrival.path) {
                     change.others += 1;
                     if change.first.is_empty() {
@@ -107,16 +118,30 @@ impl Question for DependencySteps {
             .map_err(|error| Unasked(chain(&error)))?;
         changes.retain(|change| !change.lockfiles.is_empty());
         let mut seen = Seen { commits: changes.len() as u64, ..Seen::default() };
-        let blobs: Vec<String> =
-            changes.iter().flat_map(|change| change.lockfiles.iter().map(|(_, blob)| blob.clone())).collect();
-        let start = blobs.len().saturating_sub(LOCKFILES_MAX);
-        let texts = contents(repository, blobs.get(start..).unwrap_or_default())?;
+        let listed: usize = changes.iter().map(|change| change.lockfiles.len()).sum();
+        let mut too_old = listed.saturating_sub(LOCKFILES_MAX);
+        let blobs = changes.iter().flat_map(|change| change.lockfiles.values()).skip(too_old).flatten().cloned();
+        let texts = contents(repository, &blobs.collect::<Vec<_>>())?;
         let mut before: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         for change in changes {
             let mut packages = BTreeSet::new();
+            // What a `requirements.txt` includes is read from the same commit; most lockfiles include nothing.
+            let tree = OnceCell::new();
+            let beside = |path: &str| {
+                let tree = tree.get_or_init(|| repository.commit(&change.commit).ok()).as_ref()?;
+                tree.read(path, lock::BYTES_MAX).ok().flatten()
+            };
             for (path, blob) in &change.lockfiles {
-                let Some(bytes) = texts.get(blob) else { continue };
-                match lock::parse(path, bytes) {
+                if too_old > 0 {
+                    too_old -= 1;
+                    continue;
+                }
+                let bytes = match blob {
+                    Some(blob) => texts.get(blob).map(|bytes| Cow::Borrowed(bytes.as_slice())),
+                    None => beside(path).map(Cow::Owned),
+                };
+                let Some(bytes) = bytes else { continue };
+                match lock::parse_with(path, &bytes, &beside) {
                     Ok(lockfile) => packages.extend(raised(before.entry(path.clone()).or_default(), &lockfile, asked)),
                     Err(error) => seen.unreadable.push(format!("in commit {}: {error}", short(&change.commit))),
                 }
@@ -152,10 +177,26 @@ impl Question for DependencySteps {
 #[derive(Default)]
 struct Change {
     commit: String,
-    /// Lockfiles and the ids of their contents.
-    lockfiles: Vec<(String, String)>,
+    /// Lockfiles and the ids of their contents; none of one that stayed, while a file that it includes was changed.
+    lockfiles: BTreeMap<String, Option<String>>,
     others: u64,
     first: String,
+}
+
+/// The lockfiles of the release that include a file, by its path.
+fn including(world: &World<'_>, asked: &Asked) -> Result<BTreeMap<String, BTreeSet<String>>, Unasked> {
+    let mut including: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in lockfiles(world, &asked.exclude)?.into_values().flatten() {
+        // One that is damaged is told where it was changed.
+        if Format::of(&path) == Some(Format::Requirements)
+            && let Ok(lockfile) = world.lockfile(&path)
+        {
+            for file in lockfile.included.keys() {
+                including.entry(file.clone()).or_default().insert(path.clone());
+            }
+        }
+    }
+    Ok(including)
 }
 
 fn short(commit: &str) -> &str {

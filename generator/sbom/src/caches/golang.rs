@@ -1,6 +1,8 @@
 //! Go's module cache: archives in `cache/download/MODULE/@v/VERSION.zip`, and unpacked modules in `MODULE@VERSION`. Both are
 //! held against the `h1:` of the `go.sum`. A module has no manifest that names a licence: its texts alone tell it.
 //!
+//! A module that is not there may have been copied into the checkout: its texts are taken from `vendor` then.
+//!
 //! No hash of the archive is told: two machines may pack the same files into two archives, and `h1:` is of the files.
 
 use std::{collections::BTreeSet, path::Path};
@@ -10,25 +12,35 @@ use avouch_repository::{Files, Folder};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{ARCHIVE_BYTES_MAX, Depth, TEXT_BYTES_MAX, Told, archive::Zip, manifests, read, texts, version};
+use super::{ARCHIVE_BYTES_MAX, Depth, TEXT_BYTES_MAX, Told, archive::Zip, go_vendor::Vendored, manifests, read, texts, version};
 
 /// The most of an archive that is unpacked; Go takes no more than 500 MiB.
 const UNPACKED_BYTES_MAX: u64 = 512 << 20;
 /// More files than any module has.
 const FILES_MAX: usize = 200_000;
 
-/// Go's module cache.
+/// Go's module cache, and what was copied from it.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     cache: Option<Folder>,
+    vendored: Vendored,
 }
 
 impl Shelf {
-    pub(super) fn open(cache: Option<&Path>) -> Self {
-        Self { cache: cache.and_then(|cache| Folder::open(cache).ok()) }
+    pub(super) fn open(cache: Option<&Path>, checkout: Option<Folder>, folders: &BTreeSet<&str>) -> Self {
+        let cache = cache.and_then(|cache| Folder::open(cache).ok());
+        Self { cache, vendored: Vendored::open(checkout, folders) }
     }
 
     pub(super) fn look(&self, package: &Package, depth: Depth, mismatched: &mut BTreeSet<String>) -> Option<Told> {
+        let mut told = self.in_cache(package, depth, mismatched).unwrap_or_default();
+        if depth == Depth::Archives && told.texts.is_empty() {
+            told.texts = self.vendored.texts(package);
+        }
+        (told != Told::default()).then_some(told)
+    }
+
+    fn in_cache(&self, package: &Package, depth: Depth, mismatched: &mut BTreeSet<String>) -> Option<Told> {
         let cache = self.cache.as_ref()?;
         let version = version(package)?;
         let (path, escaped) = (escaped(&package.name), escaped(version));
@@ -46,14 +58,14 @@ impl Shelf {
                 Some(bytes) => Zip::open(bytes).and_then(|mut zip| in_zip(&mut zip, &prefix)),
                 None => in_folder(cache, &format!("{path}@{escaped}"), &prefix),
             };
-            let Some((hash, texts)) = found else { return Some(told).filter(|told| told.page.is_some()) };
+            let Some((hash, texts)) = found else { return Some(told) };
             if locked.is_some_and(|locked| locked != hash) {
                 mismatched.insert(format!("{} {version}", package.name));
                 return None;
             }
             told.texts = texts;
         }
-        (told.page.is_some() || !told.texts.is_empty()).then_some(told)
+        Some(told)
     }
 }
 

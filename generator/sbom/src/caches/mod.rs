@@ -16,6 +16,7 @@ pub(crate) use texts::id as licence_id;
 mod archive;
 mod bun;
 mod crates;
+mod go_vendor;
 mod golang;
 mod manifests;
 #[cfg(test)]
@@ -100,7 +101,7 @@ impl Shelves {
             node: node::Shelf::open(checkout(), folders),
             stores: pnpm_store::Shelf::open(&caches.pnpm_stores),
             bun: bun::Shelf::open(&caches.bun_caches),
-            go: golang::Shelf::open(caches.go_modules.as_deref()),
+            go: golang::Shelf::open(caches.go_modules.as_deref(), checkout(), folders),
             python: python::Shelf::open(checkout(), folders),
             mismatched: BTreeSet::new(),
         }

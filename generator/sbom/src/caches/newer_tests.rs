@@ -145,6 +145,23 @@ fn gos_cache_tells_licences_by_their_texts_where_the_hash_is_that_of_go_sum() {
     assert_eq!(licence(&machine.component(MODULE)), "NOASSERTION");
 }
 
+#[test]
+fn what_go_vendored_tells_licences_where_the_cache_does_not() {
+    let files: [(&str, &[u8]); 2] = [("go.mod", GO_MOD), ("LICENSE", b"x\n")];
+    let machine = go_machine(&hash1(&files));
+    let list = |version: &str| machine.write("work/vendor/modules.txt", format!("# {MODULE} {version}\n").as_bytes());
+    machine.write(&format!("work/vendor/{MODULE}/LICENSE"), ZLIB.as_bytes());
+    assert_eq!(licence(&machine.component(MODULE)), "NOASSERTION", "nothing says of which version it is");
+    list("v1.2.0");
+    assert_eq!(licence(&machine.component(MODULE)), "NOASSERTION", "another version");
+    list("v1.2.0-RC.1");
+    let module = machine.component(MODULE);
+    assert_eq!((licence(&module), module["licenses"][0]["license"]["acknowledgement"].as_str()), ("Zlib", Some("concluded")));
+    assert_eq!(licence(&of(&machine.sbom(&Options { quick: true, ..Options::default() }), MODULE)), "NOASSERTION");
+    machine.write(&format!("{IN_CACHE}.zip"), &zip(&files));
+    assert_eq!(licence(&machine.component(MODULE)), "Zlib", "the text in the cache is none that is known");
+}
+
 /// An index of a package's files as pnpm 12 packs it: records, whose keys are written once.
 fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
     let text = |text: &str| [&[0xd9, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
