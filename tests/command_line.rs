@@ -6,6 +6,8 @@
 mod advisories;
 #[path = "command_line/decisions.rs"]
 mod decisions;
+#[path = "command_line/gate.rs"]
+mod gate;
 #[path = "command_line/hygiene.rs"]
 mod hygiene;
 #[path = "command_line/record.rs"]

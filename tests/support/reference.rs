@@ -225,7 +225,8 @@ pub fn checks_of_claims(scope: &serde_json::Value) -> BTreeMap<String, BTreeSet<
     claims
         .iter()
         .map(|claim| {
-            (text(&claim["id"]), claim["checks"].as_array().map(|checks| checks.iter().map(text).collect()).unwrap_or_default())
+            let deciding = ["checks", "any_of"].iter().filter_map(|key| claim[key].as_array()).flatten();
+            (text(&claim["id"]), deciding.map(text).collect())
         })
         .collect()
 }

@@ -56,7 +56,11 @@ pub(super) fn run(program: &Path, product: &Running) -> anyhow::Result<Told> {
     let run = payload("run")?.context("the run is not in the record")?;
     let scope = payload("scope")?.context("the scope is not in the record")?;
     let findings = payload("details")?.map(|details| findings(&details)).unwrap_or_default();
-    Ok(Told { outcomes: outcomes(&run)?, claims: claims(&scope)?, findings })
+    let claims = claims(&scope)?;
+    let mut outcomes = outcomes(&run)?;
+    // The baseline is no claim: what it says of a product is not tried.
+    outcomes.retain(|check, _| claims.values().any(|checks| checks.contains(check)));
+    Ok(Told { outcomes, claims, findings })
 }
 
 /// A pass of another commit is no pass of this release.
@@ -76,7 +80,8 @@ fn claims(scope: &Value) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
     let texts = |value: &Value| -> BTreeSet<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
     };
-    claims.iter().map(|claim| Ok((claim["id"].as_str().context("a claim")?.to_owned(), texts(&claim["checks"])))).collect()
+    let deciding = |claim: &Value| texts(&claim["checks"]).into_iter().chain(texts(&claim["any_of"])).collect();
+    claims.iter().map(|claim| Ok((claim["id"].as_str().context("a claim")?.to_owned(), deciding(claim)))).collect()
 }
 
 fn findings(details: &Value) -> String {
