@@ -84,7 +84,7 @@ fn the_baseline_stands_apart_and_stops_nothing_until_it_is_told_to() {
     sandbox.file("avouch.toml", configuration + "\n[gate]\nbaseline = true\n");
     let ran = sandbox.avouch(&["check", "--format", "json"]).exits(1);
     let judged: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(judged["gate"]["failed"], serde_json::json!(["baseline.ignored-secrets"]));
+    assert!(judged["gate"]["failed"].as_array().unwrap().contains(&"baseline.ignored-secrets".into()), "{}", judged["gate"]);
     assert_eq!((&judged["claims"][0]["state"], &judged["controls"][0]["state"]), (&"pass".into(), &"pass".into()));
 }
 

@@ -39,7 +39,8 @@ fn evidence_is_shown_by_the_beginning_of_its_digest() {
     sandbox.avouch(&["run"]).exits(0);
     let run = digests(&sandbox, "run").remove(0);
     for text in [run.clone(), run[..6].to_owned(), format!("sha256:{run}")] {
-        assert_eq!(json(&sandbox.avouch(&["evidence", "show", &text]).exits(0).stdout)["observations"][0]["check"], "policy");
+        let shown = json(&sandbox.avouch(&["evidence", "show", &text]).exits(0).stdout);
+        assert!(shown["observations"].as_array().unwrap().iter().any(|seen| seen["check"] == "policy"), "{shown}");
     }
     for wrong in [&run[..5], "zzzzzz", "000000000000"] {
         let ran = sandbox.avouch(&["evidence", "show", wrong]).exits(2);
