@@ -48,18 +48,6 @@ if ! cmp -s tests/products/package-lock.json "$tools/products/.installed" 2>/dev
     fi
     cp tests/products/package-lock.json "$tools/products/.installed"
 fi
-# The schema of SARIF 2.1.0 as a crate carries it, held to its digest.
-sarif_schema=af47e7b67f24efe74076621fd3a5fbe7398add9e84fe820c971219a385895cea
-if ! echo "$sarif_schema  $tools/sarif-2.1.0.json" | sha256sum --check --status 2>/dev/null; then
-    rm -rf "$tools/sarif" && mkdir -p "$tools/sarif/src" && : >"$tools/sarif/src/lib.rs"
-    printf '[workspace]\n[package]\nname = "sarif"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nserde-sarif = "=0.8.0"\n' \
-        >"$tools/sarif/Cargo.toml"
-    crate=$(cargo metadata --quiet --format-version 1 --manifest-path "$tools/sarif/Cargo.toml" |
-        python3 -c 'import json, sys; print(next(p["manifest_path"] for p in json.load(sys.stdin)["packages"] if p["name"] == "serde-sarif"))')
-    cp "$(dirname "$crate")/src/schema.json" "$tools/sarif-2.1.0.json"
-    rm -rf "$tools/sarif"
-    echo "$sarif_schema  $tools/sarif-2.1.0.json" | sha256sum --check --status
-fi
 if ! cmp -s tests/foreign/requirements.txt "$tools/python/.installed" 2>/dev/null; then
     rm -rf "$tools/python"
     python3 -m venv "$tools/python"

@@ -1,7 +1,7 @@
 """Reads what other programs read: usage: validate_exports.py FILE...
 
 By name: `*.junit.xml`, `*.atom`, `sitemap.xml`, `*.sarif`. Each is parsed and held against what its format requires, SARIF by its
-published schema (`tests/setup.sh` fetches it); any disagreement is an exception.
+published schema; any disagreement is an exception.
 """
 
 import datetime
@@ -18,7 +18,7 @@ SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 # SARIF 2.1.0, sections 3.27.9 and 3.27.10.
 SARIF_KINDS = {"pass", "open", "informational", "notApplicable", "review", "fail"}
 SARIF_LEVELS = {"none", "note", "warning", "error"}
-SARIF_SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "target/test-tools/sarif-2.1.0.json"
+SARIF_SCHEMA = pathlib.Path(__file__).resolve().parent / "schemas/sarif-2.1.0.schema.json"
 # What the JUnit plugin of Jenkins accepts (its xsd, 2019): element, attributes that must be there, attributes that may.
 JUNIT = {
     "testsuites": (set(), {"name", "time", "tests", "failures", "errors", "disabled"}, {"testsuite"}),
