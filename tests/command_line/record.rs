@@ -49,6 +49,20 @@ fn evidence_is_shown_by_the_beginning_of_its_digest() {
 }
 
 #[test]
+fn what_is_recorded_without_publishing_is_put_out_later() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let (runs, before) = (digests(&sandbox, "run"), sandbox.read("public/checkpoint"));
+    let ran = sandbox.avouch(&["run", "--no-publish"]).exits(0);
+    assert!(ran.stdout.contains("Site: as it was; `avouch publish` puts it out"), "{}", ran.stdout);
+    let new: Vec<String> = digests(&sandbox, "run").into_iter().filter(|digest| !runs.contains(digest)).collect();
+    assert!(new.len() == 1 && !blob(&sandbox, &new[0]) && sandbox.read("public/checkpoint") == before);
+    sandbox.avouch(&["publish"]).exits(0);
+    assert!(blob(&sandbox, &new[0]));
+    verify(&sandbox, &key(&sandbox)).exits(0);
+}
+
+#[test]
 fn what_is_withdrawn_is_gone_and_the_record_still_holds() {
     let sandbox = released("contact: us\n");
     sandbox.avouch(&["run"]).exits(0);

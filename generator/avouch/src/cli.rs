@@ -192,6 +192,9 @@ pub(crate) struct Run {
     /// Also delete what is over its time
     #[arg(long)]
     pub(crate) purge: bool,
+    /// Leave the site as it is: `avouch publish` puts it out later
+    #[arg(long)]
+    pub(crate) no_publish: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
