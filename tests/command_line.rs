@@ -302,6 +302,35 @@ fn a_check_at_build_opens_no_socket() {
 }
 
 #[test]
+fn a_dry_run_prints_every_request_and_sends_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.file("SECURITY.md", "contact: us\n");
+    let open = check("open", "http.status", "operate", "target = \"api\"\nroute = \"list\"\nstatus = [401]\ncontrol = \"a\"");
+    let given = "target = \"api\"\nroute = \"list\"\nprincipal = \"a\"\nplaces = [{ query = \"url\" }]\nlisten = \"127.0.0.1:0\"";
+    let given = check("given", "http.ssrf", "operate", given);
+    let configuration = format!(
+        "[targets.api]\nurl = \"http://{}\"\nallow = [\"active\"]\nrelease_from = {{ get = \"/version\", json = \"/commit\" }}\n\
+         [targets.api.principals.a]\nvalue = \"Bearer ${{PROBE_A}}\"\n[targets.api.routes.list]\ncall = \"GET /v1/items\"",
+        listener.local_addr().unwrap()
+    );
+    product(&sandbox, &[policy_check(), open, given], &configuration);
+    sandbox.commit(Some("v1.0.0"));
+    let said = sandbox.avouch(&["check", "--dry-run"]).exits(0).stdout;
+    for line in [
+        "open (http.status) at api\n  active GET /v1/items as nobody\n  active GET /v1/items as a\n",
+        "requests of class `intrusive` are not allowed",
+        "passive GET /version as nobody, once in a run, at api",
+        "Nothing was sent.",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("policy"), "{said}");
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
 fn named_checks_and_controls_are_checked_alone() {
     let sandbox = released("contact: us\n");
     for name in ["policy", "care"] {

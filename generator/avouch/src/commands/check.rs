@@ -1,6 +1,9 @@
 //! `avouch check`: collects and judges now without a ledger, or judges the record at a time or over a period.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use anyhow::bail;
 use avouch_evaluate::Period;
@@ -17,6 +20,7 @@ use crate::{
     bundle::Bundle,
     cli::{Check, CheckFormat, Global, WhenArgument},
     clock,
+    commands::rehearse::rehearse,
     exit::{Exit, Usage},
     output::{Output, plain, printable},
     pipeline::{collecting, decisions, record, releases, retaining, scoping},
@@ -38,8 +42,10 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
         return period(output, &told, &apart.unwrap_or_default(), arguments.format);
     }
     if let Some(as_of) = global.as_of {
-        if arguments.when.is_some() || arguments.bundle.is_some() || !arguments.controls.is_empty() {
-            bail!(Usage("--as-of judges the whole record; it goes with none of --when, --bundle and named controls".to_owned()));
+        if arguments.when.is_some() || arguments.bundle.is_some() || arguments.dry_run || !arguments.controls.is_empty() {
+            bail!(Usage(
+                "--as-of judges the whole record; it goes with none of --when, --bundle, --dry-run and named controls".to_owned()
+            ));
         }
         let recorded = record::open(&project)?.recorded(Some(as_of))?;
         let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
@@ -62,6 +68,10 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         Some(WhenArgument::Build) if arguments.bundle.is_none() => releases::checked_out(project, output)?,
         _ => releases::current(project, None)?,
     };
+    if arguments.dry_run {
+        let beside = collecting::Beside { current: &current, retention: &BTreeMap::new(), releases: &[], decisions: &in_record };
+        return rehearse(project, output, &beside, &resolved.asked);
+    }
     let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
     let retention = if operates { retaining::prove(project, output)? } else { Default::default() };
     let releases = match &ledger {
