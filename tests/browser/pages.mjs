@@ -10,7 +10,6 @@
 
 import { createRequire } from "node:module";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 
 const [tools, chromiumPath, base, folder, prefix] = process.argv.slice(2);
@@ -40,24 +39,14 @@ validate();
 const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const seen = new Map();
 let views = 0;
-await sharedOut(pages, smallScreen);
+await everyPage();
 const types = representatives();
-await sharedOut([...types.values()], async () => everyView);
+for (const page of types.values()) await everyView(page);
 await browser.close();
 links();
 
 const looked = { pages: pages.length, types: Object.fromEntries(types), views };
 console.log(JSON.stringify({ looked, problems }));
-
-/** Shares the pages out among so many lookers as there are processors; `begin` makes what one of them does with a page. */
-async function sharedOut(all, begin) {
-  const waiting = all.values();
-  const looker = async () => {
-    const look = await begin();
-    for (const page of waiting) await look(page);
-  };
-  await Promise.all(Array.from({ length: os.availableParallelism() }, looker));
-}
 
 /** Every HTML file beneath a folder, relative to it. */
 function htmlFiles(root, below) {
@@ -113,8 +102,8 @@ function typeOf(page, heading) {
   return parts.length > 1 ? `${parts[0]}: ${place}` : page;
 }
 
-/** A small screen on which pages are loaded: requests, console, sideways scrolling, links. */
-async function smallScreen() {
+/** Loads every page once on the small screen: requests, console, sideways scrolling, links. */
+async function everyPage() {
   const context = await browser.newContext({ viewport: { width: WIDTHS[0], height: HEIGHT } });
   const tab = await context.newPage();
   let current = "";
@@ -128,7 +117,7 @@ async function smallScreen() {
     requests.add(request.url());
     if (!request.url().startsWith(base)) report(current, "third-party", request.url());
   });
-  return async (page) => {
+  for (const page of pages) {
     current = page;
     requests.clear();
     const answer = await tab.goto(`${base}/${page}`, { waitUntil: "load" });
@@ -151,7 +140,8 @@ async function smallScreen() {
     const needed = Math.max(requests.size, facts.loads.length + 1);
     if (needed > REQUESTS_MAX) report(page, "requests", `${needed}`);
     if (facts.width > WIDTHS[0]) report(page, "sideways", `${facts.width} pixels wide on a screen of ${WIDTHS[0]}`);
-  };
+  }
+  await context.close();
 }
 
 function viewsOf(page) {

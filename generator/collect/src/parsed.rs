@@ -9,7 +9,7 @@ use std::{
 };
 
 use avouch_read::{
-    lock::{self, Lockfile},
+    lock::{self, Format, Lockfile},
     structured::{Document, parse_json, parse_jsonc, parse_toml, parse_yaml},
     workflow::{self, Workflow},
 };
@@ -69,7 +69,8 @@ impl World<'_> {
     pub(crate) fn lockfile(&self, path: &str) -> Result<Arc<Lockfile>, Unasked> {
         self.parsed.lockfiles.get(path.to_owned(), || {
             let beside = |path: &str| self.bytes(path, lock::BYTES_MAX).ok();
-            lock::parse_with(path, &self.bytes(path, lock::BYTES_MAX)?, &beside).map_err(|error| Unasked(error.to_string()))
+            let bytes_max = Format::of(path).map_or(lock::BYTES_MAX, Format::bytes_max);
+            lock::parse_with(path, self.bytes(path, bytes_max)?, &beside).map_err(|error| Unasked(error.to_string()))
         })
     }
 

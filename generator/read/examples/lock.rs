@@ -12,8 +12,9 @@ fn main() {
     let path = std::env::args().nth(1).unwrap();
     let all = std::env::args().any(|argument| argument == "--all");
     let bytes = fs::read(&path).unwrap();
+    let size = bytes.len();
     let start = processor();
-    let mut lock = match lock::parse(&path, &bytes) {
+    let mut lock = match lock::parse(&path, bytes) {
         Ok(lock) => lock,
         Err(error) => return println!("{error}"),
     };
@@ -47,7 +48,7 @@ fn main() {
         lock.unresolved.len(),
         lock.unresolved.iter().take(8).collect::<Vec<_>>()
     );
-    println!("bytes {} parse_ms {:.2}", bytes.len(), parsed as f64 / 1e6);
+    println!("bytes {size} parse_ms {:.2}", parsed as f64 / 1e6);
     if all {
         for package in &lock.packages {
             let purl =

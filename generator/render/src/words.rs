@@ -182,19 +182,9 @@ words! {
     // Controls and requirements.
     controls_title: "Controls", "Mesures";
     controls_lede: "{controls} controls carry {claims} claims, decided by {checks} checks.", "{controls} mesures portent {claims} affirmations, tranchées par {checks} contrôles.";
-    controls_kinds: "How a check asks, and which defects it is known to catch: {link}. Which defects turn each claim: {trials}.", "Comment un contrôle interroge, et quels défauts il sait détecter\u{a0}: {link}. Quels défauts font tomber chaque affirmation\u{a0}: {trials}.";
-    trials_link: "how the checks were tried", "comment les contrôles ont été éprouvés";
-    trials_title: "How the checks were tried", "Comment les contrôles ont été éprouvés";
-    trials_lede: "The checks of {n} of {m} claims were tried by {program} on reference products of its own: each of these defects was built in, and exactly the claims bound to it stopped holding.", "Les contrôles de {n} affirmations sur {m} ont été éprouvés par {program} sur ses propres produits de référence\u{a0}: chacun de ces défauts y a été introduit, et seules les affirmations qui lui sont liées ont cessé de tenir.";
-    trials_about: "This is the trial of the tool, not of this product: it says what a pass is worth. It counts for claims whose words and checks are those that come with the tool, and for no others.", "C’est l’outil qui a été éprouvé, non ce produit\u{a0}: cela dit ce que vaut un résultat tenu. Cela ne vaut que pour les affirmations dont le texte et les contrôles sont ceux fournis avec l’outil.";
-    trials_defects: "Defects that turn it", "Défauts qui la font tomber";
-    trials_not_tried: "Not tried", "Non éprouvée";
-    trials_untested: "Not tested", "Non testée";
+    controls_kinds: "How a check asks, and which defects it is known to catch: {link}.", "Comment un contrôle interroge, et quels défauts il sait détecter\u{a0}: {link}.";
     kinds_link: "the kinds of check", "les sortes de contrôle";
     controls_others: "Other controls", "Autres mesures";
-    baseline_title: "Baseline, not claimed", "Socle, non affirmé";
-    baseline_about: "Looked at in every repository, whatever is claimed. Nothing is promised by it, and no claim and no requirement stands better for it.", "Examiné dans tout dépôt, quelles que soient les affirmations. Rien n’est promis par là, et aucune affirmation ni exigence ne s’en trouve mieux.";
-    baseline_control: "Baseline control", "Mesure du socle";
     requirement_no_controls: "No control addresses this requirement.", "Aucune mesure ne répond à cette exigence.";
     requirement_not_assessed: "This requirement has not been assessed yet.", "Cette exigence n’a pas encore été évaluée.";
     what_it_asks: "What it asks", "Ce qu’elle demande";
@@ -207,8 +197,6 @@ words! {
     sealed_short: "Details are sealed until released.", "Détails scellés jusqu’à leur publication.";
     what_we_claim: "What we claim", "Ce que nous affirmons";
     claims_empty: "This control makes no claim yet.", "Cette mesure ne porte encore aucune affirmation.";
-    alternatives: "One of these is enough: {checks}.", "Un seul de ceux-ci suffit\u{a0}: {checks}.";
-    alternative_decided: "Decided by {check}.", "Décidé par {check}.";
     how_it_is_tested: "How it is tested", "Comment c’est testé";
     checks_caption: "Checks, the ones that need attention first.", "Contrôles, ceux qui demandent attention d’abord.";
     checks_empty: "No check decides this control: it is not tested.", "Aucun contrôle ne tranche cette mesure\u{a0}: elle n’est pas testée.";
@@ -456,8 +444,6 @@ words! {
     mapping: "Digest of the mapping", "Empreinte de la correspondance";
     gate_requires: "The gate requires", "Le critère de publication exige";
     gate_configured: "every check that is configured", "chaque contrôle configuré";
-    gate_baseline: "and the baseline", "et le socle";
-    gate_no_worse_than: "only what stands worse than at {name} blocks", "seul ce qui est moins bien qu’à {name} bloque";
     gate_all: "every check", "chaque contrôle";
     scope_unfilled: "Slots that are not filled", "Emplacements non renseignés";
     scope_unfilled_caption: "Checks that could not be asked, and the keys that would let them.", "Contrôles qui n’ont pu être posés, et les clés qui le permettraient.";

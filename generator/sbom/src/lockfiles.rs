@@ -129,8 +129,8 @@ pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
             if known || taken.iter().any(|(_, theirs)| theirs.ecosystem() == format.ecosystem()) {
                 continue;
             }
-            let bytes = tree.read(name, lock::BYTES_MAX).map_err(SbomError::from);
-            let read = bytes.and_then(|bytes| bytes.map(|bytes| parsed(tree, name, &bytes)).transpose());
+            let bytes = tree.read(name, format.bytes_max()).map_err(SbomError::from);
+            let read = bytes.and_then(|bytes| bytes.map(|bytes| parsed(tree, name, bytes)).transpose());
             if let Some(read) = or_nothing(name, read, &mut found.damaged)? {
                 taken.push((String::new(), format));
                 found.read.push(read);
@@ -172,11 +172,13 @@ fn has_member(tree: &dyn Files, upper: &Read, folder: &str) -> bool {
 }
 
 fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
+    let bytes_max = Format::of(path).map_or(lock::BYTES_MAX, Format::bytes_max);
     // It was listed a moment ago; one that is gone now reads as empty, and says so at its place.
-    parsed(tree, path, &tree.read(path, lock::BYTES_MAX)?.unwrap_or_default())
+    parsed(tree, path, tree.read(path, bytes_max)?.unwrap_or_default())
 }
 
-fn parsed(tree: &dyn Files, path: &str, bytes: &[u8]) -> Result<Read, SbomError> {
+fn parsed(tree: &dyn Files, path: &str, bytes: Vec<u8>) -> Result<Read, SbomError> {
+    let digest = Digest::of(&bytes);
     let beside = |path: &str| tree.read(path, lock::BYTES_MAX).ok().flatten();
     let mut lock = lock::parse_with(path, bytes, &beside)?;
     if let Some(sums) = lock::sums_of(path)
@@ -184,7 +186,7 @@ fn parsed(tree: &dyn Files, path: &str, bytes: &[u8]) -> Result<Read, SbomError>
     {
         lock.tell_sums(&sums, &bytes)?;
     }
-    Ok(Read { lock, digest: Digest::of(bytes), folder: folder(path) })
+    Ok(Read { lock, digest, folder: folder(path) })
 }
 
 /// The folder of a path, with a `/` at the end; empty at the root.

@@ -12,7 +12,6 @@ mod explain;
 mod init;
 mod key;
 mod publish;
-mod rehearse;
 mod retention;
 mod run;
 mod sbom;

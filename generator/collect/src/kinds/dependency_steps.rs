@@ -141,7 +141,7 @@ impl Question for DependencySteps {
                     None => beside(path).map(Cow::Owned),
                 };
                 let Some(bytes) = bytes else { continue };
-                match lock::parse_with(path, &bytes, &beside) {
+                match lock::parse_with(path, bytes, &beside) {
                     Ok(lockfile) => packages.extend(raised(before.entry(path.clone()).or_default(), &lockfile, asked)),
                     Err(error) => seen.unreadable.push(format!("in commit {}: {error}", short(&change.commit))),
                 }

@@ -56,8 +56,7 @@ fn catalogue() -> Catalogue {
         .map(str::to_owned)
         .collect();
     let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-    let builtins = mapping::Builtins { baseline: Vec::new(), ..mapping::builtins() };
-    mapping::load(&mapping::builtin_profiles(), &builtins, &kinds).unwrap()
+    mapping::load(&mapping::builtin_profiles(), &mapping::builtins(), &kinds).unwrap()
 }
 
 fn day(text: &str) -> Day {

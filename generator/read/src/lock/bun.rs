@@ -2,7 +2,12 @@
 //!
 //! A key is the names from the top of `node_modules` down: `a` is what everybody finds, `b/a` what `b` finds for itself.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use avouch_model::diagnostic::Source;
 
 use super::{
     Archive, Asked, Ecosystem, Format, Lockfile, Need, Origin, Package,
@@ -11,13 +16,14 @@ use super::{
     origin::{git, git_url, integrity, relative_path},
     package_lock, sound,
 };
-use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_bounded, shown};
+use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_source, shown};
 
 /// How many names up a dependency is looked for.
 const LEVELS_MAX: usize = 256;
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_json_bounded(path, bytes, super::BYTES_MAX, true, super::VALUES_MAX)?;
+pub(super) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let document = parse_json_source(source, true, super::VALUES_MAX)?;
     let version = document.root.get("lockfileVersion");
     // Version 2 is written as version 1 is: Bun itself only refuses more of it (oven-sh/bun#38741).
     let Some(number @ 0..=2) = version.and_then(Node::as_integer) else {
@@ -66,7 +72,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     }
     drop(names);
     drop(document);
-    Ok(graph.lockfile(path, Format::BunLock, number.to_string()))
+    Ok(graph.lockfile(&path, Format::BunLock, number.to_string()))
 }
 
 fn workspace(document: &Document, entry: &Entry) -> Result<Package, Unreadable> {

@@ -7,8 +7,10 @@
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
+    sync::Arc,
 };
 
+use avouch_model::diagnostic::Source;
 use cargo_lock::{SourceId, package::SourceKind};
 
 use super::{
@@ -39,8 +41,9 @@ struct Names<'a> {
     compared: Cell<usize>,
 }
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::BYTES_MAX, super::TOML_VALUES_MAX)?;
+pub(super) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let document = parse_toml_packages(source, super::TOML_VALUES_MAX, &mut |_, _, _| Ok(()))?;
     let format_version = version(&document)?;
     let listed = document.root.get("package").and_then(Node::as_list).unwrap_or_default();
     // Before version 2 a package that nothing depends on stood apart, as `[root]`.
@@ -87,7 +90,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     drop(names);
     drop(entries);
     drop(document);
-    Ok(graph.lockfile(path, Format::CargoLock, format_version))
+    Ok(graph.lockfile(&path, Format::CargoLock, format_version))
 }
 
 fn version(document: &Document) -> Result<String, Unreadable> {

@@ -1,5 +1,6 @@
 //! Which files are lockfiles, and what their formats tell.
 
+use super::{BYTES_MAX, OTHER_BYTES_MAX};
 use crate::structured::{Unreadable, empty_source};
 
 /// Which packages there are.
@@ -109,6 +110,14 @@ impl Format {
     /// Whether the lockfile tells which package needs which. Where it does not, all hang below the root.
     pub const fn tells_graph(self) -> bool {
         !matches!(self, Self::Requirements | Self::GoMod)
+    }
+
+    /// How large one may be, in bytes. With these a project of 50,000 packages is read.
+    pub const fn bytes_max(self) -> u64 {
+        match self {
+            Self::UvLock | Self::PoetryLock => BYTES_MAX,
+            _ => OTHER_BYTES_MAX,
+        }
     }
 
     /// The command that writes the lockfile anew.

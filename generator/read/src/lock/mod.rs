@@ -4,6 +4,7 @@
 //! manifest that somebody else has read can be told to it ([`Lockfile::tell_manifests`]).
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::Arc,
@@ -11,7 +12,7 @@ use std::{
 
 use avouch_model::{Digest, diagnostic::Source};
 
-use crate::structured::{Unreadable, is_invisible, shown};
+use crate::structured::{Unreadable, is_invisible, shown, text_source};
 
 mod address;
 mod bun;
@@ -38,8 +39,11 @@ pub use origin::{Archive, Hash, HashAlgorithm, Origin, Seal};
 pub use package::{Need, Package, Scope};
 pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_purl};
 
-/// The largest lockfile that is read, in bytes.
-pub const BYTES_MAX: u64 = 32 << 20;
+/// The largest lockfile that is read, in bytes: one that tells the address of every file, as uv and Poetry write it. Of other
+/// formats [`OTHER_BYTES_MAX`] are read.
+pub const BYTES_MAX: u64 = 64 << 20;
+/// The largest of a format in which a package takes less.
+const OTHER_BYTES_MAX: u64 = 32 << 20;
 /// How many values a lockfile may hold: with the text itself this bounds the memory that reading one takes.
 const VALUES_MAX: usize = 800_000;
 /// The same of TOML, in which a package takes more values.
@@ -86,12 +90,12 @@ pub enum Surplus {
     Development,
 }
 
-/// Reads a lockfile; its path says which format it has.
+/// Reads a lockfile; its path says which format it has. Bytes that are given away are not copied.
 ///
 /// # Errors
 /// When the path names no lockfile that is read, or the bytes are not a whole lockfile of a version that is read; the
 /// error stands at its line and names the command that helps.
-pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
+pub fn parse<'a>(path: &str, bytes: impl Into<Cow<'a, [u8]>>) -> Result<Lockfile, Unreadable> {
     parse_with(path, bytes, &|_| None)
 }
 
@@ -100,22 +104,28 @@ pub fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
 ///
 /// # Errors
 /// As [`parse`]; also when an included file is damaged, leads back to itself, or lies outside of the tree.
-pub fn parse_with(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Lockfile, Unreadable> {
+pub fn parse_with<'a>(
+    path: &str,
+    bytes: impl Into<Cow<'a, [u8]>>,
+    beside: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Lockfile, Unreadable> {
     let Some(format) = Format::of(path) else {
         return Err(format::not_read(path));
     };
-    intact(path, bytes, format)?;
-    let read = match format {
-        Format::CargoLock => cargo::parse(path, bytes),
-        Format::PackageLock => package_lock::parse(path, bytes),
-        Format::PnpmLock => pnpm::parse(path, bytes),
-        Format::YarnLock => yarn::parse(path, bytes),
-        Format::BunLock => bun::parse(path, bytes),
-        Format::UvLock => python::uv::parse(path, bytes),
-        Format::PoetryLock => python::poetry::parse(path, bytes),
-        Format::Requirements => python::requirements::parse(path, bytes, beside),
-        Format::GoMod => go::parse(path, bytes),
-    };
+    let bytes = bytes.into();
+    intact(path, &bytes, format)?;
+    let source = text_source(path, bytes, format.bytes_max());
+    let read = source.and_then(|source| match format {
+        Format::CargoLock => cargo::parse(source),
+        Format::PackageLock => package_lock::parse(source),
+        Format::PnpmLock => pnpm::parse(source),
+        Format::YarnLock => yarn::parse(source),
+        Format::BunLock => bun::parse(source),
+        Format::UvLock => python::uv::parse(source),
+        Format::PoetryLock => python::poetry::parse(source),
+        Format::Requirements => python::requirements::parse(source, beside),
+        Format::GoMod => go::parse(&source),
+    });
     let lockfile = read.map_err(|error| match error.0.help {
         Some(_) => error,
         None => error.help(restore(format)),

@@ -32,15 +32,9 @@ pub fn parse_jsonc(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document,
     tree(source(path, bytes, bytes_max)?, true, NODES_MAX)
 }
 
-/// As [`parse_json`] or, where `lax`, [`parse_jsonc`], with at most so many values.
-pub(crate) fn parse_bounded(
-    path: &str,
-    bytes: &[u8],
-    bytes_max: u64,
-    lax: bool,
-    nodes_max: usize,
-) -> Result<Document, Unreadable> {
-    tree(source(path, bytes, bytes_max)?, lax, nodes_max)
+/// As [`parse_json`] or, where `lax`, [`parse_jsonc`], of a text, with at most so many values.
+pub(crate) fn parse_source(source: Arc<Source>, lax: bool, nodes_max: usize) -> Result<Document, Unreadable> {
+    tree(source, lax, nodes_max)
 }
 
 fn tree(source: Arc<Source>, lax: bool, nodes_max: usize) -> Result<Document, Unreadable> {

@@ -3,7 +3,7 @@
 //! What strangers wrote is bounded: in bytes by the caller, in depth and number of nodes here. A key that appears twice is
 //! refused in every format, since readers differ about which one counts.
 
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use avouch_model::{
     Json,
@@ -18,11 +18,12 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use json::parse_bounded as parse_json_bounded;
+pub(crate) use json::parse_source as parse_json_source;
 pub use json::{DEPTH_MAX as JSON_DEPTH_MAX, NODES_MAX as JSON_NODES_MAX, parse_json, parse_jsonc};
 pub(crate) use toml::parse_packages as parse_toml_packages;
 pub use toml::{VALUES_MAX as TOML_VALUES_MAX, parse_toml};
 pub use yaml::{DEPTH_MAX as YAML_DEPTH_MAX, NODES_MAX as YAML_NODES_MAX, parse_yaml, parse_yaml_documents};
+pub(crate) use yaml::{parse_sources as parse_yaml_sources, parse_yarn as parse_yaml_of_yarn};
 
 /// A text that was read, and the tree of its values.
 #[derive(Clone, Debug)]
@@ -219,13 +220,26 @@ impl Table {
         Some(&self.find(key)?.value)
     }
 
+    /// Takes a key out with its value.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Node> {
+        let at = self.place(key)?;
+        let gone = u32::try_from(at).unwrap_or(u32::MAX);
+        let moved = |place: &u32| if *place > gone { *place - 1 } else { *place };
+        self.sorted = self.sorted.iter().filter(|place| **place != gone).map(moved).collect();
+        Some(self.entries.remove(at).value)
+    }
+
     fn find(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(self.place(key)?)
+    }
+
+    /// Where a key stands among the entries.
+    fn place(&self, key: &str) -> Option<usize> {
         if self.sorted.is_empty() {
-            let found = self.entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).ok()?;
-            return self.entries.get(found);
+            return self.entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).ok();
         }
         let found = self.sorted.binary_search_by(|at| self.key(*at).cmp(key)).ok()?;
-        self.entries.get(*self.sorted.get(found)? as usize)
+        self.sorted.get(found).map(|place| *place as usize)
     }
 
     fn key(&self, at: u32) -> &str {
@@ -299,25 +313,30 @@ pub(crate) fn lossy_source(path: &str, bytes: &[u8]) -> Arc<Source> {
     Arc::new(Source { path: path.to_owned(), text })
 }
 
-/// The bytes as a text, for formats that have their own reader.
-pub(crate) fn text_source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
-    source(path, bytes, bytes_max)
-}
-
-/// The bytes as a text, if they are within the bound and UTF-8. A byte order mark is left out.
-fn source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
-    let of = |text: &str| Arc::new(Source { path: path.to_owned(), text: text.to_owned() });
+/// The bytes as a text, for formats that have their own reader. Bytes that nobody else needs become the text.
+pub(crate) fn text_source(path: &str, bytes: Cow<'_, [u8]>, bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
+    let of = |text: String| Arc::new(Source { path: path.to_owned(), text });
     if bytes.len() as u64 > bytes_max {
         let message = format!("the file has {} bytes, more than the {bytes_max} that are read", bytes.len());
-        return Err(Unreadable::at(&of(""), "too-large", 0..0, message));
+        return Err(Unreadable::at(&of(String::new()), "too-large", 0..0, message));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(of(text.strip_prefix('\u{feff}').unwrap_or(text))),
+    match String::from_utf8(bytes.into_owned()) {
+        Ok(mut text) => {
+            if text.starts_with('\u{feff}') {
+                text.drain(..'\u{feff}'.len_utf8());
+            }
+            Ok(of(text))
+        }
         Err(error) => {
-            let end = error.valid_up_to();
-            let readable = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
-            Err(Unreadable::at(&of(&readable), "not-utf8", end..end, "the bytes from here on are not UTF-8")
+            let end = error.utf8_error().valid_up_to();
+            let readable = String::from_utf8_lossy(error.as_bytes().get(..end).unwrap_or_default()).into_owned();
+            Err(Unreadable::at(&of(readable), "not-utf8", end..end, "the bytes from here on are not UTF-8")
                 .help("save the file as UTF-8"))
         }
     }
+}
+
+/// The same of bytes that somebody else keeps.
+fn source(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Arc<Source>, Unreadable> {
+    text_source(path, Cow::Borrowed(bytes), bytes_max)
 }

@@ -156,6 +156,35 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// The packages of a lockfile, of which nothing is taken out.
+fn in_runs(text: &str, values_max: usize) -> Result<Document, Unreadable> {
+    parse_toml_packages(source("a", text.as_bytes(), MANY)?, values_max, &mut |_, _, _| Ok(()))
+}
+
+#[test]
+fn what_is_taken_out_of_packages_does_not_count() {
+    let lists = "\"x\", ".repeat(60);
+    let text: String =
+        (0..1_200).map(|nth| format!("[[package]]\nname = \"p{nth}\"\nfiles = [{lists}]\nz = 1\na = 2\n")).collect();
+    for text in [text.clone(), text.replace("\"x\"", "'x'")] {
+        assert_eq!(in_runs(&text, 30_000).err().unwrap().0.code, "too-many-values");
+        let mut taken = Vec::new();
+        let take = &mut |_: &Arc<Source>, package: &mut Table, at: usize| {
+            taken.push((at, package.take("files").unwrap().as_list().unwrap().len(), package.take("files").is_none()));
+            Ok(())
+        };
+        let document = parse_toml_packages(source("a", text.as_bytes(), MANY).unwrap(), 30_000, take).unwrap();
+        let left = document.root.get("package").and_then(Node::as_list).unwrap();
+        assert_eq!((left.len(), taken.len()), (1_200, 1_200));
+        for (node, (at, files, gone)) in left.iter().zip(taken) {
+            assert_eq!((node.span.start, 60, true), (at, files, gone));
+            let keys: Vec<&str> = node.as_table().unwrap().entries().iter().map(|entry| entry.key.as_str()).collect();
+            assert_eq!(keys, ["name", "z", "a"]);
+            assert_eq!((node.get("z").and_then(Node::as_integer), node.get("a").and_then(Node::as_integer)), (Some(1), Some(2)));
+        }
+    }
+}
+
 #[test]
 fn packages_are_read_in_runs_as_they_are_as_a_whole() {
     let long = "x".repeat(9_000);
@@ -163,7 +192,7 @@ fn packages_are_read_in_runs_as_they_are_as_a_whole() {
     let packages: String = (0..40).map(package).collect();
     let text = format!("version = 4\n{packages}\n[metadata]\na = 1\n[metadata.b]\nc = 2\n");
     let whole = parse_toml("a", text.as_bytes(), MANY).unwrap();
-    let runs = parse_toml_packages("a", text.as_bytes(), MANY, 1_000).unwrap();
+    let runs = in_runs(&text, 1_000).unwrap();
     assert_eq!(runs.root.to_json(), whole.root.to_json());
     let spans = |document: &Document| {
         let list = document.root.get("package").and_then(Node::as_list).unwrap().to_vec();
@@ -172,15 +201,12 @@ fn packages_are_read_in_runs_as_they_are_as_a_whole() {
     assert_eq!(spans(&runs), spans(&whole));
     // A text that holds what begins a package is no reason to read something else.
     let tricky = format!("{text}\ntext = \"\"\"\n[[package]]\n{}\"\"\"\n", "y".repeat(70_000));
-    let runs = parse_toml_packages("a", tricky.as_bytes(), MANY, 1_000).unwrap();
+    let runs = in_runs(&tricky, 1_000).unwrap();
     assert_eq!(runs.root.to_json(), parse_toml("a", tricky.as_bytes(), MANY).unwrap().root.to_json());
     let broken = text.replace("n = 33\n", "n = \n");
     let place = |error: Unreadable| error.position();
-    assert_eq!(
-        place(parse_toml_packages("a", broken.as_bytes(), MANY, 1_000).unwrap_err()),
-        place(parse_toml("a", broken.as_bytes(), MANY).unwrap_err())
-    );
-    assert_eq!(parse_toml_packages("a", text.as_bytes(), MANY, 100).unwrap_err().0.code, "too-many-values");
+    assert_eq!(place(in_runs(&broken, 1_000).unwrap_err()), place(parse_toml("a", broken.as_bytes(), MANY).unwrap_err()));
+    assert_eq!(in_runs(&text, 100).unwrap_err().0.code, "too-many-values");
 }
 
 proptest! {

@@ -10,8 +10,12 @@ use toml::{
 
 use super::{Document, Entry, Node, Table, Unreadable, Value, source};
 
+mod plain;
+
 /// The code of a text that holds too many values.
 const TOO_MANY: &str = "too-many-values";
+/// The code of a text that is no TOML.
+const SYNTAX: &str = "toml-syntax";
 /// How many values a text may hold unless its reader says otherwise.
 pub const VALUES_MAX: usize = 16_000_000;
 
@@ -24,23 +28,56 @@ pub fn parse_toml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, 
     parse_bounded(path, bytes, bytes_max, VALUES_MAX)
 }
 
-/// Reads the TOML of a lockfile, whose `[[package]]` are many and small, with at most so many values.
+/// What is done with each package as soon as it was read: what it takes out does not stay in the tree. The number is where the
+/// package begins.
+pub(crate) type Each<'a> = dyn FnMut(&Arc<Source>, &mut Table, usize) -> Result<(), Unreadable> + 'a;
+
+/// Reads the TOML of a lockfile, whose `[[package]]` are many and small; at most so many values stay in the tree.
 ///
-/// A run of packages at a time, since the parser keeps everything about what it reads until its end: memory is that of the
-/// tree, not of its making. What cannot be read in runs (`[[package]]` within a text, say) is read as a whole.
+/// A run of packages at a time, as tools write them; a run in which something else stands is left to the parser, which takes
+/// its time and keeps everything about what it reads until its end: memory is that of the tree, not of its making. What cannot
+/// be read in runs (`[[package]]` within a text, say) is read as a whole. `each` may be asked about a package again then.
 ///
 /// # Errors
-/// As [`parse_toml`].
-pub(crate) fn parse_packages(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
-    let source = source(path, bytes, bytes_max)?;
-    let root = match in_runs(&source, values_max) {
-        Err(error) if error.0.code != TOO_MANY && source.text.len() <= WHOLE_BYTES_MAX => {
+/// As [`parse_toml`], and those of `each`.
+pub(crate) fn parse_packages(source: Arc<Source>, values_max: usize, each: &mut Each<'_>) -> Result<Document, Unreadable> {
+    let root = match in_runs(&source, values_max, each) {
+        Err(error) if error.0.code == SYNTAX && source.text.len() <= WHOLE_BYTES_MAX => {
             bound(&source, values_max)?;
-            whole(&source)?
+            let mut root = whole(&source)?;
+            if let Value::Table(table) = &mut root.value
+                && let Some(Entry { value: Node { value: Value::List(packages), .. }, .. }) =
+                    table.entries.iter_mut().find(|entry| entry.key == "package")
+            {
+                take_apart(&source, packages, each)?;
+            }
+            root
         }
         root => root?,
     };
     Ok(Document { source, root })
+}
+
+/// Shows each package; says how many values were taken out.
+fn take_apart(source: &Arc<Source>, packages: &mut [Node], each: &mut Each<'_>) -> Result<usize, Unreadable> {
+    let mut taken = 0;
+    for package in packages {
+        let before = values(package);
+        if let Value::Table(table) = &mut package.value {
+            each(source, table, package.span.start)?;
+        }
+        taken += before - values(package);
+    }
+    Ok(taken)
+}
+
+/// How many values a value is.
+fn values(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::List(items) => items.iter().map(values).sum(),
+        Value::Table(table) => table.entries.iter().map(|entry| values(&entry.value)).sum(),
+        _ => 0,
+    }
 }
 
 fn parse_bounded(path: &str, bytes: &[u8], bytes_max: u64, values_max: usize) -> Result<Document, Unreadable> {
@@ -75,6 +112,8 @@ const RUN_VALUES_MAX: usize = 250_000;
 const RUN_BYTES: usize = 64 << 10;
 /// How long a text may be that is read as a whole where it cannot be read in runs.
 const WHOLE_BYTES_MAX: usize = 4 << 20;
+/// How many bytes of runs may hold something else than what tools write.
+const OTHER_BYTES_MAX: usize = 12 << 20;
 
 fn whole(source: &Arc<Source>) -> Result<Node, Unreadable> {
     let left = Cell::new(VALUES_MAX);
@@ -84,8 +123,9 @@ fn whole(source: &Arc<Source>) -> Result<Node, Unreadable> {
     Ok(Node { value: Value::Table(part.table(parsed.into_inner())?), span })
 }
 
-fn in_runs(source: &Arc<Source>, values_max: usize) -> Result<Node, Unreadable> {
+fn in_runs(source: &Arc<Source>, values_max: usize, each: &mut Each<'_>) -> Result<Node, Unreadable> {
     let left = Cell::new(values_max);
+    let mut other_bytes = 0;
     let mut entries: Vec<Entry> = Vec::new();
     let mut packages: Option<usize> = None;
     let mut start = 0;
@@ -95,9 +135,26 @@ fn in_runs(source: &Arc<Source>, values_max: usize) -> Result<Node, Unreadable> 
             continue;
         }
         let part = Part { source, text: source.text.get(start..end).unwrap_or_default(), offset: start, left: &left };
-        part.bound()?;
         start = end;
-        for entry in part.table(part.parse()?.into_inner())?.entries {
+        let before = left.get();
+        let read = match plain::entries(&part) {
+            Some(read) => read,
+            None => {
+                left.set(before);
+                other_bytes += part.text.len();
+                if other_bytes > OTHER_BYTES_MAX {
+                    let message = format!("with this more than {OTHER_BYTES_MAX} bytes are not as tools write them");
+                    return Err(Unreadable::at(source, "too-large", part.offset..part.offset, message));
+                }
+                part.bound()?;
+                part.table(part.parse()?.into_inner())?.entries
+            }
+        };
+        for mut entry in read {
+            if let ("package", Value::List(sections)) = (entry.key.as_str(), &mut entry.value.value) {
+                let taken = take_apart(source, sections, each)?;
+                left.set(left.get() + taken);
+            }
             let listed = packages.and_then(|at| entries.get_mut(at)).map(|entry: &mut Entry| &mut entry.value.value);
             match (listed, entry.value.value) {
                 (Some(Value::List(all)), Value::List(more)) if entry.key == "package" => all.extend(more),
@@ -125,7 +182,7 @@ impl<'a> Part<'a> {
     fn parse(&self) -> Result<Spanned<DeTable<'a>>, Unreadable> {
         DeTable::parse(self.text).map_err(|error| {
             let span = self.span(error.span().unwrap_or(0..0));
-            Unreadable::at(self.source, "toml-syntax", span, format!("this is not TOML: {}", error.message()))
+            Unreadable::at(self.source, SYNTAX, span, format!("this is not TOML: {}", error.message()))
         })
     }
 
@@ -142,6 +199,12 @@ impl<'a> Part<'a> {
                 Err(Unreadable::at(self.source, TOO_MANY, at..at, message))
             }
         }
+    }
+
+    /// Counts a value, if there may be another.
+    fn take_one(&self) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        Some(())
     }
 
     fn span(&self, span: Range<usize>) -> Range<usize> {
@@ -162,11 +225,10 @@ impl<'a> Part<'a> {
 
     fn node(&self, parsed: Spanned<DeValue<'_>>) -> Result<Node, Unreadable> {
         let span = self.span(parsed.span());
-        let Some(left) = self.left.get().checked_sub(1) else {
+        if self.take_one().is_none() {
             let message = "with this the text holds more values than are read";
             return Err(Unreadable::at(self.source, TOO_MANY, span, message));
-        };
-        self.left.set(left);
+        }
         let value = match parsed.into_inner() {
             DeValue::String(text) => Value::Text(text.into_owned()),
             DeValue::Integer(number) => Value::Number(decimal(&number)),

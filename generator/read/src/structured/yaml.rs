@@ -10,10 +10,14 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::{Document, Entry, Node, Table, Unreadable, Value, source};
 
+mod plain;
+
 /// How deep values may be nested.
 pub const DEPTH_MAX: usize = 64;
 /// How many keys and values a document may hold, aliases expanded; what has an anchor counts twice.
 pub const NODES_MAX: usize = 1_250_000;
+/// How long a text may be of which something else than what Yarn writes is expected.
+const WHOLE_BYTES_MAX: usize = 12 << 20;
 
 /// Reads one YAML document. `~`, `null` and nothing at all are [`Value::Null`]; every other scalar is text, also `true`
 /// and `1`. An empty text is null.
@@ -23,9 +27,29 @@ pub const NODES_MAX: usize = 1_250_000;
 /// [`DEPTH_MAX`] deep or holds more than [`NODES_MAX`] values; or when a key appears twice, is no scalar, or is the merge
 /// key `<<`, which YAML 1.2 does not have.
 pub fn parse_yaml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, Unreadable> {
-    let mut documents = read(path, bytes, bytes_max, 1)?;
+    one(source(path, bytes, bytes_max)?)
+}
+
+/// Reads the YAML of a lockfile of Yarn. What Yarn writes is read quickly; anything else as [`parse_yaml`] does, which takes its
+/// time, so at most [`WHOLE_BYTES_MAX`] of it.
+///
+/// # Errors
+/// As [`parse_yaml`].
+pub(crate) fn parse_yarn(source: Arc<Source>) -> Result<Document, Unreadable> {
+    if let Some(root) = plain::root(&source) {
+        return Ok(Document { source, root });
+    }
+    if source.text.len() > WHOLE_BYTES_MAX {
+        let message = format!("this is not what Yarn writes, and of other YAML at most {WHOLE_BYTES_MAX} bytes are read");
+        return Err(Unreadable::at(&source, "too-large", 0..0, message));
+    }
+    one(source)
+}
+
+fn one(source: Arc<Source>) -> Result<Document, Unreadable> {
+    let empty = Unreadable::at(&source, "yaml-syntax", 0..0, "there is no document");
     // There is always one: that of an empty text is null.
-    documents.pop().ok_or_else(|| Unreadable::at(&super::empty_source(path), "yaml-syntax", 0..0, "there is no document"))
+    parse_sources(source, 1)?.pop().ok_or(empty)
 }
 
 /// Reads a stream of up to `documents_max` YAML documents; an empty text is one, which is null. All of them together are
@@ -34,11 +58,11 @@ pub fn parse_yaml(path: &str, bytes: &[u8], bytes_max: u64) -> Result<Document, 
 /// # Errors
 /// As [`parse_yaml`], and when there are more documents.
 pub fn parse_yaml_documents(path: &str, bytes: &[u8], bytes_max: u64, documents_max: usize) -> Result<Vec<Document>, Unreadable> {
-    read(path, bytes, bytes_max, documents_max)
+    parse_sources(source(path, bytes, bytes_max)?, documents_max)
 }
 
-fn read(path: &str, bytes: &[u8], bytes_max: u64, documents_max: usize) -> Result<Vec<Document>, Unreadable> {
-    let source = source(path, bytes, bytes_max)?;
+/// As [`parse_yaml_documents`], of a text.
+pub(crate) fn parse_sources(source: Arc<Source>, documents_max: usize) -> Result<Vec<Document>, Unreadable> {
     // The scanner takes a NUL for the end of the text, and would keep silent about what follows.
     if let Some(at) = source.text.find('\0') {
         return Err(Unreadable::at(&source, "yaml-syntax", at..at, "this is not YAML: a NUL byte stands here"));

@@ -12,5 +12,4 @@ pub(crate) mod releases;
 pub(crate) mod requirement;
 pub(crate) mod retention;
 pub(crate) mod threats;
-pub(crate) mod trials;
 pub(crate) mod verify;

@@ -17,7 +17,7 @@ use avouch_model::{
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
-use avouch_render::{Kill, KindText, LogFacts, Trial, View, shown};
+use avouch_render::{Kill, KindText, LogFacts, View, shown};
 
 /// Everything that a view borrows.
 pub(crate) struct Sample {
@@ -42,10 +42,6 @@ pub(crate) fn with_view<T>(sample: &Sample, use_it: impl FnOnce(&View<'_>) -> T)
         .iter()
         .map(|(kind, example, expected, got)| Kill { kind, example, expected: *expected, got: *got })
         .collect();
-    // One claim was tried, and the others were not.
-    let claim = sample.scope.catalogue.claims.first();
-    let trials: Vec<Trial<'_>> =
-        claim.map(|claim| Trial { claim: &claim.id, defects: vec![(&sample.origin, &sample.key)] }).into_iter().collect();
     let bytes = |_: &Digest| Some(b"{\"bomFormat\":\"CycloneDX\"}".to_vec());
     use_it(&View {
         scope: &sample.scope,
@@ -60,8 +56,6 @@ pub(crate) fn with_view<T>(sample: &Sample, use_it: impl FnOnce(&View<'_>) -> T)
         base_url: sample.base_url.as_deref(),
         kinds: &kinds,
         kills: &kills,
-        trials: &trials,
-        trials_program: "avouch 0.1.0",
         threat_model: Some(&sample.threat_model),
         security_txt_expires: at("2027-05-20T06:02:00Z"),
         statements: &sample.statements,
@@ -98,7 +92,6 @@ pub(crate) fn sample(t: &dyn Fn(&str) -> String) -> Sample {
         unfilled: BTreeMap::from([(t("ssrf-metadata"), vec![t("targets.api.routes.fetch"), t("bind.\"text.callback\"")])]),
         retention: retention.clone(),
         gate: Gate::Configured,
-        gate_terms: Default::default(),
         disclosure: DisclosurePromise {
             contact: Some(t("mailto:security@example.com")),
             triage_within: Some("48h".parse().unwrap()),
@@ -469,11 +462,6 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
             description: l("A call that fetches", "Un appel qui va chercher"),
             default: Some(t("x")),
         }],
-        baseline: vec![Baseline {
-            id: t("lockfiles"),
-            title: l("Every manifest has its lockfile", "Chaque manifeste a son fichier de verrouillage"),
-            checks: vec![t("baseline.lockfiles")],
-        }],
     };
     for (id, en, fr, satisfies, _, checks) in CONTROLS {
         catalogue.controls.push(Control {
@@ -499,7 +487,6 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
                 statement: l("One key may send 1,000 requests a minute.", "Une clé peut envoyer 1 000 requêtes par minute."),
                 requirements: Vec::new(),
                 checks: vec![t(check)],
-                any_of: Vec::new(),
                 untested: None,
             });
             catalogue.checks.push(Check {
@@ -528,7 +515,6 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
                 statement: Localised { en: t("Each release is signed."), fr: None },
                 requirements: Vec::new(),
                 checks: Vec::new(),
-                any_of: Vec::new(),
                 untested: Some(l("The signing service is not chosen yet.", "Le service de signature n’est pas encore choisi.")),
             });
         }
@@ -671,10 +657,10 @@ fn assessment(
                     .then(|| t("The request over the limit was refused with 429; the neighbour’s was answered.")),
                 history: if asked { history.collect() } else { Vec::new() },
             });
-            claims.push(ClaimFinding { claim: t(&format!("B-{check}")), state: *state, alternative: None });
+            claims.push(ClaimFinding { claim: t(&format!("B-{check}")), state: *state });
         }
         if own.is_empty() {
-            claims.push(ClaimFinding { claim: t("B-signing"), state: State::Planned, alternative: None });
+            claims.push(ClaimFinding { claim: t("B-signing"), state: State::Planned });
         }
         controls.push(ControlFinding {
             control: t(control),
@@ -720,7 +706,6 @@ fn assessment(
         checks,
         claims,
         controls,
-        baseline: vec![BaselineFinding { control: t("lockfiles"), state: State::Fail, last: None }],
         requirements,
         retention,
         waivers,
@@ -738,9 +723,6 @@ fn assessment(
             required: 12,
             failed: vec![t("rate-limit-key")],
             undecided: vec![t("excess-data")],
-            settled: Vec::new(),
-            tolerated: Vec::new(),
-            reference: None,
             untested: 2,
         },
     }

@@ -12,7 +12,7 @@ use std::{
 use avouch_model::diagnostic::Source;
 
 use super::{Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, Surplus, graph::Graph, origin::relative_path, sound};
-use crate::structured::{Unreadable, shown, text_source};
+use crate::structured::{Unreadable, shown};
 
 mod sums;
 
@@ -33,14 +33,13 @@ struct Replaced<'a> {
     one: BTreeMap<(&'a str, &'a str), (&'a str, Option<&'a str>)>,
 }
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let source = text_source(path, bytes, super::BYTES_MAX)?;
-    let directives = directives(&source)?;
+pub(super) fn parse(source: &Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let directives = directives(source)?;
     let Some(module) = directives.iter().find(|directive| directive.verb == "module") else {
-        return Err(Unreadable::at(&source, "go-mod", 0..0, "this go.mod names no `module`"));
+        return Err(Unreadable::at(source, "go-mod", 0..0, "this go.mod names no `module`"));
     };
     let name = module.words.first().copied().unwrap_or_default();
-    sound(&source, &module.span, name, None)?;
+    sound(source, &module.span, name, None)?;
     // Modules that only tests or other platforms need are listed like the others.
     let mut graph = Graph::with_surplus(&[Surplus::Platforms, Surplus::Development]);
     let root = graph.place(Package::new(Ecosystem::Go, name, None, Origin::Path { path: Some(".".to_owned()) }));
@@ -50,7 +49,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         let version = go.unwrap_or("?");
         graph.leave_open(&format!("go {version}: modules that only other modules need are not listed before 1.17"));
     }
-    let replaced = replaced(&source, &directives)?;
+    let replaced = replaced(source, &directives)?;
     let mut excluded: BTreeSet<(&str, &str)> = BTreeSet::new();
     for directive in directives.iter().filter(|directive| directive.verb == "exclude") {
         if let [module, version, ..] = directive.words.as_slice() {
@@ -61,16 +60,16 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for directive in directives.iter().filter(|directive| directive.verb == "require") {
         let [module, version] = directive.words.as_slice() else {
-            return Err(refuse(&source, directive, "`require` needs a module and a version"));
+            return Err(refuse(source, directive, "`require` needs a module and a version"));
         };
         if !seen.insert(module) {
-            return Err(refuse(&source, directive, &format!("`{}` is required twice", shown(module))));
+            return Err(refuse(source, directive, &format!("`{}` is required twice", shown(module))));
         }
         if excluded.contains(&(*module, *version)) {
             graph.leave_open(&format!("{module} {version} is excluded, and Go takes a higher version"));
             continue;
         }
-        let at = graph.place(package(&source, directive, &replaced, module, version)?);
+        let at = graph.place(package(source, directive, &replaced, module, version)?);
         graph.edge(root, at, Need::Required);
         let is_indirect = directive.comment.split(';').any(|part| part.trim() == "indirect");
         if is_indirect {
@@ -80,7 +79,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         }
     }
     graph.importer(root, "", asked);
-    Ok(graph.lockfile(path, Format::GoMod, go.unwrap_or_default().to_owned()))
+    Ok(graph.lockfile(&source.path, Format::GoMod, go.unwrap_or_default().to_owned()))
 }
 
 /// Whether a `go.mod` for this version of Go lists indirect requirements too.

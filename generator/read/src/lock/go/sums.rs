@@ -3,16 +3,16 @@
 //! It holds more than a build takes: every version that choosing one looked at, and old ones until somebody tidies. So it
 //! adds to the modules of a `go.mod`, and names none itself.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::super::{BYTES_MAX, Lockfile, Seal};
+use super::super::{Lockfile, OTHER_BYTES_MAX, Seal};
 use crate::structured::{Unreadable, text_source};
 
 /// Adds the checksums to the modules that have them.
 pub(in crate::lock) fn tell(lockfile: &mut Lockfile, path: &str, bytes: &[u8]) -> Result<(), Unreadable> {
-    let source = text_source(path, bytes, BYTES_MAX)?;
+    let source = text_source(path, Cow::Borrowed(bytes), OTHER_BYTES_MAX)?;
     let mut seals: HashMap<(&str, &str), Vec<Seal>> = HashMap::new();
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {

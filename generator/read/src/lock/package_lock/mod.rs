@@ -1,6 +1,10 @@
 //! `package-lock.json` and `npm-shrinkwrap.json`: versions 2 and 3 with the `packages` table, whose keys are folders, and
 //! version 1, in which dependencies are nested.
 
+use std::sync::Arc;
+
+use avouch_model::diagnostic::Source;
+
 use super::{
     Asked, Ecosystem, Format, Lockfile, Need, Origin, Package, address,
     graph::Graph,
@@ -8,7 +12,7 @@ use super::{
     origin::{Archive, as_path, git, integrity, relative_path},
     sound,
 };
-use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_bounded, shown};
+use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_json_source, shown};
 
 mod folders;
 mod nested;
@@ -19,11 +23,12 @@ pub(super) use nested::VERSION as NESTED;
 /// The hosts that npm and Yarn ask unless they are told otherwise, label by label.
 const DEFAULT_HOSTS: [[&str; 3]; 2] = [["registry", "npmjs", "org"], ["registry", "yarnpkg", "com"]];
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_json_bounded(path, bytes, super::BYTES_MAX, false, super::VALUES_MAX)?;
+pub(super) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let document = parse_json_source(source, false, super::VALUES_MAX)?;
     let format_version = version(&document)?;
     if format_version == NESTED {
-        return nested::parse(path, &document);
+        return nested::parse(&path, &document);
     }
     let packages = document.root.get("packages").and_then(Node::as_table);
     let packages = packages.ok_or_else(|| refuse(&document, &document.root, "the lockfile has no `packages`".to_owned()))?;
@@ -55,7 +60,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     // The tree goes before the packages are folded: both together would be the most memory that is taken.
     drop(folders);
     drop(document);
-    Ok(graph.lockfile(path, Format::PackageLock, format_version))
+    Ok(graph.lockfile(&path, Format::PackageLock, format_version))
 }
 
 fn version(document: &Document) -> Result<String, Unreadable> {

@@ -3,14 +3,19 @@
 //! Since pnpm 11 a document may stand before that of the project: it locks the package manager itself and what configures
 //! it. Both are read; what is in the first is needed for development only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use avouch_model::diagnostic::Source;
 
 use super::{
     Asked, Ecosystem, Format, Lockfile, Need, Origin, Package,
     graph::Graph,
     origin::{joined, relative_path},
 };
-use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_yaml_documents, shown};
+use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_yaml_sources, shown};
 
 mod key;
 mod resolution;
@@ -26,8 +31,9 @@ const KINDS: [(&str, Need); 5] = [
     ("packageManagerDependencies", Need::Development),
 ];
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let documents = parse_yaml_documents(path, bytes, super::BYTES_MAX, 2)?;
+pub(super) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let documents = parse_yaml_sources(source, 2)?;
     let mut graph = Graph::default();
     let mut importers: BTreeMap<String, usize> = BTreeMap::new();
     let mut format_version = String::new();
@@ -42,7 +48,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         read(document, major, &mut graph, &mut importers)?;
     }
     drop(documents);
-    Ok(graph.lockfile(path, Format::PnpmLock, format_version))
+    Ok(graph.lockfile(&path, Format::PnpmLock, format_version))
 }
 
 /// Whether a document locks the package manager and its configuration, and no project.

@@ -1,9 +1,14 @@
 //! Lockfiles of Python: `uv.lock`, `poetry.lock`, and pinned `requirements.txt`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use avouch_model::diagnostic::Source;
 
 use super::{Archive, Asked, Hash, Manifest, Need, Origin, Package, address, origin::named_hash, purl::pypi_name};
-use crate::structured::{Document, Node, Table, Unreadable, shown};
+use crate::structured::{Node, Table, Unreadable, shown};
 
 pub(super) mod poetry;
 mod project;
@@ -31,11 +36,11 @@ fn registry_at(url: &str) -> Origin {
 }
 
 /// The hash of `hash = "sha256:…"`.
-fn hash(document: &Document, node: &Node, name: &str) -> Result<Hash, Unreadable> {
+fn hash(source: &Arc<Source>, node: &Node, name: &str) -> Result<Hash, Unreadable> {
     let found = node.as_text().and_then(named_hash);
     found.ok_or_else(|| {
         let message = format!("this hash of `{}` is not one", shown(name));
-        Unreadable::at(&document.source, "python-lock", node.span.clone(), message)
+        Unreadable::at(source, "python-lock", node.span.clone(), message)
     })
 }
 

@@ -4,7 +4,12 @@
 //! it is for development; in between nothing tells. A dependency states a range: where the lockfile holds several versions
 //! of a name for several interpreters, all of them are needed.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use avouch_model::diagnostic::Source;
 
 use super::{
     super::{
@@ -15,12 +20,14 @@ use super::{
     },
     Names, hash, normal, registry_at, requirement, table, with_archives,
 };
-use crate::structured::{Document, Entry, Node, Unreadable, parse_toml_packages, shown};
+use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_toml_packages, shown};
 
 /// The version that states groups.
 pub(in crate::lock) const WITH_GROUPS: &str = "2.1";
 /// The versions that are read.
 const VERSIONS: [&str; 4] = ["1.0", "1.1", "2.0", WITH_GROUPS];
+/// How many values may stay in the tree: without the files of packages, of which one takes more than all else.
+const VALUES_MAX: usize = 950_000;
 /// How many edges may be drawn: several versions of a name give several for each dependency.
 const EDGES_MAX: usize = 2_000_000;
 
@@ -31,8 +38,10 @@ struct Listed<'a> {
     extras: BTreeMap<String, usize>,
 }
 
-pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::TOML_VALUES_MAX)?;
+pub(in crate::lock) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let mut files: HashMap<usize, Vec<Archive>> = HashMap::new();
+    let document = parse_toml_packages(source, VALUES_MAX, &mut |source, package, at| shorten(source, package, &mut files, at))?;
     let version = document.root.pointer("/metadata/lock-version");
     let Some(found) = version.and_then(Node::as_text).filter(|found| VERSIONS.contains(found)) else {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));
@@ -47,7 +56,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
     let mut listed: Vec<Listed<'_>> = Vec::new();
     let mut names = Names::default();
     for node in document.root.get("package").and_then(Node::as_list).unwrap_or_default() {
-        let package = package(&document, node)?;
+        let package = package(&document, node, files.remove(&node.span.start))?;
         let bare = Package::new(package.ecosystem, &package.name, package.version.as_deref(), package.origin.clone());
         let name = normal(&package.name);
         let place = graph.place(package);
@@ -81,7 +90,11 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
         }
     }
     graph.lead_to_unneeded(root);
-    Ok(graph.lockfile(path, Format::PoetryLock, found.to_owned()))
+    let found = found.to_owned();
+    // The tree goes before the packages are folded: both together would be the most memory that is taken.
+    drop(listed);
+    drop(document);
+    Ok(graph.lockfile(&path, Format::PoetryLock, found))
 }
 
 /// The scope that a package states. Where it states none it may be needed.
@@ -98,7 +111,35 @@ fn stated(node: &Node) -> Scope {
     }
 }
 
-fn package(document: &Document, node: &Node) -> Result<Package, Unreadable> {
+/// Takes the files of a package out of the tree, which are most of what is told of it, and what nobody asks. Files are kept by
+/// where the package begins.
+fn shorten(
+    source: &Arc<Source>,
+    package: &mut Table,
+    files: &mut HashMap<usize, Vec<Archive>>,
+    at: usize,
+) -> Result<(), Unreadable> {
+    for unasked in ["description", "python-versions"] {
+        package.take(unasked);
+    }
+    let name = package.get("name").and_then(Node::as_text).unwrap_or_default().to_owned();
+    if let Some(listed) = package.take("files") {
+        files.insert(at, archives(source, &listed, &name)?);
+    }
+    Ok(())
+}
+
+fn archives(source: &Arc<Source>, files: &Node, name: &str) -> Result<Vec<Archive>, Unreadable> {
+    let archive = |file: &Node| {
+        let of = |key: &str| file.get(key).and_then(Node::as_text);
+        let hashes = file.get("hash").map(|node| hash(source, node, name)).transpose()?;
+        let url = of("url").map(address::of_archive);
+        Ok(Archive { url, file: of("file").map(str::to_owned), hashes: hashes.into_iter().collect() })
+    };
+    files.as_list().unwrap_or_default().iter().map(archive).collect()
+}
+
+fn package(document: &Document, node: &Node, files: Option<Vec<Archive>>) -> Result<Package, Unreadable> {
     let text = |key: &str| node.get(key).and_then(Node::as_text);
     let (Some(name), Some(version)) = (text("name"), text("version")) else {
         return Err(refuse(document, node, "this package has no `name` or no `version`".to_owned()));
@@ -106,14 +147,11 @@ fn package(document: &Document, node: &Node) -> Result<Package, Unreadable> {
     sound(&document.source, &node.span, name, Some(version))?;
     // Before Poetry 1.3 the files of all packages stood together.
     let apart = || document.root.pointer("/metadata/files").and_then(|files| files.get(name));
-    let files = node.get("files").or_else(apart).and_then(Node::as_list).unwrap_or_default();
-    let mut archives = Vec::new();
-    for file in files {
-        let of = |key: &str| file.get(key).and_then(Node::as_text);
-        let hashes = file.get("hash").map(|node| hash(document, node, name)).transpose()?;
-        let url = of("url").map(address::of_archive);
-        archives.push(Archive { url, file: of("file").map(str::to_owned), hashes: hashes.into_iter().collect() });
-    }
+    let archives = match (files, apart()) {
+        (Some(files), _) => files,
+        (None, Some(files)) => archives(&document.source, files, name)?,
+        (None, None) => Vec::new(),
+    };
     let package = Package::new(Ecosystem::PyPi, name, Some(version), origin(document, node, name)?);
     Ok(Package { conditional: node.get("markers").is_some(), ..with_archives(package, archives) })
 }

@@ -5,7 +5,10 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
 };
+
+use avouch_model::diagnostic::Source;
 
 use super::{
     super::{
@@ -16,8 +19,10 @@ use super::{
     },
     hash, normal, registry_at, table, with_archives,
 };
-use crate::structured::{Document, Node, Unreadable, parse_toml_packages, shown};
+use crate::structured::{Document, Node, Table, Unreadable, parse_toml_packages, shown};
 
+/// How many values may stay in the tree: without the files of packages, of which one takes more than all else.
+const VALUES_MAX: usize = 950_000;
 /// How often packages of one name are compared before the file is refused.
 const COMPARISONS_MAX: usize = 4_000_000;
 
@@ -37,8 +42,10 @@ struct Names<'a> {
     compared: Cell<usize>,
 }
 
-pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_toml_packages(path, bytes, super::super::BYTES_MAX, super::super::TOML_VALUES_MAX)?;
+pub(in crate::lock) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let mut files: HashMap<usize, Vec<Archive>> = HashMap::new();
+    let document = parse_toml_packages(source, VALUES_MAX, &mut |source, package, at| shorten(source, package, &mut files, at))?;
     let version = document.root.get("version");
     if version.and_then(Node::as_integer) != Some(1) {
         let found = version.and_then(Node::as_written).map_or("no version".to_owned(), |it| format!("version {}", shown(it)));
@@ -49,7 +56,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
     let mut graph = Graph::default();
     let mut listed: Vec<Listed<'_>> = Vec::new();
     for node in document.root.get("package").and_then(Node::as_list).unwrap_or_default() {
-        let (name, package) = package(&document, node)?;
+        let (name, package) = package(&document, node, files.remove(&node.span.start).unwrap_or_default())?;
         // A place of an extra is of the same package; what recognises it stands with the package itself.
         let bare = Package::new(package.ecosystem, &package.name, package.version.as_deref(), package.origin.clone());
         let place = graph.place(package);
@@ -72,7 +79,11 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unrea
         edges(&document, &mut graph, &names, package, roots.contains(&at))?;
     }
     requirements_of_no_package(&document, &mut graph, &names, roots.is_empty())?;
-    Ok(graph.lockfile(path, Format::UvLock, "1".to_owned()))
+    // The tree goes before the packages are folded: both together would be the most memory that is taken.
+    drop(names);
+    drop(listed);
+    drop(document);
+    Ok(graph.lockfile(&path, Format::UvLock, "1".to_owned()))
 }
 
 impl Names<'_> {
@@ -100,23 +111,39 @@ fn roots(document: &Document, listed: &[Listed<'_>]) -> HashSet<usize> {
     listed.iter().enumerate().filter(|(_, package)| is_root(package)).map(|(at, _)| at).collect()
 }
 
-fn package<'a>(document: &Document, node: &'a Node) -> Result<(&'a str, Package), Unreadable> {
-    let text = |key: &str| node.get(key).and_then(Node::as_text);
-    let Some(name) = text("name") else {
-        return Err(refuse(document, node, "this package has no `name`".to_owned()));
-    };
-    sound(&document.source, &node.span, name, text("version"))?;
+/// Takes the files of a package out of the tree, which are most of what is told of it, and keeps what is asked of them. They are
+/// kept by where the package begins.
+fn shorten(
+    source: &Arc<Source>,
+    package: &mut Table,
+    files: &mut HashMap<usize, Vec<Archive>>,
+    at: usize,
+) -> Result<(), Unreadable> {
+    let name = package.get("name").and_then(Node::as_text).unwrap_or_default().to_owned();
+    let wheels = package.take("wheels");
     let mut archives = Vec::new();
-    let wheels = node.get("wheels").and_then(Node::as_list).unwrap_or_default();
-    for file in node.get("sdist").into_iter().chain(wheels) {
+    for file in package.take("sdist").iter().chain(wheels.as_ref().and_then(Node::as_list).unwrap_or_default()) {
         let of = |key: &str| file.get(key).and_then(Node::as_text);
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let url = of("url").map(address::plain);
         let file_name = of("filename").or_else(|| of("path")).or(url.as_deref()).map(last);
         let url = url.as_deref().map(address::of_archive);
-        let hashes = file.get("hash").map(|node| hash(document, node, name)).transpose()?;
+        let hashes = file.get("hash").map(|node| hash(source, node, &name)).transpose()?;
         archives.push(Archive { url, file: file_name, hashes: hashes.into_iter().collect() });
     }
+    if !archives.is_empty() {
+        archives.shrink_to_fit();
+        files.insert(at, archives);
+    }
+    Ok(())
+}
+
+fn package<'a>(document: &Document, node: &'a Node, archives: Vec<Archive>) -> Result<(&'a str, Package), Unreadable> {
+    let text = |key: &str| node.get(key).and_then(Node::as_text);
+    let Some(name) = text("name") else {
+        return Err(refuse(document, node, "this package has no `name`".to_owned()));
+    };
+    sound(&document.source, &node.span, name, text("version"))?;
     let package = Package::new(Ecosystem::PyPi, name, text("version"), origin(document, node, name)?);
     let conditional = node.get("resolution-markers").is_some();
     Ok((name, Package { conditional, ..with_archives(package, archives) }))

@@ -1,7 +1,5 @@
 //! Lockfiles that were made to break their reader.
 
-use std::time::Instant;
-
 use super::*;
 
 /// A small whole lockfile of every format.
@@ -133,10 +131,9 @@ fn what_appears_twice_is_refused() {
     }
 }
 
-/// Sizes at which a reader that compares everything with everything would not come back; a guard, not a measurement.
+/// Sizes at which a reader that compares everything with everything would not come back.
 #[test]
 fn many_packages_of_one_name_end_soon() {
-    let begun = Instant::now();
     let count = 6_000;
     let cargo: String = (0..count)
         .map(|nth| {
@@ -156,7 +153,6 @@ fn many_packages_of_one_name_end_soon() {
         .map(|nth| format!("[[package]]\nname = \"a\"\nversion = \"1.{nth}\"\n[package.dependencies]\na = \"*\"\n"))
         .collect();
     assert!(parse("poetry.lock", format!("{poetry}[metadata]\nlock-version = \"2.1\"\n").as_bytes()).is_err());
-    assert!(begun.elapsed().as_secs() < 60);
 }
 
 #[test]
@@ -171,8 +167,10 @@ fn more_values_than_a_lockfile_has_are_refused() {
         let error = refused(path, &text);
         assert!(error.contains("values"), "{path}: {error}");
     }
-    let error = parse("yarn.lock", &vec![b'a'; 33 << 20]).unwrap_err().to_string();
+    let error = parse("yarn.lock", vec![b'a'; 33 << 20]).unwrap_err().to_string();
     assert!(error.contains("more than the 33554432 that are read"), "{error}");
+    let error = refused("yarn.lock", &format!("__metadata:\n  version: 8\n'a': b\n{}", "# x\n".repeat(3_500_000)));
+    assert!(error.contains("not what Yarn writes"), "{error}");
 }
 
 #[test]

@@ -3,9 +3,9 @@
 //! Workspaces are in it with all they ask for, but not which of that is for development: manifests tell. Peers are not
 //! resolved in it: whoever depends on a package brings them, so no edge is drawn for one.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use avouch_model::percent::encoded_as_javascript;
+use avouch_model::{diagnostic::Source, percent::encoded_as_javascript};
 
 use super::{
     super::{
@@ -14,13 +14,14 @@ use super::{
     },
     locator::{origin, patch, split},
 };
-use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_yaml, shown};
+use crate::structured::{Document, Entry, Node, Table, Unreadable, parse_yaml_of_yarn, shown};
 
 /// The versions of the lockfile that are read: Yarn 2.0 wrote 4, Yarn 4.14 writes 10.
 const VERSIONS: std::ops::RangeInclusive<i64> = 4..=10;
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let document = parse_yaml(path, bytes, super::super::BYTES_MAX)?;
+pub(super) fn parse(source: Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let document = parse_yaml_of_yarn(source)?;
     let metadata = document.root.get("__metadata");
     let version = metadata.and_then(|node| node.get("version"));
     let Some(number) = version.and_then(Node::as_integer).filter(|number| VERSIONS.contains(number)) else {
@@ -55,7 +56,11 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         let descriptors = names.descriptors.iter().map(|(descriptor, place)| ((*descriptor).to_owned(), *place));
         graph.descriptors.extend(descriptors);
     }
-    Ok(graph.lockfile(path, Format::YarnLock, number.to_string()))
+    // The tree goes before the packages are folded: both together would be the most memory that is taken.
+    drop(names);
+    drop(entries);
+    drop(document);
+    Ok(graph.lockfile(&path, Format::YarnLock, number.to_string()))
 }
 
 fn locator<'a>(document: &Document, entry: &'a Entry) -> Result<&'a str, Unreadable> {

@@ -16,7 +16,7 @@ use super::{
     CLASSIC,
     locator::split,
 };
-use crate::structured::{Unreadable, shown, text_source};
+use crate::structured::{Unreadable, shown};
 
 /// An entry: what leads to it, and what it says.
 struct Entry<'a> {
@@ -28,9 +28,8 @@ struct Entry<'a> {
     needs: Vec<(Cow<'a, str>, Cow<'a, str>, Need)>,
 }
 
-pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
-    let source = text_source(path, bytes, super::super::BYTES_MAX)?;
-    let entries = entries(&source)?;
+pub(super) fn parse(source: &Arc<Source>) -> Result<Lockfile, Unreadable> {
+    let entries = entries(source)?;
     let mut graph = Graph::with_surplus(&[Surplus::Development]);
     let root = graph.place(Package::new(Ecosystem::Npm, "root", None, Origin::Path { path: Some(".".to_owned()) }));
     graph.root(root);
@@ -38,12 +37,12 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut ordered = Vec::with_capacity(entries.len());
     for entry in &entries {
-        let place = graph.place(package(&source, entry)?);
+        let place = graph.place(package(source, entry)?);
         graph.state(place, Scope::Required);
         ordered.push(place);
         for key in &entry.keys {
             if places.insert(key, place).is_some() {
-                return Err(refuse(&source, &entry.span, format!("`{}` appears twice", shown(key)))
+                return Err(refuse(source, &entry.span, format!("`{}` appears twice", shown(key)))
                     .help("remove one of the two: readers differ about which one counts"));
             }
             graph.descriptors.push((key.clone().into_owned(), place));
@@ -61,7 +60,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Lockfile, Unreadable> {
         }
     }
     graph.lead_to_unneeded(root);
-    Ok(graph.lockfile(path, Format::YarnLock, CLASSIC.to_owned()))
+    Ok(graph.lockfile(&source.path, Format::YarnLock, CLASSIC.to_owned()))
 }
 
 fn package(source: &Arc<Source>, entry: &Entry<'_>) -> Result<Package, Unreadable> {

@@ -32,9 +32,17 @@ pub(super) struct Pinned {
 /// What makes files the same: the version as it is compared, and where they come from.
 type Identity = (Option<String>, Origin);
 
-/// Each package once, by normal name.
+/// What is pinned, in the order of the lines until all is known: then each package once, by normal name. A tree of small trees
+/// would take five times the memory, since most names have one version.
 #[derive(Default)]
-struct Pins(BTreeMap<String, BTreeMap<Identity, Pinned>>);
+struct Pins(Vec<Pin>);
+
+struct Pin {
+    /// The normal name.
+    name: String,
+    identity: Identity,
+    pinned: Pinned,
+}
 
 /// What all files ask for, and what narrows it.
 #[derive(Default)]
@@ -52,33 +60,36 @@ impl Asks {
 
     pub(super) fn range(&mut self, asked: Asked) {
         match self.ranged.get_mut(&normal(&asked.name)) {
-            Some(known) => known.join(asked),
+            Some(known) => known.join(asked.conditional, asked.allowed),
             None => _ = self.ranged.insert(normal(&asked.name), asked),
         }
     }
 
     /// The packages: what is pinned, and what a constraint pins. What contradicts itself, or is pinned nowhere, is left open.
     pub(super) fn settled(self, graph: &mut Graph) -> Vec<Pinned> {
-        let Self { mut pinned, ranged, mut narrowing } = self;
-        for (name, asked) in ranged {
-            if pinned.0.contains_key(&name) {
+        let mut pinned = self.pinned.settled();
+        let narrowing = self.narrowing.settled();
+        let mut more = Vec::new();
+        for (name, asked) in self.ranged {
+            if !pinned.of_name(&name).is_empty() {
                 continue;
             }
-            let Some(narrowed) = narrowing.0.remove(&name) else {
+            let narrowed = narrowing.of_name(&name);
+            if narrowed.is_empty() {
                 graph.leave_open(&format!("{} is not pinned with `==`", shown(&asked.name)));
-                continue;
-            };
-            for narrowed in narrowed.into_values() {
+            }
+            for Pin { pinned: narrowed, .. } in narrowed {
                 let conditional = asked.conditional || narrowed.asked.conditional;
-                let allowed = narrow(asked.allowed.clone(), narrowed.asked.allowed);
-                pinned.add(Pinned { package: narrowed.package, asked: Asked { conditional, allowed, ..asked.clone() } });
+                let allowed = narrow(asked.allowed.clone(), narrowed.asked.allowed.clone());
+                more.push(Pinned { package: narrowed.package.clone(), asked: Asked { conditional, allowed, ..asked.clone() } });
             }
         }
-        for (name, pinned) in &mut pinned.0 {
-            let Some(mut narrowed) = narrowing.0.remove(name) else { continue };
-            for (identity, pinned) in pinned {
+        for of_name in pinned.0.chunk_by_mut(|one, other| one.name == other.name) {
+            let narrowed = of_name.first().map(|pin| narrowing.of_name(&pin.name)).unwrap_or_default();
+            let mut narrowed: BTreeMap<&Identity, &Pinned> = narrowed.iter().map(|pin| (&pin.identity, &pin.pinned)).collect();
+            for Pin { identity, pinned, .. } in of_name {
                 if let Some(same) = narrowed.remove(identity) {
-                    pinned.asked.allowed = narrow(pinned.asked.allowed.take(), same.asked.allowed);
+                    pinned.asked.allowed = narrow(pinned.asked.allowed.take(), same.asked.allowed.clone());
                 } else if let Some(other) = narrowed.values().next().filter(|_| narrowed.len() == 1)
                     && !pinned.asked.conditional
                     && !other.asked.conditional
@@ -88,7 +99,8 @@ impl Asks {
                 }
             }
         }
-        let settled: Vec<Pinned> = pinned.0.into_values().flat_map(BTreeMap::into_values).collect();
+        more.into_iter().for_each(|more| pinned.add(more));
+        let settled: Vec<Pinned> = pinned.settled().0.into_iter().map(|pin| pin.pinned).collect();
         for pinned in settled.iter().filter(|pinned| pinned.asked.allowed.as_ref().is_some_and(BTreeSet::is_empty)) {
             graph.leave_open(&format!("{} has no hash that every line allows", shown(&pinned.asked.called())));
         }
@@ -100,11 +112,27 @@ impl Pins {
     fn add(&mut self, pinned: Pinned) {
         let version = pinned.package.version.as_deref().map(normal_version);
         let identity = (version, pinned.package.origin.clone());
-        let of_name = self.0.entry(normal(&pinned.asked.name)).or_default();
-        match of_name.get_mut(&identity) {
-            Some(known) => known.asked.join(pinned.asked),
-            None => _ = of_name.insert(identity, pinned),
-        }
+        self.0.push(Pin { name: normal(&pinned.asked.name), identity, pinned });
+    }
+
+    /// In order, and what several lines say of the same in one: as the first of them has it.
+    fn settled(mut self) -> Self {
+        self.0.sort_by(|one, other| (&one.name, &one.identity).cmp(&(&other.name, &other.identity)));
+        self.0.dedup_by(|next, first| {
+            let is_same = next.name == first.name && next.identity == first.identity;
+            if is_same {
+                first.pinned.asked.join(next.pinned.asked.conditional, next.pinned.asked.allowed.take());
+            }
+            is_same
+        });
+        self
+    }
+
+    /// What is pinned of a name, once it is settled.
+    fn of_name(&self, name: &str) -> &[Pin] {
+        let start = self.0.partition_point(|pin| pin.name.as_str() < name);
+        let rest = self.0.get(start..).unwrap_or_default();
+        rest.get(..rest.partition_point(|pin| pin.name == name)).unwrap_or_default()
     }
 }
 
@@ -114,9 +142,9 @@ impl Asked {
     }
 
     /// Takes over what another line says of the same.
-    fn join(&mut self, other: Self) {
-        self.conditional &= other.conditional;
-        self.allowed = narrow(self.allowed.take(), other.allowed);
+    fn join(&mut self, conditional: bool, allowed: Allowed) {
+        self.conditional &= conditional;
+        self.allowed = narrow(self.allowed.take(), allowed);
     }
 }
 

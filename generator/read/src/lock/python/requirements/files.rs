@@ -2,6 +2,7 @@
 //! (`-c`), and so on from there.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec,
@@ -12,7 +13,7 @@ use avouch_model::{Digest, diagnostic::Source};
 use super::line::{self, Given, Line};
 use crate::{
     lock::{
-        BYTES_MAX, Format, address,
+        Format, OTHER_BYTES_MAX, address,
         graph::PLACES_MAX,
         intact,
         origin::{joined, relative_path},
@@ -51,11 +52,11 @@ struct Reading {
 }
 
 /// Reads a file and those that it leads to. `beside` gives the bytes of a file by its path; none where there is none.
-pub(super) fn read(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Files, Unreadable> {
+pub(super) fn read(source: Arc<Source>, beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Files, Unreadable> {
     let mut files = Files::default();
     let mut known: BTreeSet<(String, bool)> = BTreeSet::new();
-    let mut budget = Budget { bytes: BYTES_MAX, lines: PLACES_MAX };
-    let mut open = vec![begin(path, false, bytes, &mut budget)?];
+    let mut budget = Budget { bytes: OTHER_BYTES_MAX, lines: PLACES_MAX };
+    let mut open = vec![begin(source, false, &mut budget)?];
     while let Some(reading) = open.last_mut() {
         let Some(line) = reading.rest.next() else {
             open.pop();
@@ -84,8 +85,9 @@ pub(super) fn read(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> Option<Vec
         }
         match beside(&path) {
             Some(bytes) => {
-                open.push(begin(&path, narrows, &bytes, &mut budget)?);
-                files.included.insert(path, Digest::of(&bytes));
+                files.included.insert(path.clone(), Digest::of(&bytes));
+                intact(&path, &bytes, Format::Requirements)?;
+                open.push(begin(text_source(&path, Cow::Owned(bytes), budget.bytes)?, narrows, &mut budget)?);
             }
             None => files.open.push(format!("includes {}, which is not read", shown(&path))),
         }
@@ -99,13 +101,11 @@ struct Budget {
     lines: usize,
 }
 
-fn begin(path: &str, narrows: bool, bytes: &[u8], budget: &mut Budget) -> Result<Reading, Unreadable> {
-    intact(path, bytes, Format::Requirements)?;
-    let source = text_source(path, bytes, budget.bytes)?;
+fn begin(source: Arc<Source>, narrows: bool, budget: &mut Budget) -> Result<Reading, Unreadable> {
     let lines = line::lines(&source, budget.lines)?;
-    budget.bytes -= bytes.len() as u64;
+    budget.bytes = budget.bytes.saturating_sub(source.text.len() as u64);
     budget.lines -= lines.len();
-    Ok(Reading { path: path.to_owned(), narrows, source, rest: lines.into_iter() })
+    Ok(Reading { path: source.path.clone(), narrows, source, rest: lines.into_iter() })
 }
 
 /// The file that a line names, and whether it only narrows. Of several pip reads the first that it includes, and only where

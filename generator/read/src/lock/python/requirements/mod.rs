@@ -28,8 +28,9 @@ use asks::{Allowed, Asked, Asks, Pinned};
 use files::Stated;
 use line::{Given, Line};
 
-pub(in crate::lock) fn parse(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Lockfile, Unreadable> {
-    let files = files::read(path, bytes, beside)?;
+pub(in crate::lock) fn parse(source: Arc<Source>, beside: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Lockfile, Unreadable> {
+    let path = source.path.clone();
+    let files = files::read(source, beside)?;
     let mut graph = Graph::with_surplus(&[Surplus::Development]);
     let root = graph.place(Package::new(Ecosystem::PyPi, "root", None, Origin::Path { path: Some(".".to_owned()) }));
     graph.root(root);
@@ -48,7 +49,7 @@ pub(in crate::lock) fn parse(path: &str, bytes: &[u8], beside: &dyn Fn(&str) -> 
         all.push((lock::Asked::new(&normal(&asked.name), Some(&asked.specifier), Need::Required), Some(at)));
     }
     graph.importer(root, "", all);
-    let lockfile = graph.lockfile(path, Format::Requirements, String::new());
+    let lockfile = graph.lockfile(&path, Format::Requirements, String::new());
     Ok(Lockfile { included: files.included, ..lockfile })
 }
 
