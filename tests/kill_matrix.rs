@@ -23,8 +23,10 @@ use support::reference::{Product, checks_of_claims, reference_api};
 
 /// Claims that no check decides yet: the preview surface comes with later work.
 const UNTESTED: &[&str] = &["B-mcp-inject-001"];
+/// The whole job but for the site, which no check looks at.
+const UNPUBLISHED: [&str; 3] = ["run", "--purge", "--no-publish"];
 /// How many products run at a time: most of a run is waiting for windows to pass.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 6;
 /// How often a product is tried: on a busy machine a burst may outlast its window, and what is measured may be somebody else's
 /// load. What held only at a later try is told in the table.
 const TRIES: usize = 3;
@@ -65,14 +67,17 @@ fn baseline(served: bool) -> Baseline {
         if attempt > 0 {
             product = Product::start(None, served);
         }
-        outcomes = product.run();
+        outcomes = product.run_as(&UNPUBLISHED);
+        // The baseline is no claim: what it says of this product is not tried here.
+        let claims = checks_of_claims(&product.payload("scope"));
+        outcomes.retain(|check, _| claims.values().any(|checks| checks.contains(check)));
         if outcomes.values().all(|outcome| outcome == "pass") {
             break;
         }
     }
+    let claims = checks_of_claims(&product.payload("scope"));
     let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome != "pass").collect();
     assert!(wrong.is_empty(), "without a defect every check passes, but {wrong:?}\n{}", product.findings());
-    let claims = checks_of_claims(&product.payload("scope"));
     if served {
         let decided =
             claims.iter().filter(|(_, checks)| !checks.is_empty() && checks.iter().all(|check| outcomes.contains_key(check)));
@@ -104,7 +109,7 @@ fn hold(defect: &Defect, baseline: &Baseline) -> Result<BTreeSet<String>, String
 /// One try.
 fn hold_once(defect: &Defect, baseline: &Baseline) -> Result<BTreeSet<String>, String> {
     let product = Product::start(Some(&defect.name), defect.served);
-    let outcomes = product.run();
+    let outcomes = product.run_as(&UNPUBLISHED);
     let passes = |check: &String| outcomes.get(check).is_some_and(|outcome| outcome == "pass");
     let turned: BTreeSet<String> = baseline.passing.iter().filter(|check| !passes(check)).cloned().collect();
     let of = |claims: &[String]| -> BTreeSet<String> {

@@ -6,13 +6,18 @@
 mod support;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
+use avouch_read::mapping::{Trial, Trials};
 use support::reference::reference_api;
+
+/// The table that the program carries to the sites of products, and what writes it anew from the tables of defects.
+const TABLE: &str = "mappings/kill-matrix.json";
+const REWRITE: &str = "AVOUCH_REWRITE_TRIALS";
 
 /// Where the products lie, and where Node.js for them is installed (`tests/setup.sh`).
 const PRODUCTS: &str = "tests/products";
@@ -61,4 +66,40 @@ fn every_built_in_profile_has_a_subject() {
     // The reference API is its subject; tests/kill_matrix.rs holds it.
     assert!(names.remove("auth-api"));
     assert_eq!(names, products());
+}
+
+/// What is published of these trials is what they hold: the names of the defects, what each changes, and the claims it turns.
+#[test]
+fn the_table_that_sites_publish_is_the_one_that_is_tried() {
+    let output = Command::new(reference_api()).args(["defects", "--json"]).output().unwrap();
+    let of_the_api: Vec<toml::Table> = serde_json::from_slice(&output.stdout).unwrap();
+    let mut profiles = BTreeMap::from([("auth-api".to_owned(), trial(&of_the_api))]);
+    for product in products() {
+        let read = |file: &str| -> toml::Table {
+            fs::read_to_string(workspace().join(PRODUCTS).join(&product).join(file)).unwrap().parse().unwrap()
+        };
+        let defects: Vec<toml::Table> =
+            read("defects.toml")["defect"].as_array().unwrap().iter().map(|one| one.as_table().unwrap().clone()).collect();
+        profiles.insert(read("product.toml")["profile"].as_str().unwrap().to_owned(), trial(&defects));
+    }
+    let table = Trials { v: 1, program: format!("avouch {}", env!("CARGO_PKG_VERSION")), profiles };
+    let text = serde_json::to_string_pretty(&table).unwrap() + "\n";
+    let file = workspace().join(TABLE);
+    if std::env::var_os(REWRITE).is_some() {
+        fs::write(&file, &text).unwrap();
+    }
+    assert!(fs::read_to_string(&file).unwrap() == text, "`{TABLE}` is not what is tried: run this test once with {REWRITE}=1");
+}
+
+fn trial(defects: &[toml::Table]) -> Trial {
+    let mut trial = Trial::default();
+    for defect in defects {
+        let name = defect["name"].as_str().unwrap();
+        trial.defects.insert(name.to_owned(), defect["change"].as_str().unwrap().to_owned());
+        for claim in defect["claims"].as_array().unwrap() {
+            trial.claims.entry(claim.as_str().unwrap().to_owned()).or_default().push(name.to_owned());
+        }
+    }
+    trial.claims.values_mut().for_each(|names| names.sort());
+    trial
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need beside Rust: git, ssh-keygen, a browser with Node.js, and foreign validators from PyPI.
+# Installs what the tests need beside Rust: git, ssh-keygen, Postgres, a browser with Node.js, and foreign validators from PyPI.
 # What is already there is left alone. Nothing is skipped: what cannot be had ends the run with the reason.
 set -eu
 cd "$(dirname "$0")/.."
@@ -17,6 +17,9 @@ need xmllint libxml2-utils
 need c++ g++
 need strace strace
 if command -v python3 >/dev/null 2>&1; then python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"; fi
+
+# The server's own programs are in no path. The tests start a server of their own, and touch no other.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ]; then as_root=""; elif command -v sudo >/dev/null 2>&1; then as_root="sudo"; else

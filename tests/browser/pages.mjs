@@ -10,6 +10,7 @@
 
 import { createRequire } from "node:module";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 
 const [tools, chromiumPath, base, folder, prefix] = process.argv.slice(2);
@@ -39,14 +40,24 @@ validate();
 const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const seen = new Map();
 let views = 0;
-await everyPage();
+await sharedOut(pages, smallScreen);
 const types = representatives();
-for (const page of types.values()) await everyView(page);
+await sharedOut([...types.values()], async () => everyView);
 await browser.close();
 links();
 
 const looked = { pages: pages.length, types: Object.fromEntries(types), views };
 console.log(JSON.stringify({ looked, problems }));
+
+/** Shares the pages out among so many lookers as there are processors; `begin` makes what one of them does with a page. */
+async function sharedOut(all, begin) {
+  const waiting = all.values();
+  const looker = async () => {
+    const look = await begin();
+    for (const page of waiting) await look(page);
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, looker));
+}
 
 /** Every HTML file beneath a folder, relative to it. */
 function htmlFiles(root, below) {
@@ -102,8 +113,8 @@ function typeOf(page, heading) {
   return parts.length > 1 ? `${parts[0]}: ${place}` : page;
 }
 
-/** Loads every page once on the small screen: requests, console, sideways scrolling, links. */
-async function everyPage() {
+/** A small screen on which pages are loaded: requests, console, sideways scrolling, links. */
+async function smallScreen() {
   const context = await browser.newContext({ viewport: { width: WIDTHS[0], height: HEIGHT } });
   const tab = await context.newPage();
   let current = "";
@@ -117,7 +128,7 @@ async function everyPage() {
     requests.add(request.url());
     if (!request.url().startsWith(base)) report(current, "third-party", request.url());
   });
-  for (const page of pages) {
+  return async (page) => {
     current = page;
     requests.clear();
     const answer = await tab.goto(`${base}/${page}`, { waitUntil: "load" });
@@ -140,8 +151,7 @@ async function everyPage() {
     const needed = Math.max(requests.size, facts.loads.length + 1);
     if (needed > REQUESTS_MAX) report(page, "requests", `${needed}`);
     if (facts.width > WIDTHS[0]) report(page, "sideways", `${facts.width} pixels wide on a screen of ${WIDTHS[0]}`);
-  }
-  await context.close();
+  };
 }
 
 function viewsOf(page) {

@@ -1,7 +1,7 @@
 """Reads what other programs read: usage: validate_exports.py FILE...
 
-By name: `*.junit.xml`, `*.atom`, `sitemap.xml`, `*.sarif`. Each is parsed by the standard library and held against what its
-format requires; any disagreement is an exception.
+By name: `*.junit.xml`, `*.atom`, `sitemap.xml`, `*.sarif`. Each is parsed and held against what its format requires, SARIF by its
+published schema; any disagreement is an exception.
 """
 
 import datetime
@@ -11,16 +11,38 @@ import sys
 import urllib.parse
 import xml.etree.ElementTree as ET
 
+import jsonschema
+
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 # SARIF 2.1.0, sections 3.27.9 and 3.27.10.
 SARIF_KINDS = {"pass", "open", "informational", "notApplicable", "review", "fail"}
 SARIF_LEVELS = {"none", "note", "warning", "error"}
+SARIF_SCHEMA = pathlib.Path(__file__).resolve().parent / "schemas/sarif-2.1.0.schema.json"
+# What the JUnit plugin of Jenkins accepts (its xsd, 2019): element, attributes that must be there, attributes that may.
+JUNIT = {
+    "testsuites": (set(), {"name", "time", "tests", "failures", "errors", "disabled"}, {"testsuite"}),
+    "testsuite": ({"name", "tests"}, {"failures", "errors", "time", "disabled", "skipped", "timestamp", "hostname", "id", "package"}, {"testcase", "properties"}),
+    "testcase": ({"name", "classname"}, {"assertions", "time", "status", "class", "file", "line"}, {"skipped", "failure", "error"}),
+    "failure": (set(), {"type", "message"}, set()),
+    "error": (set(), {"type", "message"}, set()),
+    "skipped": (set(), {"type", "message"}, set()),
+}
 
 
 def junit(path):
     suites = ET.parse(path).getroot()
     assert suites.tag == "testsuites"
+    for element in suites.iter():
+        required, optional, children = JUNIT[element.tag]
+        assert required <= set(element.keys()) <= required | optional, f"{element.tag}: {sorted(element.keys())}"
+        assert {child.tag for child in element} <= children, element.tag
+        for number in {"tests", "failures", "errors", "skipped", "disabled"} & set(element.keys()):
+            assert int(element.get(number)) >= 0
+        if element.get("time") is not None:
+            assert float(element.get("time")) >= 0
+        if element.get("timestamp") is not None:
+            datetime.datetime.strptime(element.get("timestamp"), "%Y-%m-%dT%H:%M:%S")
     cases = 0
     for suite in suites.iter("testsuite"):
         found = {name: 0 for name in ("failure", "error", "skipped")}
@@ -68,6 +90,9 @@ def sitemap(path):
 def sarif(path):
     document = json.loads(path.read_text(encoding="utf-8"))
     assert document["version"] == "2.1.0" and document["$schema"]
+    schema = json.loads(SARIF_SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)
+    validator(schema, format_checker=validator.FORMAT_CHECKER).validate(document)
     count = 0
     for run in document["runs"]:
         driver = run["tool"]["driver"]

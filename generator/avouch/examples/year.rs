@@ -103,6 +103,7 @@ impl Year {
             unfilled: resolved.unfilled,
             retention: configuration.retention.iter().map(promise).collect(),
             gate: configuration.gate.clone(),
+            gate_terms: configuration.gate_terms.clone(),
             disclosure: configuration.disclosure.clone(),
             run_gap_seconds: configuration.schedule.run_gap.map(avouch_model::Span::seconds_min),
         };
@@ -319,6 +320,8 @@ impl Year {
             base_url: self.configuration.site.base_url.as_deref(),
             kinds: &kinds,
             kills: &kills,
+            trials: &[],
+            trials_program: "",
             threat_model: None,
             security_txt_expires: at.midnight().plus_seconds(180 * DAY),
             statements: &statements,

@@ -192,6 +192,9 @@ pub(crate) struct Run {
     /// Also delete what is over its time
     #[arg(long)]
     pub(crate) purge: bool,
+    /// Leave the site as it is: `avouch publish` puts it out later
+    #[arg(long)]
+    pub(crate) no_publish: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -555,6 +558,9 @@ pub(crate) struct Check {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub(crate) format: CheckFormat,
+    /// Print every request that would be sent to a target, and send none
+    #[arg(long, conflicts_with_all = ["bundle", "from", "to"])]
+    pub(crate) dry_run: bool,
     /// Write the observations to this file, for `avouch evidence import` elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<Utf8PathBuf>,

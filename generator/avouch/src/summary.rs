@@ -16,6 +16,7 @@ pub(crate) fn assessment(output: &Output, assessment: &Assessment, catalogue: &C
     let mut text = String::new();
     attention(&mut text, output, assessment, catalogue);
     controls(&mut text, output, assessment, catalogue);
+    baseline(&mut text, output, assessment, catalogue);
     requirements(&mut text, output, assessment, catalogue);
     retention(&mut text, output, assessment);
     counts(&mut text, output, assessment);
@@ -25,13 +26,19 @@ pub(crate) fn assessment(output: &Output, assessment: &Assessment, catalogue: &C
 /// What wants attention: every check that failed or could not be told, and what the record itself shows.
 fn attention(text: &mut String, output: &Output, assessment: &Assessment, catalogue: &Catalogue) {
     let open = [State::Fail, State::Error, State::Stale, State::NoData, State::Waived];
-    let mut found: Vec<&CheckFinding> = assessment.checks.iter().filter(|finding| open.contains(&finding.state)).collect();
+    let unclaimed = catalogue.unclaimed();
+    let open = |finding: &&CheckFinding| open.contains(&finding.state) && !unclaimed.contains(finding.check.as_str());
+    let mut found: Vec<&CheckFinding> = assessment.checks.iter().filter(open).collect();
     found.sort_by_key(|finding| finding.state);
     let mut lines: Vec<String> = found
         .iter()
         .filter_map(|finding| {
             let check = catalogue.check(&finding.check)?;
             let why = finding.reason.as_ref().map(|reason| format!(" ({})", plain(&because(reason)))).unwrap_or_default();
+            let why = match assessment.gate.settled.contains(&check.id) {
+                true => format!("{why} (an alternative passed)"),
+                false => why,
+            };
             let id = output.faint(&plain(&check.id));
             Some(format!("  {}  {}{why}  {id}", output.state(finding.state), plain(&check.question.en)))
         })
@@ -75,6 +82,20 @@ fn controls(text: &mut String, output: &Output, assessment: &Assessment, catalog
     let width = titles.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
     for (title, share, state) in titles {
         let _ = writeln!(text, "  {title:width$}  {share:>14}  {state}");
+    }
+    text.push('\n');
+}
+
+/// What is looked at without a claim: apart, so that nobody takes it for a promise that holds.
+fn baseline(text: &mut String, output: &Output, assessment: &Assessment, catalogue: &Catalogue) {
+    if assessment.baseline.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{}", output.strong("Baseline, not claimed"));
+    let width = catalogue.baseline.iter().map(|baseline| baseline.title.en.chars().count()).max().unwrap_or(0);
+    for (baseline, finding) in catalogue.baseline.iter().zip(&assessment.baseline) {
+        let checks = output.faint(&plain(&baseline.checks.join(", ")));
+        let _ = writeln!(text, "  {:width$}  {}  {checks}", plain(&baseline.title.en), output.state(finding.state));
     }
     text.push('\n');
 }
@@ -151,4 +172,19 @@ fn counts(text: &mut String, output: &Output, assessment: &Assessment) {
         gate.undecided.len(),
         gate.untested
     );
+    if let Some(reference) = &gate.reference {
+        let name = plain(&reference.name);
+        let _ = match &reference.run {
+            Some(run) => writeln!(
+                text,
+                "Held against {name} as last recorded {}: {} checks stand no better than there, and do not block.",
+                run.at,
+                gate.tolerated.len()
+            ),
+            None => writeln!(
+                text,
+                "`[gate] no_worse_than` names {name}, and no run of one such release is in the record: nothing can be told."
+            ),
+        };
+    }
 }

@@ -119,6 +119,7 @@ fn configuration() -> Configuration {
         bind: BTreeMap::new(),
         numbers: BTreeMap::new(),
         gate: Gate::Configured,
+        gate_terms: Default::default(),
         people: BTreeMap::new(),
         disclosure: DisclosurePromise::default(),
         evidence: EvidenceSettings { origin: "example.com/log".into(), ledger: "ledger.db".into(), signing_key_env: None },

@@ -136,10 +136,10 @@ pub enum DatabaseError {
         /// The limit.
         limit: Duration,
     },
-    /// The rowid of a table has no name left to ask for it by.
+    /// There is nothing to tell the rows of a table apart by.
     #[error(
-        "database `{database}`: table `{table}` has columns named rowid, _rowid_ and oid, so its rows cannot be walked; \
-         set `enforce = \"product\"` and let the product delete"
+        "database `{database}`: table `{table}` has no primary key (in SQLite: columns named rowid, _rowid_ and oid), so its \
+         rows cannot be walked; set `enforce = \"product\"` and let the product delete"
     )]
     NoKey {
         /// The name in `[databases]`.
@@ -239,6 +239,87 @@ pub enum DatabaseError {
         database: String,
         /// The log's size.
         bytes: u64,
+    },
+    /// The variable with the URL is not set.
+    #[error("database `{database}`: the environment variable `{variable}` with its URL is not set; set it where this runs")]
+    NoUrl {
+        /// The name in `[databases]`.
+        database: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The URL cannot be read. It is not shown: it may hold a password.
+    #[error("database `{database}`: `{variable}` does not hold a URL of Postgres, such as postgres://user@localhost/name")]
+    BadUrl {
+        /// The name in `[databases]`.
+        database: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The server is elsewhere, and the way to it is not encrypted.
+    #[error(
+        "database `{database}`: connections are not encrypted, so only a socket or a loopback address is connected to; run on the \
+         machine of the server, or through a tunnel"
+    )]
+    NotHere {
+        /// The name in `[databases]`.
+        database: String,
+    },
+    /// Nothing can be waited for.
+    #[error("database `{database}`: the system gives no means to wait for its connection")]
+    Unready {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: io::Error,
+    },
+    /// The server cannot be reached, or refuses.
+    #[error("cannot connect to database `{database}`")]
+    Connect {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
+    },
+    /// The connection ended. What a transaction was about to do is not known.
+    #[error("database `{database}`: the connection ended; the journal knows what was done, and the next run tells it")]
+    Lost {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
+    },
+    /// A deadlock, or a lock of somebody else, time and again.
+    #[error("database `{database}`: others hold the rows or the tables; look for a long transaction, and run again")]
+    Contended {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
+    },
+    /// A statement was ended by the server.
+    #[error("database `{database}`: a statement took too long, or somebody cancelled it; an index on the columns helps")]
+    Cancelled {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
+    },
+    /// Anything else that Postgres says.
+    #[error("database `{database}` could not run: {sql}")]
+    Postgres {
+        /// The name in `[databases]`.
+        database: String,
+        /// The statement.
+        sql: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
     },
     /// Anything else that the database says.
     #[error("database `{database}` could not run: {sql}")]

@@ -5,6 +5,7 @@
 //! schema and quoted with [`quote`], never pasted.
 
 mod error;
+mod postgres;
 pub mod purge;
 mod sqlite;
 mod value;
@@ -70,6 +71,7 @@ pub trait Read: Send {
 pub fn open_read(database: &Database, root: &Path) -> Result<Box<dyn Read>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Reader::open(&database.name, file, root)?)),
+        Location::Postgres { read_url_env, .. } => Ok(Box::new(postgres::Reader::open(&database.name, read_url_env)?)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use avouch_model::{
     Digest, Timestamp,
     assessment::{CheckFinding, Mark, Reason},
-    catalogue::{Catalogue, Check, Strength},
+    catalogue::{Catalogue, Check, Claim, Strength},
     observation::Observation,
     payload::Scope,
     state::{Outcome, State},
@@ -158,7 +158,7 @@ fn fold<'a>(record: &'a Record<'a>, decisions: &Decisions<'_>, scope: &'a Scope)
     answers
 }
 
-fn answer<'a>(answered: &'a Answered<'a>, observation: &'a Observation) -> Answer<'a> {
+pub(crate) fn answer<'a>(answered: &'a Answered<'a>, observation: &'a Observation) -> Answer<'a> {
     Answer {
         observation,
         at: answered.at,
@@ -168,7 +168,7 @@ fn answer<'a>(answered: &'a Answered<'a>, observation: &'a Observation) -> Answe
 }
 
 /// One observation a check: should a run hold several, the worst.
-fn worst_of_each(observations: &[Observation]) -> impl Iterator<Item = &Observation> {
+pub(crate) fn worst_of_each(observations: &[Observation]) -> impl Iterator<Item = &Observation> {
     const fn gravity(outcome: Outcome) -> u8 {
         match outcome {
             Outcome::Fail => 3,
@@ -188,7 +188,7 @@ fn worst_of_each(observations: &[Observation]) -> impl Iterator<Item = &Observat
 }
 
 /// By scope, the checks that ask now what they asked then. An answer to another question is no answer.
-fn same_questions<'a>(record: &'a Record<'a>, scope: &'a Scope) -> BTreeMap<Digest, HashSet<&'a str>> {
+pub(crate) fn same_questions<'a>(record: &'a Record<'a>, scope: &'a Scope) -> BTreeMap<Digest, HashSet<&'a str>> {
     let now: HashMap<&str, &Check> = scope.catalogue.checks.iter().map(|check| (check.id.as_str(), check)).collect();
     let asked = |check: &Check| {
         now.get(check.id.as_str()).is_some_and(|now| {
@@ -245,7 +245,7 @@ impl<'a> Roles<'a> {
         let planned = only_planned(catalogue);
         let mut serves: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for claim in &catalogue.claims {
-            for check in &claim.checks {
+            for check in claim.deciding() {
                 serves.entry(check).or_default().insert(&claim.control);
             }
         }
@@ -267,7 +267,7 @@ pub(crate) fn only_planned(catalogue: &Catalogue) -> BTreeSet<&str> {
         let claims = catalogue.claims.iter();
         claims
             .filter(move |claim| (claim.strength == Strength::Planned) == planned)
-            .flat_map(|claim| claim.checks.iter().map(String::as_str))
+            .flat_map(Claim::deciding)
             .collect::<BTreeSet<_>>()
     };
     of(true).difference(&of(false)).copied().collect()

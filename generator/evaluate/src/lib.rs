@@ -12,6 +12,7 @@ mod decided;
 mod gate;
 mod period;
 mod record;
+mod reference;
 mod retention;
 mod retired;
 mod standing;
@@ -26,19 +27,32 @@ use avouch_model::{
 pub use period::{CheckPeriod, Period, period};
 pub use retired::{Retired, retired};
 
-use crate::{decided::Decisions, record::Record};
+use crate::{decided::Decisions, record::Record, reference::Measure};
 
 /// How everything stood at `as_of`, by what the log held then.
 pub fn assess(recorded: &[Recorded], as_of: Timestamp) -> Assessment {
     let record = Record::until(recorded, as_of);
-    let decisions = Decisions::of(&record, as_of);
+    // A run is not its own measure.
+    let judged = record.last_run().map(|run| run.index);
+    judged_by(&record, |scope| reference::of(&record, scope, judged))
+}
+
+/// The same of answers that are not in the record yet, held against what is: a gate that asks for nothing worse finds its
+/// reference there.
+pub fn assess_beside(recorded: &[Recorded], as_of: Timestamp, ledger: &[Recorded]) -> Assessment {
+    let (record, ledger) = (Record::until(recorded, as_of), Record::until(ledger, as_of));
+    judged_by(&record, |scope| reference::of(&ledger, scope, None))
+}
+
+fn judged_by<'a>(record: &Record<'a>, reference: impl FnOnce(&'a Scope) -> Option<Measure<'a>>) -> Assessment {
+    let decisions = Decisions::of(record, record.as_of);
     match record.scope {
-        Some((_, scope)) => judge(&record, &decisions, scope),
-        None => nothing_to_judge_by(&record, &decisions),
+        Some((_, scope)) => judge(record, &decisions, scope, reference(scope)),
+        None => nothing_to_judge_by(record, &decisions),
     }
 }
 
-fn judge(record: &Record<'_>, decisions: &Decisions<'_>, scope: &Scope) -> Assessment {
+fn judge(record: &Record<'_>, decisions: &Decisions<'_>, scope: &Scope, measure: Option<Measure<'_>>) -> Assessment {
     let checks = checks::findings(record, decisions, scope);
     let by_check = checks.iter().map(|finding| (finding.check.as_str(), finding)).collect();
     let claims = standing::claims(&scope.catalogue, decisions, &by_check);
@@ -47,7 +61,9 @@ fn judge(record: &Record<'_>, decisions: &Decisions<'_>, scope: &Scope) -> Asses
     let retention = retention::findings(record, scope);
     let waivers = decisions.waivers(&by_check);
     let attention = attention::of(record, scope, &by_check, &controls, &retention, &waivers);
-    let gate = gate::verdict(scope, &checks);
+    let baseline = standing::baseline(&scope.catalogue, &by_check);
+    let settled = standing::settled(&scope.catalogue, &by_check);
+    let gate = gate::verdict(scope, &checks, settled, measure);
     Assessment {
         v: 1,
         as_of: record.as_of,
@@ -58,6 +74,7 @@ fn judge(record: &Record<'_>, decisions: &Decisions<'_>, scope: &Scope) -> Asses
         checks,
         claims,
         controls,
+        baseline,
         requirements,
         retention,
         waivers,
@@ -78,10 +95,20 @@ fn nothing_to_judge_by(record: &Record<'_>, decisions: &Decisions<'_>) -> Assess
         checks: Vec::new(),
         claims: Vec::new(),
         controls: Vec::new(),
+        baseline: Vec::new(),
         requirements: Vec::new(),
         retention: Vec::new(),
         waivers: decisions.waivers(&checks::ById::new()),
         attention: Vec::new(),
-        gate: GateFinding { verdict: Verdict::CouldNotTell, required: 0, failed: Vec::new(), undecided: Vec::new(), untested: 0 },
+        gate: GateFinding {
+            verdict: Verdict::CouldNotTell,
+            required: 0,
+            failed: Vec::new(),
+            undecided: Vec::new(),
+            settled: Vec::new(),
+            tolerated: Vec::new(),
+            reference: None,
+            untested: 0,
+        },
     }
 }

@@ -10,8 +10,8 @@ use avouch_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    answer::{Answer, Circumstances, weigh},
-    checks::missed_slots,
+    answer::{Circumstances, weigh},
+    checks::{answer, missed_slots, worst_of_each},
     record::Record,
 };
 
@@ -43,6 +43,9 @@ pub struct CheckPeriod {
     pub passed: u64,
     /// How many failed, waived or not.
     pub failed: u64,
+    /// How long a pass stood, in seconds: from the answer until the next one, at most for as long as it counts. An answer from
+    /// before the period stands into it.
+    pub covered_seconds: u64,
     /// How many slots nobody ran: those recorded as missed, or those that the schedule lacks, whichever is more.
     pub missed: u64,
     /// The longest time without an answer within the period, in seconds, from its start and to its end.
@@ -56,23 +59,24 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
     let record = Record::until(recorded, last);
     let missed: Vec<_> = missed_slots(&record).into_iter().filter(|slot| (from..=to).contains(slot)).collect();
     let (first_seen, gap) = checks_until(recorded, from, to);
-    let mut answers: BTreeMap<&str, Vec<(Timestamp, State)>> = BTreeMap::new();
-    for answered in record.runs.iter().filter(|answered| (from..=to).contains(&answered.at)) {
+    // An answer, how it stood, and until when it could count.
+    let mut answers: BTreeMap<&str, Vec<(Timestamp, State, Timestamp)>> = BTreeMap::new();
+    for answered in record.runs.iter().filter(|answered| answered.at <= to) {
         let Some((run, then)) = answered.run.and_then(|run| Some((run, record.scopes.get(&run.scope)?))) else {
             continue;
         };
-        for observation in &run.observations {
+        for observation in worst_of_each(&run.observations) {
             let Some(check) = then.get(observation.check.as_str()) else { continue };
-            let answer =
-                Answer { observation, at: answered.at, from_the_future: answered.from_the_future, release: run.release.as_ref() };
             let circumstances = Circumstances { now: answered.at, release: run.release.as_ref(), torn: false };
-            let (state, _) = weigh(check, &answer, &circumstances);
-            answers.entry(&check.id).or_default().push((answered.at, state));
+            let (state, _) = weigh(check, &answer(answered, observation), &circumstances);
+            answers.entry(&check.id).or_default().push((answered.at, state, check.max_age.after(answered.at)));
         }
     }
+    let period_from = from;
     let checks = first_seen.into_iter().map(|(check, from)| {
-        let answers = answers.remove(check).unwrap_or_default();
-        let count = |wanted: &[State]| answers.iter().filter(|(_, state)| wanted.contains(state)).count() as u64;
+        let all = answers.remove(check).unwrap_or_default();
+        let answers: Vec<_> = all.iter().filter(|(at, ..)| *at >= period_from).collect();
+        let count = |wanted: &[State]| answers.iter().filter(|(_, state, _)| wanted.contains(state)).count() as u64;
         let expected = gap.map(|gap| seconds(from, to) / gap.max(1));
         let ran = answers.len() as u64;
         let recorded_missed = missed.iter().filter(|slot| **slot >= from).count() as u64;
@@ -83,8 +87,9 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
             ran,
             passed: count(&[State::Pass, State::Inherited]),
             failed: count(&[State::Fail]),
+            covered_seconds: covered(from, to, &all),
             missed: recorded_missed.max(expected.unwrap_or(0).saturating_sub(ran)),
-            gap_seconds_max: longest_gap(from, to, answers.iter().map(|(at, _)| *at)),
+            gap_seconds_max: longest_gap(from, to, answers.iter().map(|(at, ..)| *at)),
         }
     });
     Period { from, to, checks: checks.collect() }
@@ -111,6 +116,13 @@ fn checks_until(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> (BTree
         }
     }
     (first_seen, scopes.last().and_then(|(_, _, scope)| scope.run_gap_seconds))
+}
+
+/// The time between the two moments in which the last answer was a pass and still counted.
+fn covered(from: Timestamp, to: Timestamp, answers: &[(Timestamp, State, Timestamp)]) -> u64 {
+    let next = answers.iter().skip(1).map(|(at, ..)| *at).chain([to]);
+    let stood = answers.iter().zip(next).filter(|((_, state, _), _)| matches!(state, State::Pass | State::Inherited));
+    stood.map(|((at, _, until), next)| seconds((*at).max(from), (*until).min(next).min(to))).sum()
 }
 
 fn longest_gap(from: Timestamp, to: Timestamp, answers: impl Iterator<Item = Timestamp>) -> u64 {

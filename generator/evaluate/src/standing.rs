@@ -1,10 +1,10 @@
-//! From checks to claims, from claims to controls, from controls to requirements.
+//! From checks to claims, from claims to controls, from controls to requirements; beside them the baseline.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use avouch_model::{
-    assessment::{ClaimFinding, ControlFinding, RequirementFinding},
-    catalogue::{Catalogue, Claim, Requirement, Strength},
+    assessment::{BaselineFinding, ClaimFinding, ControlFinding, RequirementFinding},
+    catalogue::{Baseline, Catalogue, Claim, Requirement, Strength},
     decision::Decision,
     state::{Standing, State},
 };
@@ -15,27 +15,75 @@ use crate::{checks::ById, decided::Decisions};
 pub(crate) fn claims(catalogue: &Catalogue, decisions: &Decisions<'_>, checks: &ById<'_>) -> Vec<ClaimFinding> {
     let claims = catalogue.claims.iter();
     claims
-        .map(|claim| ClaimFinding {
-            claim: claim.id.clone(),
-            state: if decisions.not_applicable(&claim.control).is_some() {
-                State::NotApplicable
-            } else {
-                claim_state(claim, checks)
-            },
+        .map(|claim| {
+            let alternative = alternative(claim, checks);
+            ClaimFinding {
+                claim: claim.id.clone(),
+                state: if decisions.not_applicable(&claim.control).is_some() {
+                    State::NotApplicable
+                } else {
+                    claim_state(claim, alternative.map(|(_, state)| state), checks)
+                },
+                alternative: alternative.map(|(id, _)| id.to_owned()),
+            }
         })
         .collect()
 }
 
-fn claim_state(claim: &Claim, checks: &ById<'_>) -> State {
-    let states = claim.checks.iter().map(|id| {
-        // A check that the catalogue does not have is one that nobody asks.
-        checks.get(id.as_str()).map_or(State::NotConfigured, |finding| finding.state)
-    });
-    let worst = State::worst(states).unwrap_or(State::NotConfigured);
+fn claim_state(claim: &Claim, alternative: Option<State>, checks: &ById<'_>) -> State {
+    let states = claim.checks.iter().map(|id| state(id, checks));
+    let worst = State::worst(states.chain(alternative)).unwrap_or(State::NotConfigured);
     match claim.strength {
         Strength::Planned if worst != State::Fail => State::Planned,
         _ => worst,
     }
+}
+
+/// A check that the catalogue does not have is one that nobody asks.
+fn state(check: &str, checks: &ById<'_>) -> State {
+    checks.get(check).map_or(State::NotConfigured, |finding| finding.state)
+}
+
+/// The alternative that decides, and how it stands (docs/decisions/0011-one-alternative-is-enough.md).
+///
+/// What failed, waived or not, was seen to be broken, and nothing seen from elsewhere mends it. Otherwise one that passes is
+/// enough. Where nothing was told the worst of those that were tried decides: what is not configured counts only when nothing
+/// else is there.
+fn alternative<'a>(claim: &'a Claim, checks: &ById<'_>) -> Option<(&'a str, State)> {
+    let all = || claim.any_of.iter().map(|id| (id.as_str(), state(id, checks)));
+    let first = |wanted: State| all().find(|(_, state)| *state == wanted);
+    let tried = || all().filter(|(_, state)| *state != State::NotConfigured);
+    let tried_at_all = tried().any(|(_, state)| state != State::NotApplicable);
+    let worst = || if tried_at_all { tried().min_by_key(|(_, state)| *state) } else { all().min_by_key(|(_, state)| *state) };
+    let failed = first(State::Fail);
+    let told = || if all().any(|(_, state)| state == State::Waived) { None } else { first(State::Pass) };
+    failed.or_else(told).or_else(worst)
+}
+
+/// The checks that could not be told and need not be: each is an alternative wherever it serves, and another one passed there.
+pub(crate) fn settled(catalogue: &Catalogue, checks: &ById<'_>) -> Vec<String> {
+    let untold = |state: State| matches!(state, State::Error | State::NoData | State::Stale | State::NotConfigured);
+    let is_settled = |check: &str| {
+        let mut serving = catalogue.claims.iter().filter(|claim| claim.deciding().any(|id| id == check)).peekable();
+        let passed = |claim: &Claim| alternative(claim, checks).is_some_and(|(_, state)| state == State::Pass);
+        serving.peek().is_some() && serving.all(|claim| !claim.checks.iter().any(|id| id == check) && passed(claim))
+    };
+    let alternatives: BTreeSet<&str> = catalogue.claims.iter().flat_map(|claim| &claim.any_of).map(String::as_str).collect();
+    let alternatives = alternatives.into_iter().filter(|check| untold(state(check, checks)) && is_settled(check));
+    alternatives.map(ToOwned::to_owned).collect()
+}
+
+/// How each control of the baseline stands: as the worst of its checks.
+pub(crate) fn baseline(catalogue: &Catalogue, checks: &ById<'_>) -> Vec<BaselineFinding> {
+    let finding = |baseline: &Baseline| {
+        let last = baseline.checks.iter().filter_map(|id| checks.get(id.as_str())?.last.as_ref());
+        BaselineFinding {
+            control: baseline.id.clone(),
+            state: State::worst(baseline.checks.iter().map(|id| state(id, checks))).unwrap_or(State::NotConfigured),
+            last: last.max_by_key(|run| (run.at, run.index)).cloned(),
+        }
+    };
+    catalogue.baseline.iter().map(finding).collect()
 }
 
 /// How each control stands: as the worst of its claims. What it permits is a guard, and counts only when it fails.
@@ -60,8 +108,8 @@ pub(crate) fn controls(
                 // A control with nothing but guards is not tested, however well the guards stand.
                 None => State::worst(deciding.map(|(_, state)| *state)).unwrap_or(State::NotConfigured),
             };
-            let answered = claims.iter().flat_map(|(claim, _)| &claim.checks);
-            let last = answered.filter_map(|id| checks.get(id.as_str())?.last.as_ref());
+            let answered = claims.iter().flat_map(|(claim, _)| claim.deciding());
+            let last = answered.filter_map(|id| checks.get(id)?.last.as_ref());
             ControlFinding {
                 control: control.id.clone(),
                 state,

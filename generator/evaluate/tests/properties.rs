@@ -3,13 +3,14 @@
 
 mod common;
 
-use avouch_evaluate::assess;
+use avouch_evaluate::{CheckPeriod, assess};
 use avouch_model::{
+    Timestamp,
     assessment::Assessment,
     canonical,
-    catalogue::{Catalogue, Check, PROVIDER_INHERITED, Strength},
+    catalogue::{Catalogue, Check, Claim, PROVIDER_INHERITED, Strength},
     observation::{Observation, Population, PositiveControl},
-    payload::Scope,
+    payload::{Payload, Scope},
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
@@ -32,6 +33,7 @@ fn sample() -> Scope {
             claim("d1", "d", Strength::States, &["number"]),
             claim("d2", "d", Strength::Planned, &["later"]),
             claim("d3", "d", Strength::Must, &["provider", "guard"]),
+            Claim { any_of: vec!["bound".into(), "number".into()], ..claim("d4", "d", Strength::Must, &[]) },
         ],
         checks: vec![bound("bound"), check("guard"), check("later"), numbered, provider],
         ..Catalogue::default()
@@ -121,6 +123,73 @@ fn log() -> impl Strategy<Value = Log> {
     })
 }
 
+/// When a run was answered and what it said of a check, by the rules as they are written: a pass counts when it is about enough, of
+/// the release that was current, with the claim's number, and not from the future.
+fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome)> {
+    let mut answers = Vec::new();
+    for recorded in &log.recorded {
+        let Payload::Run(run) = &recorded.payload else { continue };
+        let is_future = run.ended > recorded.entry.at.plus_seconds(300);
+        let worst = [Outcome::Fail, Outcome::Error, Outcome::NotExercised, Outcome::Pass]
+            .into_iter()
+            .find_map(|outcome| run.observations.iter().find(|seen| seen.check == check && seen.outcome == outcome));
+        let Some(seen) = worst else { continue };
+        let current = run.release.as_ref().filter(|release| release.is_released());
+        let is_bound = current.is_some_and(|release| seen.binding == Binding::Commit { commit: release.commit.clone() });
+        let counts = seen.population.examined > 0
+            && (check != "bound" || is_bound)
+            && (check != "number" || seen.tested.get("limit") == Some(&number(5)));
+        let outcome = match seen.outcome {
+            _ if is_future => Outcome::Error,
+            Outcome::Pass if !counts => Outcome::NotExercised,
+            outcome => outcome,
+        };
+        answers.push((run.ended.min(recorded.entry.at), outcome));
+    }
+    answers.sort_by_key(|(at, _)| *at);
+    answers
+}
+
+/// A period of a check, counted hour by hour: everything in these records happens on the hour.
+fn walked(log: &Log, check: &str, from: Timestamp, to: Timestamp) -> CheckPeriod {
+    let answers = answers(log, check);
+    let start = from.max(noon(1, 0));
+    let within: Vec<_> = answers.iter().filter(|(at, _)| (from..=to).contains(at)).collect();
+    let count = |wanted: Outcome| within.iter().filter(|(_, outcome)| *outcome == wanted).count() as u64;
+    let (mut covered_seconds, mut gap_seconds_max, mut silent, mut now) = (0, 0, 0, start);
+    while now < to {
+        let next = now.plus_seconds(3_600);
+        let stands = answers.iter().rev().find(|(at, _)| *at <= now);
+        if stands.is_some_and(|(at, outcome)| *outcome == Outcome::Pass && next <= at.plus_seconds(2 * 86_400)) {
+            covered_seconds += 3_600;
+        }
+        silent = if within.iter().any(|(at, _)| *at == now) { 3_600 } else { silent + 3_600 };
+        gap_seconds_max = gap_seconds_max.max(silent);
+        now = next;
+    }
+    let expected = u64::try_from(to.seconds_since(start)).unwrap() / 86_400;
+    let slots = log.recorded.iter().filter_map(|recorded| match &recorded.payload {
+        Payload::Missed(missed) => Some(missed),
+        _ => None,
+    });
+    let slots = slots.flat_map(|missed| {
+        let between = i64::try_from(missed.slots).unwrap().max(2) - 1;
+        (0..i64::try_from(missed.slots).unwrap()).map(move |slot| missed.from.plus_seconds(7_200 * slot / between))
+    });
+    let told = slots.filter(|slot| (start..=to).contains(slot)).count() as u64;
+    CheckPeriod {
+        check: check.to_owned(),
+        from: start,
+        expected: Some(expected),
+        ran: within.len() as u64,
+        passed: count(Outcome::Pass),
+        failed: count(Outcome::Fail),
+        covered_seconds,
+        missed: told.max(expected.saturating_sub(within.len() as u64)),
+        gap_seconds_max,
+    }
+}
+
 /// How well a verdict speaks of the product.
 fn goodness(verdict: Verdict) -> u8 {
     match verdict {
@@ -195,6 +264,17 @@ proptest! {
             avouch_evaluate::period(&log.recorded, noon(1, 0), as_of),
             avouch_evaluate::period(&shuffled, noon(1, 0), as_of)
         );
+    }
+
+    #[test]
+    fn a_period_is_what_a_walk_through_its_hours_finds(log in log(), from in -20_i64..300, hours in 0_i64..300) {
+        let (from, to) = (noon(1, from), noon(1, from + hours));
+        let period = avouch_evaluate::period(&log.recorded, from, to);
+        let known: Vec<&str> = if to < noon(1, 0) { Vec::new() } else { CHECKS.to_vec() };
+        prop_assert_eq!(period.checks.iter().map(|told| told.check.as_str()).collect::<Vec<_>>(), known);
+        for told in &period.checks {
+            prop_assert_eq!(told, &walked(&log, &told.check, from, to));
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Assessment {
     pub claims: Vec<ClaimFinding>,
     /// How each control stands, in the order of the catalogue.
     pub controls: Vec<ControlFinding>,
+    /// How each control of the baseline stands. It is no claim: no control and no requirement stands better for it.
+    pub baseline: Vec<BaselineFinding>,
     /// How each requirement stands, in the order of its standard.
     pub requirements: Vec<RequirementFinding>,
     /// How each retention rule stands.
@@ -143,7 +145,7 @@ pub struct Mark {
     pub state: State,
 }
 
-/// How a claim stands: as the worst of its checks.
+/// How a claim stands: as the worst of its checks, of which alternatives are one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimFinding {
@@ -151,6 +153,21 @@ pub struct ClaimFinding {
     pub claim: String,
     /// How it stands.
     pub state: State,
+    /// Of its alternatives, the check as which they stand: one that failed, otherwise one that passed, otherwise the worst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<String>,
+}
+
+/// How a control of the baseline stands: as the worst of its checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineFinding {
+    /// The control's id.
+    pub control: String,
+    /// How it stands.
+    pub state: State,
+    /// The last answer of any of its checks.
+    pub last: Option<RunRef>,
 }
 
 /// How a control stands: as the worst of its claims.
@@ -283,6 +300,22 @@ pub struct GateFinding {
     pub failed: Vec<String>,
     /// The required checks that could not be told.
     pub undecided: Vec<String>,
-    /// How many checks are in the catalogue and not asked: always counted in the summary.
+    /// The checks that could not be told and need not be: an alternative of each claim that they serve passed.
+    pub settled: Vec<String>,
+    /// The required checks that stand no better than at the reference, and do not block for that reason.
+    pub tolerated: Vec<String>,
+    /// What it is held against, where only what got worse blocks.
+    pub reference: Option<Reference>,
+    /// How many checks are in the catalogue and not asked: always counted in the summary. The baseline is not.
     pub untested: u64,
+}
+
+/// The record that a gate is held against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The release or commit as `[gate] no_worse_than` names it.
+    pub name: String,
+    /// The last run of it that counts; none: it is not in the record, and nothing can be told.
+    pub run: Option<RunRef>,
 }

@@ -132,12 +132,35 @@ pub struct Claim {
     /// The requirements that this promise supports.
     #[serde(default)]
     pub requirements: Vec<String>,
-    /// The checks that decide it; it stands as the worst of them. None: not tested.
+    /// The checks that all decide it; it stands as the worst of them.
     #[serde(default)]
     pub checks: Vec<String>,
+    /// Checks of which one is enough, where one vantage point cannot reach the claim: one that passes decides it, and so does
+    /// one that fails. Beside `checks` they count as one check more. Neither: not tested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub any_of: Vec<String>,
     /// Why it is not tested, where no check decides it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untested: Option<Localised>,
+}
+
+impl Claim {
+    /// The ids of all checks that may decide it, alternatives last.
+    pub fn deciding(&self) -> impl Iterator<Item = &str> {
+        self.checks.iter().chain(&self.any_of).map(String::as_str)
+    }
+}
+
+/// A control that is looked at whatever the profiles claim. Nothing is promised by it, and nothing is satisfied by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// A slug, `lockfiles`.
+    pub id: String,
+    /// What holds when its checks pass, and no more.
+    pub title: Localised,
+    /// The checks that are asked: of its own, `baseline.lockfile`, or one of the profiles that asks the same.
+    pub checks: Vec<String>,
 }
 
 /// When a check can be asked.
@@ -284,6 +307,9 @@ pub struct Catalogue {
     pub checks: Vec<Check>,
     /// The slots of the profiles in use.
     pub slots: Vec<Slot>,
+    /// What is looked at without a claim.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline: Vec<Baseline>,
 }
 
 impl Catalogue {
@@ -305,7 +331,14 @@ impl Catalogue {
     /// The ids of the checks that decide a control's claims, each once, in order.
     pub fn checks_of<'a>(&'a self, control: &'a str) -> Vec<&'a str> {
         let mut seen = BTreeSet::new();
-        self.claims_of(control).flat_map(|claim| &claim.checks).map(String::as_str).filter(|id| seen.insert(*id)).collect()
+        self.claims_of(control).flat_map(Claim::deciding).filter(|id| seen.insert(*id)).collect()
+    }
+
+    /// The checks that no claim leans on: asked for the baseline alone.
+    pub fn unclaimed(&self) -> BTreeSet<&str> {
+        let claimed: BTreeSet<&str> = self.claims.iter().flat_map(Claim::deciding).collect();
+        let baseline = self.baseline.iter().flat_map(|baseline| &baseline.checks).map(String::as_str);
+        baseline.filter(|id| !claimed.contains(id)).collect()
     }
 
     /// The requirement of this id, in whichever standard has it.

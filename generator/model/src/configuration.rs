@@ -35,6 +35,8 @@ pub struct Configuration {
     pub numbers: BTreeMap<String, BTreeMap<String, Json>>,
     /// What the gate requires.
     pub gate: Gate,
+    /// What else the gate is told.
+    pub gate_terms: GateTerms,
     /// The people, by name.
     pub people: BTreeMap<String, Person>,
     /// What is promised to somebody who reports a vulnerability.
@@ -82,6 +84,25 @@ pub enum Gate {
     All,
     /// These controls and requirements.
     Only(Vec<String>),
+}
+
+/// The other keys of `[gate]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateTerms {
+    /// A release or a commit of the record: only what stands worse than there blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_worse_than: Option<String>,
+    /// Whether the baseline blocks too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub baseline: bool,
+}
+
+impl GateTerms {
+    /// Whether nothing was said but what is required.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[evidence]`

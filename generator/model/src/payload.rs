@@ -8,7 +8,7 @@ use crate::{
     Digest, Timestamp,
     canonical::{self, CanonicalError},
     catalogue::Catalogue,
-    configuration::Gate,
+    configuration::{Gate, GateTerms},
     decision::Decision,
     entry::{Entry, EntryKind},
     observation::{Detail, Observation},
@@ -54,6 +54,9 @@ pub struct Scope {
     pub retention: Vec<Promise>,
     /// What the gate requires.
     pub gate: Gate,
+    /// What else the gate is told.
+    #[serde(default, skip_serializing_if = "GateTerms::is_plain")]
+    pub gate_terms: GateTerms,
     /// The disclosure promise.
     pub disclosure: DisclosurePromise,
     /// The longest time between two runs by the schedule, in seconds; a page older than it says so.

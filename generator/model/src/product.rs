@@ -99,6 +99,13 @@ pub struct Database {
 pub enum Location {
     /// A SQLite file, relative to the repository.
     Sqlite(String),
+    /// A Postgres server. Reading and purging have credentials of their own; both are in URLs that environment variables hold.
+    Postgres {
+        /// The variable with the URL to read by.
+        read_url_env: String,
+        /// The variable with the URL to delete by.
+        purge_url_env: String,
+    },
 }
 
 /// A retention rule.

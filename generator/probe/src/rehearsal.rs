@@ -79,6 +79,9 @@ fn shown(request: &Request) -> String {
     if request.plain {
         text.push_str(", in plain HTTP");
     }
+    if !request.held.is_zero() {
+        text.push_str(&format!(", held back for {} ms", request.held.as_millis()));
+    }
     if let Some(host) = &request.host {
         text.push_str(&format!(", Host: {host}"));
     }

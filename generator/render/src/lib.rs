@@ -24,12 +24,14 @@ use askama::Template as _;
 use crate::{
     language::Language,
     page::{FrameLink, Framed, Page, Section},
-    pages::{control, decisions, disclosure, evidence, kinds, log, overview, releases, requirement, retention, threats, verify},
+    pages::{
+        control, decisions, disclosure, evidence, kinds, log, overview, releases, requirement, retention, threats, trials, verify,
+    },
     pen::{Pen, Site},
 };
 pub use crate::{
     path::{evidence_page, name_in_path, sbom_file},
-    view::{Kill, KindText, LogFacts, View, shown},
+    view::{Kill, KindText, LogFacts, Trial, View, shown},
 };
 
 /// Why the site could not be rendered.
@@ -151,6 +153,7 @@ fn for_each_page<E: std::error::Error + 'static>(
     for kind in site.view.kinds {
         take(kinds::page(&two, kind))?;
     }
+    take(trials::page(&below))?;
     take(threats::page(&below))?;
     take(retention::page(&below))?;
     take(releases::register(&below))?;

@@ -93,7 +93,7 @@ impl<'a> Site<'a> {
         };
         for claim in &catalogue.claims {
             site.claims_of.entry(&claim.control).or_default().push(claim);
-            for check in &claim.checks {
+            for check in claim.deciding() {
                 site.control_of_check.entry(check).or_insert(&claim.control);
             }
         }
@@ -164,7 +164,7 @@ impl<'a> Site<'a> {
     pub(crate) fn checks_of(&self, control: &str) -> Vec<&'a str> {
         let mut seen = BTreeSet::new();
         let claims = self.claims_of.get(control).map(Vec::as_slice).unwrap_or_default();
-        claims.iter().flat_map(|claim| &claim.checks).map(String::as_str).filter(|id| seen.insert(*id)).collect()
+        claims.iter().flat_map(|claim| claim.deciding()).filter(|id| seen.insert(*id)).collect()
     }
 
     /// The base address without a slash at its end; only when it is one that may be linked.

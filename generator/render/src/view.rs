@@ -24,6 +24,10 @@ pub struct View<'a> {
     pub kinds: &'a [KindText<'a>],
     /// The kill matrix: every example of every kind, and what its judge said of it.
     pub kills: &'a [Kill<'a>],
+    /// How claims of this product were tried on products of avouch's own; claims that are not here were not.
+    pub trials: &'a [Trial<'a>],
+    /// The program that was tried, `avouch 0.1.0`.
+    pub trials_program: &'a str,
     /// The product's own threat model, Markdown; none: the table of threats stands alone.
     pub threat_model: Option<&'a Localised>,
     /// When `security.txt` expires (RFC 9116 section 2.5.5): less than a year ahead; the caller renews it.
@@ -69,6 +73,15 @@ pub struct Kill<'a> {
     pub expected: Outcome,
     /// What its judge said.
     pub got: Outcome,
+}
+
+/// How one claim was tried: what was broken in a reference product, and turned it.
+#[derive(Clone, Debug)]
+pub struct Trial<'a> {
+    /// The claim's id.
+    pub claim: &'a str,
+    /// The defects, each by its name and what it changed, in English.
+    pub defects: Vec<(&'a str, &'a str)>,
 }
 
 /// The entries that pages show: all up to the last that is not a `site` entry. A `site` entry commits to the pages, so

@@ -182,9 +182,19 @@ words! {
     // Controls and requirements.
     controls_title: "Controls", "Mesures";
     controls_lede: "{controls} controls carry {claims} claims, decided by {checks} checks.", "{controls} mesures portent {claims} affirmations, tranchées par {checks} contrôles.";
-    controls_kinds: "How a check asks, and which defects it is known to catch: {link}.", "Comment un contrôle interroge, et quels défauts il sait détecter\u{a0}: {link}.";
+    controls_kinds: "How a check asks, and which defects it is known to catch: {link}. Which defects turn each claim: {trials}.", "Comment un contrôle interroge, et quels défauts il sait détecter\u{a0}: {link}. Quels défauts font tomber chaque affirmation\u{a0}: {trials}.";
+    trials_link: "how the checks were tried", "comment les contrôles ont été éprouvés";
+    trials_title: "How the checks were tried", "Comment les contrôles ont été éprouvés";
+    trials_lede: "The checks of {n} of {m} claims were tried by {program} on reference products of its own: each of these defects was built in, and exactly the claims bound to it stopped holding.", "Les contrôles de {n} affirmations sur {m} ont été éprouvés par {program} sur ses propres produits de référence\u{a0}: chacun de ces défauts y a été introduit, et seules les affirmations qui lui sont liées ont cessé de tenir.";
+    trials_about: "This is the trial of the tool, not of this product: it says what a pass is worth. It counts for claims whose words and checks are those that come with the tool, and for no others.", "C’est l’outil qui a été éprouvé, non ce produit\u{a0}: cela dit ce que vaut un résultat tenu. Cela ne vaut que pour les affirmations dont le texte et les contrôles sont ceux fournis avec l’outil.";
+    trials_defects: "Defects that turn it", "Défauts qui la font tomber";
+    trials_not_tried: "Not tried", "Non éprouvée";
+    trials_untested: "Not tested", "Non testée";
     kinds_link: "the kinds of check", "les sortes de contrôle";
     controls_others: "Other controls", "Autres mesures";
+    baseline_title: "Baseline, not claimed", "Socle, non affirmé";
+    baseline_about: "Looked at in every repository, whatever is claimed. Nothing is promised by it, and no claim and no requirement stands better for it.", "Examiné dans tout dépôt, quelles que soient les affirmations. Rien n’est promis par là, et aucune affirmation ni exigence ne s’en trouve mieux.";
+    baseline_control: "Baseline control", "Mesure du socle";
     requirement_no_controls: "No control addresses this requirement.", "Aucune mesure ne répond à cette exigence.";
     requirement_not_assessed: "This requirement has not been assessed yet.", "Cette exigence n’a pas encore été évaluée.";
     what_it_asks: "What it asks", "Ce qu’elle demande";
@@ -197,6 +207,8 @@ words! {
     sealed_short: "Details are sealed until released.", "Détails scellés jusqu’à leur publication.";
     what_we_claim: "What we claim", "Ce que nous affirmons";
     claims_empty: "This control makes no claim yet.", "Cette mesure ne porte encore aucune affirmation.";
+    alternatives: "One of these is enough: {checks}.", "Un seul de ceux-ci suffit\u{a0}: {checks}.";
+    alternative_decided: "Decided by {check}.", "Décidé par {check}.";
     how_it_is_tested: "How it is tested", "Comment c’est testé";
     checks_caption: "Checks, the ones that need attention first.", "Contrôles, ceux qui demandent attention d’abord.";
     checks_empty: "No check decides this control: it is not tested.", "Aucun contrôle ne tranche cette mesure\u{a0}: elle n’est pas testée.";
@@ -277,11 +289,6 @@ words! {
     enforced_here: "Deleted on schedule by avouch, which then proves it.", "Suppression par avouch, selon le calendrier, suivie de la preuve.";
     enforced_by_product: "The product deletes; avouch only proves it.", "Le produit supprime\u{202f}; avouch ne fait que le prouver.";
     lag_is_large: "The lag is more than a quarter of the promise.", "Le délai dépasse un quart de la durée promise.";
-    fate_anonymised: "What identifies a person is taken out; the row stays.", "Ce qui identifie une personne est retiré\u{a0}; la ligne reste.";
-    fate_archived: "Rows are moved to an archive, which has its own time.", "Les lignes sont déplacées dans une archive, qui a sa propre durée.";
-    exception_part: "Only some of the rows are under this rule.", "Seule une partie des lignes relève de cette règle.";
-    exception_hold: "Rows under a legal hold stay for as long as it lasts.", "Les lignes sous gel légal restent tant qu’il dure.";
-    exception_tenants: "Customers may have periods of their own.", "Des clients peuvent avoir leurs propres durées.";
     no_receipt: "No receipt is on record.", "Aucun reçu n’est enregistré.";
     looked_at: "Covered (UTC)", "Période couverte (UTC)";
     runs: "Runs", "Exécutions";
@@ -294,11 +301,6 @@ words! {
     cutoff: "Cut-off (UTC)", "Date limite (UTC)";
     rows_due_after: "Rows over their time after the run", "Lignes au-delà de leur durée après l’exécution";
     newest_removed: "Newest row removed", "Ligne supprimée la plus récente";
-    children_removed: "Rows removed with them", "Lignes supprimées avec elles";
-    rows_held: "Rows under a legal hold", "Lignes sous gel légal";
-    erased: "Gone from the file too", "Disparues aussi du fichier";
-    erased_yes: "yes: none of the values sampled before was found in it", "oui\u{a0}: aucune des valeurs relevées auparavant n’y a été trouvée";
-    erased_no: "not shown", "non démontré";
     ended: "Last run", "Dernière exécution";
     ended_done: "completed; what is left was looked at", "terminée\u{202f}; ce qui reste a été vérifié";
     ended_fused: "stopped by the fuse: more rows were due than it allows", "arrêtée par le fusible\u{a0}: plus de lignes à supprimer qu’il n’en permet";
@@ -454,6 +456,8 @@ words! {
     mapping: "Digest of the mapping", "Empreinte de la correspondance";
     gate_requires: "The gate requires", "Le critère de publication exige";
     gate_configured: "every check that is configured", "chaque contrôle configuré";
+    gate_baseline: "and the baseline", "et le socle";
+    gate_no_worse_than: "only what stands worse than at {name} blocks", "seul ce qui est moins bien qu’à {name} bloque";
     gate_all: "every check", "chaque contrôle";
     scope_unfilled: "Slots that are not filled", "Emplacements non renseignés";
     scope_unfilled_caption: "Checks that could not be asked, and the keys that would let them.", "Contrôles qui n’ont pu être posés, et les clés qui le permettraient.";

@@ -1,5 +1,7 @@
 //! Deleting and proving.
 
+use std::time::Duration;
+
 use avouch_database::{
     DatabaseError, Rows, open_read,
     purge::{self, Keep, Purge},
@@ -112,6 +114,13 @@ fn delete(
     run.claim = Some(claim.number);
     run.recovered = claim.recovered;
     let done = if due > 0 { work(asked, purge.as_mut(), due, gentle, pace, run) } else { Ok(()) };
+    if let Err(RetainError::Database { cause, .. }) = &done
+        && matches!(**cause, DatabaseError::Lost { .. })
+    {
+        // Whether the last window was committed only the journal knows: the next run tells of all of them.
+        (run.claim, run.deleted, run.children, run.recovered) = (None, 0, 0, 0);
+        return done;
+    }
     // A claim that is not given back expires.
     done.and(purge.release().map_err(database(asked, "give the claim back")))?;
     // Deleted rows can be read in the file until the log is moved into it. Whoever reads now keeps it from happening, and
@@ -160,6 +169,15 @@ fn windows(
     run: &mut RetentionRun,
     mut keep: Option<&mut Keep<'_>>,
 ) -> Result<(), RetainError> {
+    if keep.is_none() {
+        while let Some(rows) = purge.part().map_err(database(asked, "drop a part of the table"))? {
+            run.deleted += rows;
+            pace.told(run.deleted, due);
+            if pace.pause(pause_after(Duration::ZERO)).is_break() {
+                return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
+            }
+        }
+    }
     let mut rows = gentle.rows_min.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;
     while let Some(key) = from {

@@ -1,10 +1,12 @@
 //! Rules as they are promised.
 
-use avouch_database::{DatabaseError, Read};
+use std::collections::BTreeSet;
+
+use avouch_database::{DatabaseError, Read, purge::journal, quote};
 use avouch_model::{
     Span,
     configuration::Schedule,
-    product::{Action, Database, Location, RetentionRule},
+    product::{Action, Database, HoldList, Location, RetentionRule},
     receipt::{Exceptions, Fate, Promise},
 };
 
@@ -46,12 +48,36 @@ pub fn tables_without_rule(read: &mut dyn Read, rules: &[&RetentionRule]) -> Res
     Ok(tables.filter(|table| !rules.iter().any(|rule| rule.table.eq_ignore_ascii_case(table))).collect())
 }
 
-/// What the two credentials of a database must be allowed for these rules, as the statements that allow it: `reader` plans and
-/// proves, `purger` deletes.
-pub fn grants(database: &Database, _rules: &[&RetentionRule]) -> Vec<String> {
-    match &database.location {
-        Location::Sqlite(file) => {
-            vec![format!("deleting needs to write `{file}` and its folder; planning and proving only to read them")]
-        }
+/// What the credentials of a database must be allowed for these rules: whoever reads plans and proves, whoever purges deletes.
+/// `READER` and `PURGER` stand for their roles.
+pub fn grants(database: &Database, rules: &[&RetentionRule]) -> Vec<String> {
+    if let Location::Sqlite(file) = &database.location {
+        return vec![format!("deleting needs to write `{file}` and its folder; planning and proving only to read them")];
     }
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    let mut change = BTreeSet::new();
+    for rule in rules {
+        let terms = &rule.terms;
+        let listed = terms.hold.iter().filter_map(|hold| match &hold.list {
+            HoldList::Table { table, .. } => Some(table),
+            HoldList::Query(_) => None,
+        });
+        let tables = listed.chain(terms.tenants.iter().map(|tenants| &tenants.table));
+        read.extend(tables.chain(&terms.children).chain([&rule.table]).map(|table| quote(table)));
+        // UPDATE locks the rows before they go.
+        change.insert(match &terms.action {
+            Action::Anonymise(set) => {
+                let columns: Vec<_> = set.keys().map(|column| quote(column)).collect();
+                format!("GRANT UPDATE ({}) ON {} TO PURGER;", columns.join(", "), quote(&rule.table))
+            }
+            Action::Delete | Action::Archive(_) => format!("GRANT DELETE, UPDATE ON {} TO PURGER;", quote(&rule.table)),
+        });
+        change.extend(terms.children.iter().map(|child| format!("GRANT DELETE ON {} TO PURGER;", quote(child))));
+    }
+    let read: Vec<_> = read.into_iter().collect();
+    let mut grants = vec![format!("GRANT SELECT ON {} TO READER, PURGER;", read.join(", "))];
+    grants.extend(change);
+    grants.push(format!("GRANT SELECT, INSERT, UPDATE ON {} TO PURGER;", journal::LEASE_TABLE));
+    grants.push(format!("GRANT SELECT, INSERT, DELETE ON {} TO PURGER;", journal::JOURNAL_TABLE));
+    grants
 }

@@ -1,6 +1,9 @@
 //! `avouch check`: collects and judges now without a ledger, or judges the record at a time or over a period.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use anyhow::bail;
 use avouch_evaluate::Period;
@@ -17,6 +20,7 @@ use crate::{
     bundle::Bundle,
     cli::{Check, CheckFormat, Global, WhenArgument},
     clock,
+    commands::rehearse::rehearse,
     exit::{Exit, Usage},
     output::{Output, plain, printable},
     pipeline::{collecting, decisions, record, releases, retaining, scoping},
@@ -32,11 +36,16 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
             bail!(Usage(format!("the period ends at {to}, before it begins at {from}")));
         }
         let ledger = record::open(&project)?;
-        return period(output, &avouch_evaluate::period(&ledger.recorded(global.as_of)?, from, to), arguments.format);
+        let recorded = ledger.recorded(global.as_of)?;
+        let apart = last_catalogue(&recorded).filter(|_| !project.configuration.gate_terms.baseline).map(Catalogue::unclaimed);
+        let told = avouch_evaluate::period(&recorded, from, to);
+        return period(output, &told, &apart.unwrap_or_default(), arguments.format);
     }
     if let Some(as_of) = global.as_of {
-        if arguments.when.is_some() || arguments.bundle.is_some() || !arguments.controls.is_empty() {
-            bail!(Usage("--as-of judges the whole record; it goes with none of --when, --bundle and named controls".to_owned()));
+        if arguments.when.is_some() || arguments.bundle.is_some() || arguments.dry_run || !arguments.controls.is_empty() {
+            bail!(Usage(
+                "--as-of judges the whole record; it goes with none of --when, --bundle, --dry-run and named controls".to_owned()
+            ));
         }
         let recorded = record::open(&project)?.recorded(Some(as_of))?;
         let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
@@ -59,6 +68,10 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         Some(WhenArgument::Build) if arguments.bundle.is_none() => releases::checked_out(project, output)?,
         _ => releases::current(project, None)?,
     };
+    if arguments.dry_run {
+        let beside = collecting::Beside { current: &current, retention: &BTreeMap::new(), releases: &[], decisions: &in_record };
+        return rehearse(project, output, &beside, &resolved.asked);
+    }
     let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
     let retention = if operates { retaining::prove(project, output)? } else { Default::default() };
     let releases = match &ledger {
@@ -97,13 +110,15 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         .iter()
         .any(|recorded| recorded.entry.kind == EntryKind::Run)
         .then(|| avouch_evaluate::assess(&recorded, started));
-    let mut memory: Vec<Recorded> = recorded.into_iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).collect();
+    let mut memory: Vec<Recorded> =
+        recorded.iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).cloned().collect();
     memory.push(in_memory(EntryKind::Scope, ended, run.scope, Payload::Scope(Box::new(scope))));
     memory.push(in_memory(EntryKind::Run, ended, Digest::of(b"run"), Payload::Run(run)));
     for (place, recorded) in memory.iter_mut().enumerate() {
         recorded.index = place as u64;
     }
-    show(output, &avouch_evaluate::assess(&memory, ended), &catalogue, before.as_ref(), arguments.format)
+    let assessment = avouch_evaluate::assess_beside(&memory, ended, &recorded);
+    show(output, &assessment, &catalogue, before.as_ref(), arguments.format)
 }
 
 fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -> Recorded {
@@ -161,7 +176,12 @@ fn only(scope: &mut Scope, asked: &[Asked], arguments: &Check) {
     let left = |id: &String| checks.iter().any(|check| check.id == *id);
     scope.catalogue.claims.retain_mut(|claim| {
         claim.checks.retain(left);
-        !claim.checks.is_empty()
+        claim.any_of.retain(left);
+        claim.deciding().next().is_some()
+    });
+    scope.catalogue.baseline.retain_mut(|baseline| {
+        baseline.checks.retain(left);
+        !baseline.checks.is_empty()
     });
     let claims = &scope.catalogue.claims;
     scope.catalogue.controls.retain(|control| claims.iter().any(|claim| claim.control == control.id));
@@ -197,28 +217,36 @@ fn show(
     Ok(assessment.gate.verdict.into())
 }
 
-/// A period: how often each check ran and what it said. A failure or a gap in it is no satisfaction.
-fn period(output: &Output, period: &Period, format: CheckFormat) -> anyhow::Result<Exit> {
+/// The part of a time that is covered, rounded down: 100 means all of it.
+fn percent(covered: u64, from: Timestamp, to: Timestamp) -> u64 {
+    let whole = u64::try_from(to.seconds_since(from)).unwrap_or(0);
+    covered.saturating_mul(100).checked_div(whole).unwrap_or(0)
+}
+
+/// A period: how often each check ran and what it said. A failure or a gap in it is no satisfaction; those that stand `apart`,
+/// the baseline, are told and decide nothing.
+fn period(output: &Output, period: &Period, apart: &BTreeSet<&str>, format: CheckFormat) -> anyhow::Result<Exit> {
     let text = match format {
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(period)?),
         CheckFormat::Text => {
             let mut text = format!("From {} to {}\n\n", period.from, period.to);
             let _ = writeln!(
                 text,
-                "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6}  longest gap",
-                "check", "expected", "ran", "passed", "failed", "missed"
+                "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6} {:>8}  longest gap",
+                "check", "expected", "ran", "passed", "failed", "missed", "covered"
             );
             for check in &period.checks {
                 let expected = check.expected.map_or_else(|| "—".to_owned(), |count| count.to_string());
                 let gap = avouch_model::Span::Seconds(check.gap_seconds_max);
                 let _ = writeln!(
                     text,
-                    "  {:32} {expected:>8} {:>6} {:>6} {:>6} {:>6}  {gap}",
+                    "  {:32} {expected:>8} {:>6} {:>6} {:>6} {:>6} {:>7}%  {gap}",
                     plain(&check.check),
                     check.ran,
                     check.passed,
                     check.failed,
-                    check.missed
+                    check.missed,
+                    percent(check.covered_seconds, check.from, period.to)
                 );
             }
             text
@@ -226,8 +254,13 @@ fn period(output: &Output, period: &Period, format: CheckFormat) -> anyhow::Resu
         _ => bail!(Usage("a period is printed as text or JSON".to_owned())),
     };
     output.result(&text)?;
-    let failed = period.checks.iter().any(|check| check.failed > 0);
-    let silent = period.checks.is_empty() || period.checks.iter().any(|check| check.missed > 0 || check.ran == 0);
+    let mut deciding = period.checks.iter().filter(|check| !apart.contains(check.check.as_str())).peekable();
+    let nothing = deciding.peek().is_none();
+    let (mut failed, mut silent) = (false, nothing);
+    for check in deciding {
+        failed |= check.failed > 0;
+        silent |= check.missed > 0 || check.ran == 0;
+    }
     Ok(if failed {
         Exit::NotSatisfied
     } else if silent {

@@ -82,6 +82,12 @@ const WORDS: &[(&str, &str)] = &[
     ("unanchored", "The key came from the site itself: it agrees with itself, and may be anybody's."),
 ];
 
+/// What stands below the list of the baseline.
+const BASELINE: &str = "
+Looked at in every repository with a profile, whatever it claims. Nothing is promised by it and no requirement is satisfied by it;
+it stops nothing unless `[gate] baseline = true`.
+";
+
 /// Prints the page of an id.
 pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Result<Exit> {
     // The mapping of the project where there is one that loads, otherwise everything that is built in.
@@ -99,7 +105,7 @@ pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Res
             let near = avouch_read::toml_walk::nearest(id, names(&catalogue).into_iter());
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             bail!(Usage(format!(
-                "nothing is named `{id}`{near}; `kinds`, `checks`, `controls`, `requirements` and `profiles` list what there is"
+                "nothing is named `{id}`{near}; `kinds`, `checks`, `controls`, `requirements`, `profiles` and `baseline` list what there is"
             )))
         }
     }
@@ -140,6 +146,11 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
             return Some(all.map(|requirement| format!("{:12} {}\n", requirement.id, requirement.title.en)).collect());
         }
         "profiles" => return Some(catalogue.profiles.iter().map(|(id, title)| format!("{id:16} {}\n", title.en)).collect()),
+        "baseline" => {
+            let each =
+                catalogue.baseline.iter().map(|one| format!("{:24} {} ({})\n", one.id, one.title.en, one.checks.join(", ")));
+            return Some(format!("{}{BASELINE}", each.collect::<String>()));
+        }
         "words" => return Some(WORDS.iter().map(|(word, text)| format!("{word:24} {text}\n")).collect()),
         "errors" => return Some(CODES.iter().map(|(code, text)| format!("{code:24} {text}\n")).collect()),
         _ => {}
@@ -174,8 +185,15 @@ fn check_page(catalogue: &Catalogue, check: &Check) -> String {
             let _ = writeln!(text, "the claim's number: {name} = {}", serde_json::to_string(value).unwrap_or_default());
         }
     }
-    for claim in catalogue.claims.iter().filter(|claim| claim.checks.contains(&check.id)) {
+    for claim in catalogue.claims.iter().filter(|claim| claim.deciding().any(|id| id == check.id)) {
         let _ = writeln!(text, "decides: {}: {}", claim.id, claim.statement.en);
+        let others: Vec<&str> = claim.any_of.iter().map(String::as_str).filter(|id| *id != check.id).collect();
+        if others.len() < claim.any_of.len() {
+            let _ = writeln!(text, "  as an alternative to {}", others.join(", "));
+        }
+    }
+    for baseline in catalogue.baseline.iter().filter(|baseline| baseline.checks.contains(&check.id)) {
+        let _ = writeln!(text, "baseline, not claimed: {}", baseline.title.en);
     }
     text
 }
@@ -199,6 +217,13 @@ fn claim_page(claim: &Claim) -> String {
     let mut text = format!("{}\n\n{}\n\ncontrol: {}\n", claim.id, claim.statement.en, claim.control);
     for check in &claim.checks {
         let _ = writeln!(text, "decided by: {check}");
+    }
+    if !claim.any_of.is_empty() {
+        let _ = writeln!(
+            text,
+            "decided by one of: {} (one that passes is enough, and so is one that fails)",
+            claim.any_of.join(", ")
+        );
     }
     if let Some(untested) = &claim.untested {
         let _ = writeln!(text, "not tested: {}", untested.en);

@@ -12,6 +12,7 @@ mod explain;
 mod init;
 mod key;
 mod publish;
+mod rehearse;
 mod retention;
 mod run;
 mod sbom;

@@ -3,17 +3,17 @@
 use std::{collections::BTreeMap, fs, sync::Mutex};
 
 use anyhow::Context as _;
-use avouch_collect::{Collected, Parsed, World};
+use avouch_collect::{Collected, Parsed, Vantage, World};
 use avouch_database::Read;
 use avouch_model::{
-    Timestamp,
+    Json, Timestamp,
     catalogue::{Asked, When},
     decision::Decision,
     payload::ReleaseRecord,
     receipt::RetentionRun,
     state::Outcome,
 };
-use avouch_probe::Prober;
+use avouch_probe::{Prober, Rehearsed};
 
 use super::releases::Current;
 use crate::{clock, kept::Kept, output::Output, project::Project};
@@ -35,13 +35,62 @@ pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, a
     let operates = asked.iter().any(|asked| asked.check.when == When::Operate);
     let databases = if operates { open_databases(project, output) } else { BTreeMap::new() };
     let probers = if operates { open_probers(project, output)? } else { BTreeMap::new() };
+    let collected = with_world(project, beside, &databases, &probers, |world| {
+        avouch_collect::collect_and_tell(world, asked, &|progress| {
+            let word = match progress.outcome {
+                Outcome::Pass => "passed",
+                Outcome::Fail => "failed",
+                Outcome::Error => "could not be tested",
+                Outcome::NotExercised => "not tested",
+            };
+            output.progress(&format!("{:>3} of {} checks: {} {word}", progress.answered, progress.asked, progress.check));
+        })
+    });
+    output.progress_done();
+    Ok(collected)
+}
+
+/// Whether a check asks a running system.
+pub(crate) fn asks_a_target(asked: &Asked) -> bool {
+    avouch_collect::kinds::find(&asked.check.kind).is_some_and(|kind| matches!(kind.vantage, Vantage::Target(_)))
+}
+
+/// The target of a check, what would be sent to it, and why the check could not be gone through to its end.
+pub(crate) fn rehearse(
+    project: &Project,
+    output: &Output,
+    beside: &Beside<'_>,
+    asked: &Asked,
+) -> anyhow::Result<(String, Vec<Rehearsed>, Vec<String>)> {
+    let target = asked.parameters.get("target").and_then(Json::as_text).unwrap_or_default().to_owned();
+    let mut probers = BTreeMap::new();
+    if let Some(configured) = project.configuration.targets.get(&target) {
+        probers.insert(target.clone(), Prober::rehearsing(configured, 1)?);
+    }
+    let databases = open_databases(project, output);
+    let collected =
+        with_world(project, beside, &databases, &probers, |world| avouch_collect::collect(world, std::slice::from_ref(asked)));
+    // Without a transcript the check was not gone through to its end.
+    let why = collected.details.into_iter().filter(|detail| detail.transcript == Json::Null).flat_map(|detail| detail.findings);
+    let rehearsed = probers.get(&target).map(Prober::rehearsed).unwrap_or_default();
+    Ok((target, rehearsed, why.collect()))
+}
+
+/// Builds the world of a run and shows it.
+fn with_world<T>(
+    project: &Project,
+    beside: &Beside<'_>,
+    databases: &BTreeMap<String, Mutex<Box<dyn Read>>>,
+    probers: &BTreeMap<String, Prober>,
+    show: impl FnOnce(&World<'_>) -> T,
+) -> T {
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let random = || {
         let mut bytes = [0; 8];
         // Without the system's randomness a probe would use a guessable value: better an obviously constant one that fails.
         if getrandom::fill(&mut bytes).is_err() { 0 } else { u64::from_le_bytes(bytes) }
     };
-    let world = World {
+    show(&World {
         now: clock::now(),
         clock: &clock::now,
         configuration: &project.configuration,
@@ -52,25 +101,14 @@ pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, a
         repository: project.repository.as_ref(),
         keeper: &Kept(project.path(".avouch/cache")),
         folder: &project.folder,
-        databases: &databases,
-        probers: &probers,
+        databases,
+        probers,
         retention: beside.retention,
         releases: beside.releases,
         decisions: beside.decisions,
         environment: &environment,
         random: &random,
-    };
-    let collected = avouch_collect::collect_and_tell(&world, asked, &|progress| {
-        let word = match progress.outcome {
-            Outcome::Pass => "passed",
-            Outcome::Fail => "failed",
-            Outcome::Error => "could not be tested",
-            Outcome::NotExercised => "not tested",
-        };
-        output.progress(&format!("{:>3} of {} checks: {} {word}", progress.answered, progress.asked, progress.check));
-    });
-    output.progress_done();
-    Ok(collected)
+    })
 }
 
 /// Opens the databases that can be opened; the checks of the others end in an error of their own.

@@ -29,20 +29,22 @@ use avouch_record::{Ledger, NewEntry, Published, Sealed, Signer};
 use crate::{clock, output::Output, project::Project};
 
 /// What the job is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     /// The release, if not the newest.
     pub(crate) release: Option<&'a str>,
     /// Whether to delete what is over its time.
     pub(crate) purge: bool,
+    /// Whether to put the site out.
+    pub(crate) publish: bool,
 }
 
 /// What the job did.
 pub(crate) struct Done {
     /// How everything stands.
     pub(crate) assessment: Assessment,
-    /// What was published.
-    pub(crate) published: Published,
+    /// What was published, if that was asked for.
+    pub(crate) published: Option<Published>,
     /// Whether the release has no SBOM, or one without everything, because something in it is damaged.
     pub(crate) is_lacking: bool,
 }
@@ -76,7 +78,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
     record_run(&mut ledger, &signer, scope_digest, current.release.clone(), started, collected)?;
 
-    let published = publishing::publish(project, &mut ledger, &signer, None)?;
+    let published = asked.publish.then(|| publishing::publish(project, &mut ledger, &signer, None)).transpose()?;
     let assessment = avouch_evaluate::assess(&ledger.recorded(None)?, clock::now());
     Ok(Done { assessment, published, is_lacking })
 }

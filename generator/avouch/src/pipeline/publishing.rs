@@ -6,15 +6,18 @@ use std::{
     path::Path,
 };
 
+use anyhow::Context as _;
 use avouch_collect::KillMatrix;
 use avouch_model::{
     Digest, Timestamp,
     assessment::Assessment,
+    catalogue::{Catalogue, Claim},
     entry::EntryKind,
     payload::{Payload, Recorded, Scope},
 };
+use avouch_read::{mapping, mapping::Trials};
 use avouch_record::{Ledger, Published, Signer};
-use avouch_render::{Kill, KindText, LogFacts, View};
+use avouch_render::{Kill, KindText, LogFacts, Trial, View};
 
 use super::scoping;
 use crate::{clock, project::Project};
@@ -43,6 +46,9 @@ pub(crate) struct Site {
     key: String,
     base_url: Option<String>,
     matrix: KillMatrix,
+    trials: Trials,
+    /// The claims that are as they were tried, each with its profile.
+    tried: Vec<(String, String)>,
 }
 
 impl Site {
@@ -73,6 +79,8 @@ impl Site {
                 boms.insert(digest, bytes);
             }
         }
+        let trials = mapping::trials().context("the table of trials that comes with this program")?;
+        let tried = as_shipped(&scope.catalogue, &trials)?;
         let public = shown.iter().filter(|recorded| !matches!(recorded.payload, Payload::Absent));
         Ok(Self {
             statements: public.map(|recorded| recorded.entry.digest).collect(),
@@ -81,6 +89,8 @@ impl Site {
             key: key.to_owned(),
             base_url: project.configuration.site.base_url.clone(),
             matrix: avouch_collect::selftest(),
+            trials,
+            tried,
             scope,
             assessment,
             boms,
@@ -107,6 +117,13 @@ impl Site {
         let kills: Vec<Kill<'_>> = rows
             .filter_map(|row| Some(Kill { kind: row.kind, example: row.example, expected: row.expected, got: row.got? }))
             .collect();
+        let tried = self.tried.iter().filter_map(|(profile, claim)| {
+            let trial = self.trials.profiles.get(profile)?;
+            let defects = trial.claims.get(claim)?.iter();
+            let defects = defects.filter_map(|name| Some((name.as_str(), trial.defects.get(name)?.as_str()))).collect();
+            Some(Trial { claim, defects })
+        });
+        let trials: Vec<_> = tried.collect();
         let payload_bytes = |digest: &Digest| self.boms.get(digest).cloned();
         use_view(&View {
             scope: &self.scope,
@@ -121,12 +138,33 @@ impl Site {
             base_url: self.base_url.as_deref(),
             kinds: &kinds,
             kills: &kills,
+            trials: &trials,
+            trials_program: &self.trials.program,
             threat_model: None,
             security_txt_expires: self.assessment.as_of.midnight().plus_seconds(SECURITY_TXT_DAYS * 86_400),
             statements: &self.statements,
             payload_bytes: &payload_bytes,
         })
     }
+}
+
+/// The claims of a catalogue whose words and checks are those that this program ships and was tried with. What a product changed was
+/// tried by nobody.
+fn as_shipped(catalogue: &Catalogue, trials: &Trials) -> anyhow::Result<Vec<(String, String)>> {
+    let kinds: Vec<&str> = avouch_collect::kinds::ALL.iter().map(|kind| kind.id).collect();
+    let mut tried = Vec::new();
+    for source in mapping::builtin_profiles().into_iter().filter(|source| catalogue.profiles.contains_key(&source.name)) {
+        let Some(trial) = trials.profiles.get(&source.name) else { continue };
+        let name = source.name.clone();
+        let shipped = mapping::load(&[source], &mapping::builtins(), &kinds)
+            .map_err(|problems| anyhow::anyhow!("the built-in profile `{name}` has {} mistakes", problems.len()))?;
+        let same = |claim: &&Claim| {
+            let asks_the_same = |id: &str| catalogue.check(id).is_some_and(|check| shipped.check(id) == Some(check));
+            trial.claims.contains_key(&claim.id) && shipped.claims.contains(claim) && claim.deciding().all(asks_the_same)
+        };
+        tried.extend(catalogue.claims.iter().filter(same).map(|claim| (name.clone(), claim.id.clone())));
+    }
+    Ok(tried)
 }
 
 /// Whether two assessments show the same states.

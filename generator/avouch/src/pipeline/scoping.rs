@@ -19,6 +19,7 @@ pub(crate) fn scope(project: &Project, resolved: &Resolved) -> Scope {
         unfilled: resolved.unfilled.clone(),
         retention: configuration.retention.iter().map(|rule| promise(rule, configuration)).collect(),
         gate: configuration.gate.clone(),
+        gate_terms: configuration.gate_terms.clone(),
         disclosure: configuration.disclosure.clone(),
         run_gap_seconds: configuration.schedule.run_gap.map(avouch_model::Span::seconds_min),
     }

@@ -11,6 +11,8 @@ use crate::{Unasked, World};
 
 /// The least time by which the control is answered later than its twin.
 const HELD_MS_MIN: u64 = 30;
+/// In how many rounds the control is asked: enough for it to be told apart though a busy machine delays a few of its twins.
+const CONTROL_ROUNDS: u64 = 20;
 
 /// What is measured, as the parameters of a check say it.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ pub(super) struct Attempt {
     burst: Option<usize>,
 }
 
-/// The rounds, each with one duration of every outcome and of the control.
+/// The rounds, each with one duration of every outcome, and the first ones with one of the control.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rounds {
@@ -114,9 +116,9 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
     let mut conversation = site.prober.conversation(Source::Common);
     // The first answer pays for the connection and for what the target prepares.
     conversation.send(&call.request(ProbeClass::Active, valid)).map_err(|error| unasked(&error))?;
-    for _ in 0..asked.samples {
+    for round in 0..asked.samples {
         // In a fresh order each round, so that a drift of the line or of the machine falls on all outcomes alike.
-        for place in shuffled(ways.len() + 1, world.random) {
+        for place in shuffled(ways.len() + usize::from(round < CONTROL_ROUNDS), world.random) {
             let Some(way) = ways.get_mut(place) else {
                 held_us.push(conversation.send(&held).map_err(|error| unasked(&error))?.micros());
                 continue;

@@ -109,7 +109,7 @@ fn addressed(catalogue: &Catalogue, decisions: &[(Timestamp, Decision)], now: Ti
         catalogue.claims_of(control).any(|claim| {
             // What is only allowed or planned addresses nothing.
             !matches!(claim.strength, Strength::Permits | Strength::Planned)
-                && !claim.checks.is_empty()
+                && claim.deciding().next().is_some()
                 && (claim.requirements.is_empty() || claim.requirements.iter().any(|one| one == requirement))
         })
     };
@@ -196,6 +196,7 @@ mod tests {
             statement: Localised::default(),
             requirements: vec![],
             checks: checks.iter().map(|check| (*check).to_owned()).collect(),
+            any_of: vec![],
             untested: None,
         }];
         scene

@@ -53,7 +53,9 @@ fn claim_within(
     let told = told.and_then(|told| i64::try_from(told).ok()).unwrap_or(0);
     // The row is there before it is locked, so that two that begin at once meet at it.
     session.change(
-        &format!("INSERT INTO {LEASE_TABLE} (rule, claim, owner, expires) VALUES (:rule, 0, '', 0) ON CONFLICT (rule) DO NOTHING"),
+        &format!(
+            "INSERT INTO {LEASE_TABLE} (rule, claim, owner, expires) VALUES (:rule, 0, '', 0) ON CONFLICT (rule) DO NOTHING"
+        ),
         &[("rule", &name)],
     )?;
     let sql = format!("SELECT claim, owner, expires FROM {LEASE_TABLE} WHERE rule = :rule FOR UPDATE");
@@ -73,9 +75,8 @@ fn claim_within(
     )?;
     let sql = format!("DELETE FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim <= :told");
     session.change(&sql, &[("rule", &name), ("told", &told)])?;
-    let sql = format!(
-        "SELECT CAST(coalesce(sum(deleted), 0) AS BIGINT) FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim < :claim"
-    );
+    let sql =
+        format!("SELECT CAST(coalesce(sum(deleted), 0) AS BIGINT) FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim < :claim");
     let recovered = session.ask(&sql, &[("rule", &name), ("claim", &next)], Limits::default())?;
     let claim = Claim { number: next.as_integer().unwrap_or(0).unsigned_abs(), recovered: count(&recovered) };
     Ok((claim, Lease { rule: name, owner, number: next, claimed: (now, Instant::now()), batches: 0 }))
@@ -111,7 +112,8 @@ impl Lease {
         archive: Option<&str>,
     ) -> Result<(), DatabaseError> {
         let number = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
-        let (batch, at, deleted, children) = (number(batch), Value::Integer(self.now().unix()), number(deleted), number(children));
+        let (batch, at, deleted, children) =
+            (number(batch), Value::Integer(self.now().unix()), number(deleted), number(children));
         let archive = archive.map_or(Value::Null, Value::from);
         let sql = format!(
             "INSERT INTO {JOURNAL_TABLE} (rule, claim, batch, at, deleted, children, archive) \
@@ -139,7 +141,9 @@ impl Lease {
 /// Makes the tables, if they are not there. Tells whether it made them.
 pub(crate) fn prepare_journal(database: &str, variable: &str) -> Result<bool, DatabaseError> {
     let mut session = Session::open(database, variable)?;
-    let there = format!("SELECT count(*) FROM pg_class WHERE relname IN ('{LEASE_TABLE}', '{JOURNAL_TABLE}') AND pg_table_is_visible(oid)");
+    let there = format!(
+        "SELECT count(*) FROM pg_class WHERE relname IN ('{LEASE_TABLE}', '{JOURNAL_TABLE}') AND pg_table_is_visible(oid)"
+    );
     let there = count(&session.ask(&there, &[], Limits::default())?);
     if there < 2 {
         session.run(&format!("BEGIN; {}; COMMIT", TABLES.join("; ")))?;

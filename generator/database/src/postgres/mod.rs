@@ -1,6 +1,7 @@
 //! PostgreSQL through tokio-postgres. Only SQL that its relatives understand too.
 
 mod lease;
+mod parts;
 mod purge;
 mod read;
 mod schema;

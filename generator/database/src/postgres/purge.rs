@@ -7,7 +7,7 @@ use avouch_model::Timestamp;
 
 use super::{
     lease::{self, Lease, count},
-    schema,
+    parts, schema,
     session::Session,
 };
 use crate::{
@@ -32,6 +32,8 @@ pub(crate) struct Purger {
     statements: Statements,
     /// What the catalogue said of the tables when the schema was held against the plan.
     catalogue: Rows,
+    /// The type of the column, where whole partitions may be dropped.
+    droppable: Option<String>,
     lease: Option<Lease>,
 }
 
@@ -56,16 +58,18 @@ impl Purger {
         }
         let statements = Statements::of(&tables, table, deletion)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
-        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, lease: None })
+        let kind = table.column(&due.column).map(|column| column.declared.clone());
+        let droppable = kind.filter(|_| parts::may_drop(deletion, &tables));
+        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, lease: None })
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
-        let binds = binds(&self.deletion, window, sql);
+        let binds = binds(&self.deletion, window);
         self.session.ask(sql, &binds, LIMITS)
     }
 
     fn change(&mut self, sql: &str, window: &[(String, Value)]) -> Result<u64, DatabaseError> {
-        let binds = binds(&self.deletion, window, sql);
+        let binds = binds(&self.deletion, window);
         self.session.change(sql, &binds)
     }
 
@@ -111,6 +115,7 @@ impl Purger {
         if !lease.renew(&mut self.session)? {
             return Err(DatabaseError::ClaimLost { database });
         }
+        let locked = work.lock.as_ref().map(|lock| self.ask(lock, window)).transpose()?.map(|rows| count(&rows));
         for guard in &work.guards {
             let others = count(&self.ask(guard, window)?);
             if others > 0 {
@@ -127,6 +132,10 @@ impl Purger {
             children += self.change(child, window)?;
         }
         let deleted = self.change(&work.rows, window)?;
+        // A row that came in between is not locked, and may be referred to by now.
+        if locked.is_some_and(|locked| locked != deleted) {
+            return Ok(None);
+        }
         if let Some(left) = &work.left {
             let rows = count(&self.ask(left, window)?);
             if rows > 0 {
@@ -194,6 +203,15 @@ impl Purge for Purger {
         Err(last.unwrap_or_else(|| DatabaseError::Restless { database: self.session.database.clone() }))
     }
 
+    fn part(&mut self) -> Result<Option<u64>, DatabaseError> {
+        let (Some(kind), Some(lease)) = (&self.droppable, &mut self.lease) else { return Ok(None) };
+        let dropped = parts::drop_one(&mut self.session, &self.deletion, kind, lease, lease.batches + 1)?;
+        if dropped.is_some() {
+            lease.batches += 1;
+        }
+        Ok(dropped)
+    }
+
     fn tidy(&mut self, _: u64) -> Result<u64, DatabaseError> {
         // The server checkpoints by itself.
         Ok(0)
@@ -225,7 +243,7 @@ fn places(side: &str, key: &Key) -> Vec<(String, Value)> {
 }
 
 /// The values, all of which a statement may name.
-fn binds<'a>(deletion: &'a Deletion, window: &'a [(String, Value)], _: &str) -> Vec<(&'a str, &'a Value)> {
+fn binds<'a>(deletion: &'a Deletion, window: &'a [(String, Value)]) -> Vec<(&'a str, &'a Value)> {
     deletion.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
 }
 
@@ -242,7 +260,8 @@ fn catalogue(session: &mut Session, deletion: &Deletion) -> Result<Rows, Databas
          SELECT 't', CAST(tgrelid AS BIGINT), CAST(oid AS BIGINT), CAST(tgname AS TEXT), CAST(tgtype AS BIGINT) FROM pg_trigger \
          WHERE tgrelid IN {tables} ORDER BY 1, 2, 3"
     );
-    let names: Vec<(String, Value)> = names.into_iter().enumerate().map(|(place, name)| (format!("table_{place}"), name)).collect();
+    let names: Vec<(String, Value)> =
+        names.into_iter().enumerate().map(|(place, name)| (format!("table_{place}"), name)).collect();
     let binds: Vec<(&str, &Value)> = names.iter().map(|(name, value)| (name.as_str(), value)).collect();
     session.ask(&sql, &binds, Limits::default())
 }

@@ -60,7 +60,8 @@ impl Read for Reader {
             session.run(&format!("DECLARE scan NO SCROLL CURSOR FOR SELECT {shown} FROM {table} WHERE {column} IS NOT NULL"))?;
             let mut count = 0;
             loop {
-                let found = session.ask("FETCH 1000 FROM scan", &[], Limits { rows_max: 1_000, bytes_max: usize::MAX, ..limits })?;
+                let found =
+                    session.ask("FETCH 1000 FROM scan", &[], Limits { rows_max: 1_000, bytes_max: usize::MAX, ..limits })?;
                 if found.rows.is_empty() {
                     return Ok(count);
                 }

@@ -8,7 +8,7 @@ use crate::{Column, DatabaseError, ForeignKey, Index, Limits, Table, Trigger, Va
 pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError> {
     const VISIBLE: &str = "c.relkind IN ('r', 'p') AND NOT c.relispartition AND pg_table_is_visible(c.oid) \
                            AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
-    let from = format!("FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace");
+    let from = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
     let mut ask = |sql: String| -> Result<Vec<Vec<Value>>, DatabaseError> {
         Ok(session.ask(&sql, &[], Limits { rows_max: 100_000, ..Limits::default() })?.rows)
     };

@@ -146,9 +146,10 @@ impl Session {
                 DatabaseError::WrongSchema { database, message }
             }
             (Some(&SqlState::READ_ONLY_SQL_TRANSACTION), _) => DatabaseError::NotReadOnly { database, sql: sql.to_owned() },
-            (Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE), _) => {
-                DatabaseError::Contended { database, cause }
-            }
+            (
+                Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE),
+                _,
+            ) => DatabaseError::Contended { database, cause },
             (Some(&SqlState::QUERY_CANCELED), _) => DatabaseError::Cancelled { database, cause },
             (None, _) if cause.is_closed() || self.client.is_closed() => DatabaseError::Lost { database, cause },
             _ => DatabaseError::Postgres { database, sql: sql.to_owned(), cause },

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use avouch_model::product::{Database, Location};
 
-use crate::{DatabaseError, sqlite};
+use crate::{DatabaseError, postgres, sqlite};
 
 /// One row a rule: who works on it, under which number, and until when (Unix seconds; 0: nobody).
 pub const LEASE_TABLE: &str = "avouch_retention_lease";
@@ -33,5 +33,6 @@ pub(crate) fn is_ours(table: &str) -> bool {
 pub fn prepare(database: &Database, root: &Path) -> Result<bool, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => sqlite::prepare_journal(&database.name, file, root),
+        Location::Postgres { purge_url_env, .. } => postgres::prepare_journal(&database.name, purge_url_env),
     }
 }

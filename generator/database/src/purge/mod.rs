@@ -4,6 +4,7 @@
 mod due;
 mod expression;
 pub mod journal;
+pub(crate) mod statements;
 
 use std::{io, path::Path, time::Duration};
 
@@ -15,7 +16,7 @@ use avouch_model::{
 pub use due::{Dialect, Due, Held, TenantPeriods};
 pub use expression::{NotAnExpression, expression};
 
-use crate::{DatabaseError, Rows, Value, quote, sqlite};
+use crate::{DatabaseError, Rows, Value, postgres, quote, sqlite};
 
 /// What is to be done to the rows that are due.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +142,15 @@ pub trait Purge: Send {
     /// kept, or it would change anything else. Nothing of the window is deleted then.
     fn batch(&mut self, from: &Key, rows: u64, keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError>;
 
+    /// Drops one part of the table that lies before the cut-off as a whole, where the table has such parts and nothing but an age
+    /// decides. Tells how many rows it had; none when no such part is left.
+    ///
+    /// # Errors
+    /// When the claim was lost, or the database cannot be asked.
+    fn part(&mut self) -> Result<Option<u64>, DatabaseError> {
+        Ok(None)
+    }
+
     /// Moves what was written from the write-ahead log into the database file, gently; beyond `wal_bytes_max` so that the
     /// log starts over. Deleted rows stay readable in the file until then. Returns how many bytes of the log are in use, 0 without one.
     ///
@@ -182,5 +192,8 @@ pub trait Purge: Send {
 pub fn open(database: &Database, root: &Path, deletion: &Deletion) -> Result<Box<dyn Purge>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Purger::open(&database.name, file, root, deletion)?)),
+        Location::Postgres { purge_url_env, .. } => {
+            Ok(Box::new(postgres::Purger::open(&database.name, purge_url_env, deletion)?))
+        }
     }
 }

@@ -21,7 +21,9 @@ pub(crate) struct Statements {
 /// What is to be done in a window, in this order.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    /// Keeps others from referring to the rows that go, where the database has such locks; then, whether somebody does.
+    /// Locks the rows that go, and counts them, where the database has such locks: nobody can refer to them any more.
+    pub(crate) lock: Option<String>,
+    /// Count rows that stay and refer to rows that go.
     pub(crate) guards: Vec<String>,
     /// The rows that go, by table: that of the rule, then its children.
     pub(crate) going: Vec<(String, String)>,
@@ -57,11 +59,12 @@ impl KeyColumns {
 
     /// As they are read: where they are cast to be bound again, as texts.
     fn read(&self) -> String {
-        let one = |(name, cast): &(String, Option<String>)| match cast {
-            Some(_) => format!("CAST({name} AS TEXT)"),
+        // Under a name of its own: ORDER BY would take the text for the column.
+        let one = |(place, (name, cast)): (usize, &(String, Option<String>))| match cast {
+            Some(_) => format!("CAST({name} AS TEXT) AS key_{place}"),
             None => name.clone(),
         };
-        self.0.iter().map(one).collect::<Vec<_>>().join(", ")
+        self.0.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
     }
 
     fn places(&self, side: &str) -> String {
@@ -106,11 +109,16 @@ impl Work {
             (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}", all_columns(child), quote(child)))
         }));
         let set: Vec<_> = deletion.set.iter().map(|(column, value)| format!("{} = ({value}\n)", quote(column))).collect();
-        let guards = match deletion.due.dialect {
-            Dialect::Sqlite => Vec::new(),
-            Dialect::Postgres => guards(deletion, tables, &name, going, &doomed),
+        // SQLite tells itself how many rows a cascade changed.
+        let (lock, guards) = match deletion.due.dialect {
+            Dialect::Sqlite => (None, Vec::new()),
+            Dialect::Postgres => {
+                let lock = format!("SELECT count(*) FROM (SELECT 1 FROM {name} WHERE {going} FOR UPDATE) AS locked");
+                (Some(lock), guards(deletion, tables, going, &doomed))
+            }
         };
         Self {
+            lock,
             guards,
             going: all,
             children: of_children().rev().map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(child))).collect(),
@@ -135,13 +143,13 @@ fn selected(tables: &[Table], name: &str, dialect: Dialect) -> String {
     }
 }
 
-/// Postgres does not tell how many rows a cascade changed. So the rows that go are locked, after which nobody can refer to
-/// them any more, and then no row that stays may do so.
-fn guards(deletion: &Deletion, tables: &[Table], name: &str, going: &str, doomed: &[String]) -> Vec<String> {
+/// Whether a row that stays refers to one that goes. Postgres does not tell how many rows a cascade changed, so this is asked
+/// while the rows that go are locked.
+fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed: &[String]) -> Vec<String> {
     if !deletion.set.is_empty() {
         return Vec::new();
     }
-    let mut guards = vec![format!("SELECT count(*) - count(*) FROM (SELECT 1 FROM {name} WHERE {going} FOR UPDATE) AS locked")];
+    let mut guards = Vec::new();
     let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
     let parents = std::iter::once((deletion.due.table.as_str(), going))
         .chain(deletion.children.iter().zip(doomed).map(|(child, doomed)| (child.table.as_str(), doomed.as_str())));

@@ -6,19 +6,22 @@
 use std::{path::Path, thread, time::Duration};
 
 use avouch_model::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 
 use super::{
     erase, lease,
     place::{BUSY_TIMEOUT, Place},
     read::value_of,
     schema,
-    statements::{Statements, Work, bound},
+    statements::bound,
     stopwatch::Stopwatch,
 };
 use crate::{
     DatabaseError, Rows, Value, fingerprint,
-    purge::{Batch, Claim, Deletion, Keep, Key, Purge},
+    purge::{
+        Batch, Claim, Deletion, Keep, Key, Purge,
+        statements::{Statements, Work},
+    },
 };
 
 /// How long the reset of the write-ahead log may wait for readers: writers wait with it.
@@ -90,7 +93,7 @@ impl Purger {
         if fingerprint(&tables, &deletion.touched()) != deletion.schema {
             return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
         }
-        let statements = Statements::of(table, deletion)
+        let statements = Statements::of(&tables, table, deletion)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let deletion = deletion.clone();
         Ok(Self { place, connection, deletion, statements, frame_bytes, version: 0, schema, lease: None })
@@ -124,6 +127,12 @@ impl Purger {
         let version = self.connection.prepare_cached(sql).and_then(|mut version| version.query_row([], |row| row.get(0)));
         let version = version.map_err(|cause| self.failed(sql, cause))?;
         Ok(std::mem::replace(&mut self.version, version) != version)
+    }
+
+    /// The key in a row of `first` or `end`.
+    fn key(&self, row: &Row<'_>) -> rusqlite::Result<Key> {
+        let values = (0..self.statements.keys).map(|place| Ok(value_of(row.get_ref(place)?)));
+        Ok(Key(values.collect::<rusqlite::Result<_>>()?))
     }
 
     /// The parameters of the rule and of a window.
@@ -214,7 +223,7 @@ impl Purge for Purger {
         let run = || {
             let mut statement = bound(&self.connection, &self.statements.first, &self.binds(&[]))?;
             let mut rows = statement.raw_query();
-            rows.next()?.map(|row| self.statements.key(row)).transpose()
+            rows.next()?.map(|row| self.key(row)).transpose()
         };
         run().map_err(|cause| self.failed(&self.statements.first, cause))
     }
@@ -226,7 +235,7 @@ impl Purge for Purger {
         let find = || {
             let mut end = bound(&self.connection, &self.statements.end, &self.binds(&window))?;
             let mut rows = end.raw_query();
-            rows.next()?.map(|row| self.statements.key(row)).transpose()
+            rows.next()?.map(|row| self.key(row)).transpose()
         };
         let next = find().map_err(|cause| self.failed(&self.statements.end, cause))?;
         let work = if next.is_some() { &self.statements.window } else { &self.statements.rest };

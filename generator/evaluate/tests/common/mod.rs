@@ -67,6 +67,7 @@ pub fn claim(id: &str, control: &str, strength: Strength, checks: &[&str]) -> Cl
         statement: text("It holds."),
         requirements: Vec::new(),
         checks: checks.iter().map(|&check| check.to_owned()).collect(),
+        any_of: Vec::new(),
         untested: None,
     }
 }
@@ -114,6 +115,7 @@ pub fn scope(catalogue: Catalogue) -> Scope {
         unfilled: BTreeMap::new(),
         retention: Vec::new(),
         gate: Gate::Configured,
+        gate_terms: Default::default(),
         disclosure: DisclosurePromise::default(),
         run_gap_seconds: None,
     }

@@ -44,7 +44,7 @@ fn read(root: &TableReader<'_, '_>) -> Option<Configuration> {
     let targets = targets::targets(root);
     let bind = settings::bind(root);
     let numbers = numbers(root);
-    let gate = settings::gate(root);
+    let (gate, gate_terms) = settings::gate(root);
     let people = settings::people(root);
     let disclosure = settings::disclosure(root);
     let evidence = settings::evidence(root);
@@ -62,6 +62,7 @@ fn read(root: &TableReader<'_, '_>) -> Option<Configuration> {
         bind,
         numbers,
         gate,
+        gate_terms,
         people,
         disclosure,
         evidence: evidence?,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_model::{
-    configuration::{EvidenceSettings, Gate, Party, SbomSettings, Schedule, SiteSettings},
+    configuration::{EvidenceSettings, Gate, GateTerms, Party, SbomSettings, Schedule, SiteSettings},
     payload::{DisclosurePromise, ProductName},
     product::Person,
 };
@@ -164,8 +164,8 @@ pub(super) fn bind(root: &TableReader<'_, '_>) -> BTreeMap<String, String> {
     filled.collect()
 }
 
-pub(super) fn gate(root: &TableReader<'_, '_>) -> Gate {
-    let Some(table) = root.optional("gate").table() else { return Gate::Configured };
+pub(super) fn gate(root: &TableReader<'_, '_>) -> (Gate, GateTerms) {
+    let Some(table) = root.optional("gate").table() else { return (Gate::Configured, GateTerms::default()) };
     let field = table.optional("require");
     let is_list = field.json().is_some_and(|json| json.get_ref().as_list().is_some());
     let gate = if is_list {
@@ -176,8 +176,12 @@ pub(super) fn gate(root: &TableReader<'_, '_>) -> Gate {
             false => Gate::Configured,
         })
     };
+    let terms = GateTerms {
+        no_worse_than: table.optional("no_worse_than").words().map(toml::Spanned::into_inner),
+        baseline: table.optional("baseline").boolean().is_some_and(toml::Spanned::into_inner),
+    };
     table.finish();
-    gate
+    (gate, terms)
 }
 
 pub(super) fn people(root: &TableReader<'_, '_>) -> BTreeMap<String, Person> {

@@ -142,7 +142,11 @@ fn each_mistake_is_refused_where_it_stands() {
     for (from, to, expected) in [
         ("24 months", "24", "is not a length of time"),
         ("24 months", "0 days", "keeps nothing"),
-        ("url = \"sqlite:data/app.db\"", "url = \"postgres://db\"", "not supported yet"),
+        ("url = \"sqlite:data/app.db\"", "url = \"postgres://db\"", "the URL of a server holds who connects"),
+        ("url = \"sqlite:data/app.db\"", "url = \"d1://a/b\"", "not supported yet"),
+        ("url = \"sqlite:data/app.db\"", "", "`url` is missing"),
+        ("url = \"sqlite:data/app.db\"", "read_url_env = \"A\"", "`purge_url_env` is missing"),
+        ("url = \"sqlite:data/app.db\"", "read_url_env = \"A\"\npurge_url_env = \"A\"", "the same credentials"),
         ("database = \"main\"", "database = \"mian\"", "no database is named `mian`"),
         ("name = \"audit\"", "name = \"interactions\"", "two rules are named"),
         ("Bearer ${PROBE_A}", "Bearer s3cret", "a credential is written into the configuration"),

@@ -2,13 +2,15 @@
 
 use super::ProfileSource;
 
-/// The standards and controls that profiles refer to.
+/// The standards and controls that profiles refer to, and the baseline beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Builtins {
     /// Standards: path and TOML.
     pub standards: Vec<(String, String)>,
     /// Shared controls: path and TOML, in the order of the catalogue.
     pub controls: Vec<(String, String)>,
+    /// What is looked at whatever is claimed: path and TOML.
+    pub baseline: Vec<(String, String)>,
 }
 
 const STANDARDS: &[(&str, &str)] =
@@ -28,6 +30,8 @@ const CONTROLS: &[(&str, &str)] = &[
     ("mappings/controls/openness.toml", include_str!("../../../../mappings/controls/openness.toml")),
 ];
 
+const BASELINE: &[(&str, &str)] = &[("mappings/baseline.toml", include_str!("../../../../mappings/baseline.toml"))];
+
 const PROFILES: &[(&str, &str)] = &[
     ("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml")),
     ("secret-store", include_str!("../../../../mappings/profiles/secret-store.toml")),
@@ -35,10 +39,10 @@ const PROFILES: &[(&str, &str)] = &[
     ("tenant-ai", include_str!("../../../../mappings/profiles/tenant-ai.toml")),
 ];
 
-/// The built-in standards and controls.
+/// The built-in standards, controls and baseline.
 pub fn builtins() -> Builtins {
     let owned = |files: &[(&str, &str)]| files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    Builtins { standards: owned(STANDARDS), controls: owned(CONTROLS) }
+    Builtins { standards: owned(STANDARDS), controls: owned(CONTROLS), baseline: owned(BASELINE) }
 }
 
 /// The names of the built-in profiles, in order.

@@ -23,6 +23,7 @@ pub(super) struct MappingFile {
     pub(super) slots: Vec<(Range<usize>, Slot)>,
     pub(super) checks: Vec<WrittenCheck>,
     pub(super) claims: Vec<WrittenClaim>,
+    pub(super) baseline: Vec<WrittenBaseline>,
     /// The ids of all controls, those with mistakes too: a name that is there is not unknown.
     pub(super) control_ids: Vec<String>,
     /// The ids of all checks, as above.
@@ -63,8 +64,25 @@ pub(super) struct WrittenClaim {
     pub(super) statement: Localised,
     pub(super) requirements: Vec<Spanned<String>>,
     pub(super) checks: Vec<Spanned<String>>,
+    pub(super) any_of: Vec<Spanned<String>>,
     pub(super) untested: Option<Localised>,
 }
+
+impl WrittenClaim {
+    pub(super) fn deciding(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.checks.iter().chain(&self.any_of)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct WrittenBaseline {
+    pub(super) id: Spanned<String>,
+    pub(super) title: Localised,
+    pub(super) checks: Vec<Spanned<String>>,
+}
+
+/// What begins the id of each check of the baseline: no check of a profile can be called so, whatever the baseline brings later.
+const BASELINE: &str = "baseline.";
 
 /// Reads the built-in files and the profiles; files with broken syntax are left out, and their mistakes reported.
 pub(super) fn read_all(profiles: &[ProfileSource], builtins: &Builtins) -> (Vec<MappingFile>, Vec<Diagnostic>) {
@@ -82,6 +100,10 @@ pub(super) fn read_all(profiles: &[ProfileSource], builtins: &Builtins) -> (Vec<
     for (path, text) in &builtins.controls {
         read(path.clone(), text, Role::Controls);
     }
+    // What is nobody's product is asked nothing.
+    for (path, text) in builtins.baseline.iter().filter(|_| !profiles.is_empty()) {
+        read(path.clone(), text, Role::Baseline);
+    }
     for profile in profiles {
         let built_in = super::builtin_profiles().contains(profile);
         let path = if built_in { format!("mappings/profiles/{}.toml", profile.name) } else { profile.name.clone() };
@@ -94,6 +116,7 @@ pub(super) fn read_all(profiles: &[ProfileSource], builtins: &Builtins) -> (Vec<
 enum Role {
     Standard,
     Controls,
+    Baseline,
     Profile,
 }
 
@@ -112,14 +135,20 @@ fn read_file(source: &Arc<Source>, role: Role) -> (Option<MappingFile>, Vec<Diag
         slots: Vec::new(),
         checks: Vec::new(),
         claims: Vec::new(),
+        baseline: Vec::new(),
         control_ids: Vec::new(),
         check_ids: Vec::new(),
     };
-    if role == Role::Standard {
-        file.standards.extend(standard(&root));
-    } else {
-        file.controls = named(&root.optional("control"), control);
-        file.control_ids = ids(&root.optional("control"));
+    match role {
+        Role::Standard => file.standards.extend(standard(&root)),
+        Role::Controls | Role::Profile => {
+            file.controls = named(&root.optional("control"), control);
+            file.control_ids = ids(&root.optional("control"));
+        }
+        Role::Baseline => {
+            file.checks = named(&root.required("check"), check).into_iter().map(of_the_baseline).collect();
+            file.baseline = named(&root.required("baseline"), baseline);
+        }
     }
     if role == Role::Profile {
         let id = root.required("id").words();
@@ -253,24 +282,56 @@ fn check(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenChec
     })
 }
 
+/// The check under the name that it has outside its file.
+fn of_the_baseline(mut check: WrittenCheck) -> WrittenCheck {
+    check.id = Spanned::new(check.id.span(), format!("{BASELINE}{}", check.id.get_ref()));
+    check
+}
+
+fn baseline(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenBaseline> {
+    slug(table.walk(), &id);
+    let title = localised(&table.required("title"));
+    let checks = table.required("checks").texts();
+    let checks = checks?.into_iter().map(|check| Spanned::new(check.span(), format!("{BASELINE}{}", check.get_ref())));
+    Some(WrittenBaseline { id, title: title?, checks: checks.collect() })
+}
+
 fn claim(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenClaim> {
     let control = table.required("control").words();
     let strength = table.required("strength").one_of(STRENGTHS);
     let statement = localised(&table.required("statement"));
     let requirements = table.optional("requirements").texts().unwrap_or_default();
     let checks = table.optional("checks").texts().unwrap_or_default();
+    let any_of = table.optional("any_of").texts().unwrap_or_default();
     let untested = localised(&table.optional("untested"));
-    if checks.is_empty() == untested.is_none() {
-        let (message, help) = if checks.is_empty() {
+    if let [alone] = any_of.as_slice() {
+        let problem = table.walk().error(
+            "single-alternative",
+            alone.span(),
+            format!("`{}` is no alternative to anything", alone.get_ref()),
+        );
+        table.walk().report(problem.label("written here").help("name another check beside it, or write it in `checks`"));
+    }
+    for (place, check) in checks.iter().chain(&any_of).enumerate() {
+        if checks.iter().chain(&any_of).take(place).any(|other| other.get_ref() == check.get_ref()) {
+            let problem = table.walk().error(
+                "check-twice",
+                check.span(),
+                format!("the claim `{}` names `{}` twice", id.get_ref(), check.get_ref()),
+            );
+            table.walk().report(
+                problem.label("written here").help("a check decides alone, in `checks`, or as one of several, in `any_of`"),
+            );
+        }
+    }
+    if (checks.is_empty() && any_of.is_empty()) == untested.is_none() {
+        let (message, help) = if untested.is_none() {
             (
                 format!("the claim `{}` has no checks, and no reason why", id.get_ref()),
-                "name the checks that decide it, or write `untested.en = …`",
+                "name the checks that decide it in `checks` or `any_of`, or write `untested.en = …`",
             )
         } else {
-            (
-                format!("the claim `{}` has checks, and says that it is not tested", id.get_ref()),
-                "keep one of `checks` and `untested`",
-            )
+            (format!("the claim `{}` has checks, and says that it is not tested", id.get_ref()), "keep its checks or `untested`")
         };
         let problem = table.walk().error("claim-without-check", id.span(), message);
         table.walk().report(problem.label("this claim").help(help));
@@ -282,6 +343,7 @@ fn claim(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenClai
         statement: statement?,
         requirements,
         checks,
+        any_of,
         untested,
     })
 }

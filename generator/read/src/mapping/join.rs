@@ -8,7 +8,7 @@ use std::{
 
 use avouch_model::{
     Json,
-    catalogue::{Catalogue, Check, Claim, Control, Satisfies, Slot},
+    catalogue::{Baseline, Catalogue, Check, Claim, Control, Satisfies, Slot},
     diagnostic::{Diagnostic, Source},
 };
 use toml::Spanned;
@@ -34,15 +34,18 @@ pub(super) fn join(files: &[MappingFile], kinds: &[&str], problems: &mut Vec<Dia
     catalogue.checks = join.checks(files, &catalogue.slots, kinds);
     catalogue.claims = join.claims(files, &catalogue);
     join.idle_checks(files, &catalogue.claims);
-    let claimed: BTreeSet<&str> = catalogue.claims.iter().map(|claim| claim.control.as_str()).collect();
+    catalogue.baseline = join.baseline(files);
+    let claimed = claimed_controls(files);
     catalogue.controls.retain(|control| claimed.contains(control.id.as_str()));
+    drop_what_is_asked_already(&mut catalogue);
     catalogue.checks.sort_by(|left, right| left.id.cmp(&right.id));
     catalogue
 }
 
 struct Join<'p> {
     problems: &'p mut Vec<Diagnostic>,
-    /// What every id of a control, check or claim stands for: a decision or a gate names one of them without saying which.
+    /// What every id of a check, a claim, or a control that is claimed stands for: a decision or a gate names one of them without
+    /// saying which. The other controls of the catalogue are not in use, so that a new one takes no name away.
     places: BTreeMap<String, &'static str>,
 }
 
@@ -63,7 +66,8 @@ impl Join<'_> {
     fn take(&mut self, source: &Arc<Source>, id: &Spanned<String>, what: &'static str) {
         if let Some(other) = self.places.insert(id.get_ref().clone(), what) {
             let message = format!("`{}` is already the id of a {other}", id.get_ref());
-            let help = "every control, check and claim has an id of its own, over all profiles in use";
+            let help = "every check, claim and control in use has an id of its own, over all profiles in use: give this one another, \
+                        such as `our-…`; what was decided or recorded about it counts under its new name only";
             self.report("duplicate-id", source, id.span(), message, help);
         }
     }
@@ -104,9 +108,21 @@ impl Join<'_> {
     }
 
     fn controls(&mut self, files: &[MappingFile], catalogue: &Catalogue) -> Vec<Control> {
-        let mut controls = Vec::new();
+        let mut controls: Vec<Control> = Vec::new();
+        let claimed = claimed_controls(files);
         for (file, written) in files.iter().flat_map(|file| file.controls.iter().map(move |control| (file, control))) {
-            self.take(&file.source, &written.id, "control");
+            if claimed.contains(written.id.get_ref().as_str()) {
+                self.take(&file.source, &written.id, "control");
+            } else if controls.iter().any(|control| control.id == *written.id.get_ref()) {
+                let message = format!("`{}` is already the id of a control", written.id.get_ref());
+                self.report(
+                    "duplicate-id",
+                    &file.source,
+                    written.id.span(),
+                    message,
+                    "make claims of that one, or give this one another id",
+                );
+            }
             for (requirement, _) in &written.satisfies {
                 self.known(&file.source, requirement, UNKNOWN_REQUIREMENT, requirement_ids(catalogue));
             }
@@ -203,7 +219,7 @@ impl Join<'_> {
                 self.known(&file.source, requirement, UNKNOWN_REQUIREMENT, requirement_ids(catalogue));
             }
             let checks = files.iter().flat_map(|file| &file.check_ids).map(String::as_str);
-            for check in &written.checks {
+            for check in written.deciding() {
                 self.known(&file.source, check, ("unknown-check", "check"), checks.clone());
             }
             let names = |list: &[Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect();
@@ -214,23 +230,64 @@ impl Join<'_> {
                 statement: written.statement.clone(),
                 requirements: names(&written.requirements),
                 checks: names(&written.checks),
+                any_of: names(&written.any_of),
                 untested: written.untested.clone(),
             });
         }
         claims
     }
 
+    fn baseline(&mut self, files: &[MappingFile]) -> Vec<Baseline> {
+        let mut all = Vec::new();
+        for (file, written) in files.iter().flat_map(|file| file.baseline.iter().map(move |baseline| (file, baseline))) {
+            let checks = file.checks.iter().map(|check| check.id.get_ref().as_str());
+            for check in &written.checks {
+                self.known(&file.source, check, ("unknown-check", "check"), checks.clone());
+            }
+            all.push(Baseline {
+                id: written.id.get_ref().clone(),
+                title: written.title.clone(),
+                checks: written.checks.iter().map(|check| check.get_ref().clone()).collect(),
+            });
+        }
+        all
+    }
+
     /// Reports the checks that decide nothing.
     fn idle_checks(&mut self, files: &[MappingFile], claims: &[Claim]) {
-        let decides = |id: &String| claims.iter().any(|claim| claim.checks.contains(id));
+        let decides = |id: &String| claims.iter().any(|claim| claim.deciding().any(|check| check == id));
         for file in files {
-            for check in file.checks.iter().filter(|check| !decides(check.id.get_ref())) {
+            let looks =
+                |id: &String| file.baseline.iter().any(|baseline| baseline.checks.iter().any(|check| check.get_ref() == id));
+            for check in file.checks.iter().filter(|check| !decides(check.id.get_ref()) && !looks(check.id.get_ref())) {
                 let message = format!("the check `{}` decides no claim", check.id.get_ref());
-                let help = "name it in the `checks` of a claim, or remove it";
+                let help = "name it in the `checks` or `any_of` of a claim, or remove it";
                 self.report("check-without-claim", &file.source, check.id.span(), message, help);
             }
         }
     }
+}
+
+/// The ids of the controls that profiles make claims of.
+fn claimed_controls(files: &[MappingFile]) -> BTreeSet<&str> {
+    written_claims(files).map(|(_, claim)| claim.control.get_ref().as_str()).collect()
+}
+
+/// What a profile asks already is not asked once more for the baseline: the answer to one question is one.
+fn drop_what_is_asked_already(catalogue: &mut Catalogue) {
+    let own = catalogue.unclaimed().into_iter().map(ToOwned::to_owned).collect::<BTreeSet<_>>();
+    let (mut baseline, claimed): (Vec<Check>, Vec<Check>) =
+        std::mem::take(&mut catalogue.checks).into_iter().partition(|check| own.contains(&check.id));
+    let question = |check: &Check| (check.kind.clone(), check.parameters.clone(), check.needs.clone(), check.numbers.clone());
+    baseline.retain(|check| {
+        let Some(same) = claimed.iter().find(|other| question(other) == question(check)) else { return true };
+        for id in catalogue.baseline.iter_mut().flat_map(|baseline| &mut baseline.checks).filter(|id| **id == check.id) {
+            id.clone_from(&same.id);
+        }
+        false
+    });
+    catalogue.checks = claimed;
+    catalogue.checks.extend(baseline);
 }
 
 const UNKNOWN_SLOT: (&str, &str) = ("unknown-slot", "slot");

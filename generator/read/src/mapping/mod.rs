@@ -8,12 +8,14 @@ mod configured;
 mod file;
 mod join;
 mod resolve;
+mod trials;
 
 use avouch_model::{Digest, canonical, canonical::CanonicalError, catalogue::Catalogue, diagnostic::Diagnostic};
 
 pub use builtin::{Builtins, builtin_names, builtin_profiles, builtins};
 pub use configured::wrong_names;
 pub use resolve::{Resolved, resolve};
+pub use trials::{Trial, Trials, trials};
 
 /// A profile: a built-in one by name (`auth-api`), or a file of the repository by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct ProfileSource {
 /// Joins profiles with the built-in standards and controls. `kinds` are the ids of the kinds that are built.
 ///
 /// The catalogue holds the controls that the profiles make claims of, in the order of the control files; a profile may
-/// bring controls of its own.
+/// bring controls of its own. With a profile comes the baseline: what is looked at whatever is claimed.
 ///
 /// # Errors
 /// Every mistake in the files: unknown keys, types, controls, requirements, checks, slots and kinds; ids that are used

@@ -19,6 +19,7 @@ const KINDS: &[&str] = &[
     "database.column-everywhere",
     "database.query",
     "database.schema",
+    "dependency.lockfile",
     "document.consistency",
     "file.content",
     "file.ignored",
@@ -49,6 +50,8 @@ const KINDS: &[&str] = &[
     "secrets.history",
     "secrets.tree",
     "tls.minimum-version",
+    "workflow.injection",
+    "workflow.pinned",
     "workflow.steps",
 ];
 
@@ -74,6 +77,7 @@ fn configuration() -> Configuration {
         bind: BTreeMap::new(),
         numbers: BTreeMap::new(),
         gate: Gate::Configured,
+        gate_terms: Default::default(),
         people: BTreeMap::new(),
         disclosure: DisclosurePromise::default(),
         evidence: EvidenceSettings { origin: "example.com/1".into(), ledger: "l".into(), signing_key_env: None },
@@ -134,6 +138,7 @@ fn every_text_of_the_built_in_mapping_is_there_in_french_too() {
     texts.extend(catalogue.claims.iter().map(|claim| &claim.statement));
     texts.extend(catalogue.claims.iter().filter_map(|claim| claim.untested.as_ref()));
     texts.extend(catalogue.checks.iter().map(|check| &check.question));
+    texts.extend(catalogue.baseline.iter().map(|baseline| &baseline.title));
     texts.extend(catalogue.slots.iter().map(|slot| &slot.description));
     for text in texts {
         let french = text.fr.as_deref().unwrap_or_else(|| panic!("no French for: {}", text.en));
@@ -239,7 +244,66 @@ checks = ["status"]
 fn a_small_profile_loads_with_the_needs_that_its_parameters_show() {
     let catalogue = own(SMALL).unwrap();
     assert_eq!(catalogue.controls.len(), 1);
-    assert_eq!(catalogue.checks[0].needs, ["target.api"]);
+    assert_eq!(catalogue.check("status").unwrap().needs, ["target.api"]);
+}
+
+#[test]
+fn a_name_of_the_shared_catalogue_is_free_until_its_control_is_in_use() {
+    let catalogue = own(&SMALL
+        .replace("check.status", "check.rate-limit")
+        .replace("[\"status\"]\n", "[\"rate-limit\"]\n")
+        .replace("numbers = [\"rate-limit\"]", "numbers = [\"status\"]"));
+    assert!(
+        catalogue.is_ok_and(|catalogue| catalogue.check("rate-limit").is_some() && catalogue.control("rate-limit").is_none())
+    );
+    let problems =
+        own(&(SMALL.to_owned() + "[control.rate-limit]\ntitle.en = \"t\"\nstatement.en = \"s\"\nsatisfies = []\n")).unwrap_err();
+    assert!(problems[0].ends_with("`rate-limit` is already the id of a control"), "{problems:#?}");
+}
+
+#[test]
+fn no_check_of_a_profile_has_a_name_that_the_baseline_could_take() {
+    let catalogue = own(SMALL).unwrap();
+    assert_eq!(catalogue.unclaimed().len() + 1, catalogue.checks.len());
+    assert!(catalogue.unclaimed().iter().all(|id| id.starts_with("baseline.")));
+    for check in catalogue.checks.iter().filter(|check| check.id != "status") {
+        assert_eq!((check.needs.len(), check.numbers.len()), (0, 0), "{}", check.id);
+        assert!(check.when <= When::Deploy);
+        let problems = own(&SMALL.replace("check.status", &format!("check.\"{}\"", check.id))).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains("cannot be an id")), "{problems:#?}");
+    }
+}
+
+#[test]
+fn what_a_profile_asks_is_not_asked_once_more_for_the_baseline() {
+    let catalogue = auth_api();
+    let secrets = catalogue.baseline.iter().find(|baseline| baseline.id == "secrets").unwrap();
+    assert_eq!(secrets.checks, ["secrets-in-tree"]);
+    assert!(catalogue.check("baseline.secrets").is_none());
+    for id in catalogue.baseline.iter().flat_map(|baseline| &baseline.checks) {
+        assert!(catalogue.check(id).is_some(), "{id}");
+    }
+    assert!(catalogue.unclaimed().contains("baseline.lockfiles") && !catalogue.unclaimed().contains("secrets-in-tree"));
+}
+
+#[test]
+fn alternatives_are_several_and_each_is_named_once() {
+    let other = "[check.other]\nlike = \"status\"\nquestion.en = \"Does it?\"\n";
+    let with = |checks: &str| own(&(SMALL.replace("checks = [\"status\"]", checks) + other));
+    let catalogue = with("any_of = [\"status\", \"other\"]").unwrap();
+    assert_eq!(catalogue.claims[0].deciding().collect::<Vec<_>>(), ["status", "other"]);
+    for (checks, expected) in [
+        ("checks = [\"other\"]\nany_of = [\"status\"]", "own.toml:21:11: `status` is no alternative to anything"),
+        ("checks = [\"status\"]\nany_of = [\"status\", \"other\"]", "own.toml:21:11: the claim `own-1` names `status` twice"),
+        ("any_of = [\"status\", \"othr\"]", "own.toml:20:21: no check is named `othr`"),
+        (
+            "any_of = [\"status\", \"other\"]\nuntested.en = \"x\"",
+            "own.toml:15:8: the claim `own-1` has checks, and says that it is not tested",
+        ),
+    ] {
+        let problems = with(checks).unwrap_err();
+        assert!(problems.contains(&expected.to_owned()), "{expected}\n{problems:#?}");
+    }
 }
 
 #[test]
@@ -322,6 +386,10 @@ fn an_empty_configuration_asks_only_what_has_a_place_by_convention() {
     assert_eq!(
         asked,
         [
+            "baseline.ignored-secrets",
+            "baseline.lockfiles",
+            "baseline.pinned-actions",
+            "baseline.scripts-without-strangers",
             "key-prefix-figures",
             "owasp-mapping-complete",
             "owasp-mapping-document",

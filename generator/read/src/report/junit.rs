@@ -148,6 +148,18 @@ mod tests {
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
     #[test]
+    fn the_operations_that_schemathesis_tried_are_tests() {
+        let of = |text| -> Vec<(String, Ended)> {
+            parse("a.xml", text).unwrap().cases.into_iter().map(|case| (case.name, case.ended)).collect()
+        };
+        let ended = |list, one| {
+            [("schemathesis > GET /v1/items".to_owned(), list), ("schemathesis > GET /v1/items/{id}".to_owned(), one)]
+        };
+        assert_eq!(of(include_str!("samples/schemathesis-passing.xml")), ended(Ended::Passed, Ended::Passed));
+        assert_eq!(of(include_str!("samples/schemathesis-failing.xml")), ended(Ended::Failed, Ended::Passed));
+    }
+
+    #[test]
     fn tests_end_in_three_ways_and_the_commit_is_read() {
         let text = format!(
             r#"<?xml version="1.0"?><testsuites name="all"><testsuite name="limits">

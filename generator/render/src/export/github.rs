@@ -2,13 +2,17 @@
 
 use avouch_model::{assessment::Assessment, catalogue::Catalogue, state::State};
 
-use super::{rows, sentence};
+use super::{prefix, rows, sentence};
 
 /// The assessment as workflow commands, with a last line for the log.
 pub fn github(assessment: &Assessment, catalogue: &Catalogue) -> String {
     let mut text = String::new();
+    let unclaimed = catalogue.unclaimed();
     for (finding, check) in rows(&assessment.checks, catalogue) {
+        let is_minor = unclaimed.contains(check.id.as_str()) || assessment.gate.settled.contains(&check.id);
         let command = match finding.state {
+            State::Fail | State::Waived if is_minor => "notice",
+            _ if is_minor => continue,
             State::Fail => "error",
             State::Error | State::NoData | State::Stale | State::Waived => "warning",
             _ => continue,
@@ -16,11 +20,12 @@ pub fn github(assessment: &Assessment, catalogue: &Catalogue) -> String {
         let title = property(&check.id);
         text.push_str(&format!(
             "::{command} title={title}::{}\n",
-            data(&format!("{} — {}", check.question.en, sentence(finding)))
+            data(&format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding)))
         ));
     }
-    let passed = assessment.checks.iter().filter(|finding| finding.state == State::Pass).count();
-    text.push_str(&format!("{passed} of {} checks passed\n", assessment.checks.len()));
+    let claimed = || assessment.checks.iter().filter(|finding| !unclaimed.contains(finding.check.as_str()));
+    let passed = claimed().filter(|finding| finding.state == State::Pass).count();
+    text.push_str(&format!("{passed} of {} checks passed\n", claimed().count()));
     text
 }
 

@@ -1,7 +1,7 @@
 //! Markdown: the comment that a pull request deserves. What got worse first, then what else is open, what ends soon, and what was
 //! mended; each with the command that explains it and the one that lets it stand for a while.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use avouch_model::{
     Timestamp,
@@ -20,13 +20,18 @@ const ROWS_MAX: usize = 60;
 
 /// The assessment as Markdown. `before` is what the record said before it, where there is one: what did not stand so then is new.
 pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, before: Option<&Assessment>) -> String {
-    let found: Vec<_> = rows(&assessment.checks, catalogue).collect();
-    let mut text = heading(assessment);
+    let unclaimed = catalogue.unclaimed();
+    let (baseline, found): (Vec<_>, Vec<_>) =
+        rows(&assessment.checks, catalogue).partition(|(finding, _)| unclaimed.contains(finding.check.as_str()));
+    let mut text = heading(assessment, &unclaimed);
     let was = |check: &str| before?.checks.iter().find(|finding| finding.check == check).map(|finding| finding.state);
     let is_new = |finding: &CheckFinding| before.is_some() && was(&finding.check).is_none_or(|state| state > finding.state);
+    // What need not be told, since an alternative passed, is not open.
+    let is_settled = |finding: &CheckFinding| assessment.gate.settled.contains(&finding.check);
+    let told = || found.iter().copied().filter(|(finding, _)| !is_settled(finding));
     let of = |states: &'static [State], new: bool| {
         let mut chosen: Vec<_> =
-            found.iter().copied().filter(|(finding, _)| states.contains(&finding.state) && is_new(finding) == new).collect();
+            told().filter(|(finding, _)| states.contains(&finding.state) && is_new(finding) == new).collect();
         chosen.sort_by_key(|(finding, _)| finding.state);
         chosen
     };
@@ -50,20 +55,22 @@ pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, before: Option<&
         .collect();
     section(&mut text, "Passed again", &mended, assessment.as_of);
     folded(&mut text, "Not configured", &of(&[State::NotConfigured], false));
-    let settled = |(finding, _): &(&CheckFinding, &Check)| !OPEN.contains(&finding.state);
-    folded(&mut text, "All others", &found.iter().copied().filter(settled).collect::<Vec<_>>());
+    let others = found.iter().copied().filter(|(finding, _)| !OPEN.contains(&finding.state) || is_settled(finding));
+    folded(&mut text, "All others", &others.collect::<Vec<_>>());
+    folded(&mut text, "Baseline, not claimed", &baseline);
     text
 }
 
 /// The verdict and the counts.
-fn heading(assessment: &Assessment) -> String {
+fn heading(assessment: &Assessment, unclaimed: &BTreeSet<&str>) -> String {
     let verdict = match assessment.gate.verdict {
         Verdict::Satisfied => "satisfied",
         Verdict::NotSatisfied => "not satisfied",
         Verdict::CouldNotTell => "could not tell",
     };
-    let count = |states: &[State]| assessment.checks.iter().filter(|finding| states.contains(&finding.state)).count();
-    let mut text = format!("### Gate: {verdict}\n\n{} of {} checks passed", count(&[State::Pass]), assessment.checks.len());
+    let claimed = || assessment.checks.iter().filter(|finding| !unclaimed.contains(finding.check.as_str()));
+    let count = |states: &[State]| claimed().filter(|finding| states.contains(&finding.state)).count();
+    let mut text = format!("### Gate: {verdict}\n\n{} of {} checks passed", count(&[State::Pass]), claimed().count());
     for (states, what) in [
         (&[State::Fail][..], "failed"),
         (&[State::Waived], "failed and waived"),
@@ -78,6 +85,18 @@ fn heading(assessment: &Assessment) -> String {
         let _ = write!(text, " · release {}", cell(&release.version));
     }
     let _ = writeln!(text, " · as of {}", assessment.as_of);
+    if let Some(reference) = &assessment.gate.reference {
+        let name = cell(&reference.name);
+        let _ = match &reference.run {
+            Some(run) => writeln!(
+                text,
+                "\nHeld against {name} as last recorded {}: {} checks stand no better than there, and do not block.",
+                run.at,
+                assessment.gate.tolerated.len()
+            ),
+            None => writeln!(text, "\nNo run of one release {name} is in the record, so it cannot be told what got worse."),
+        };
+    }
     text
 }
 

@@ -10,6 +10,8 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
 
+use std::collections::BTreeSet;
+
 use avouch_model::{
     assessment::{CheckFinding, Reason},
     catalogue::{Catalogue, Check},
@@ -26,11 +28,24 @@ fn controls_of<'a>(catalogue: &'a Catalogue, check: &str) -> Vec<&'a str> {
     let mut controls: Vec<&str> = catalogue
         .claims
         .iter()
-        .filter(|claim| claim.checks.iter().any(|id| id == check))
+        .filter(|claim| claim.deciding().any(|id| id == check))
         .map(|claim| claim.control.as_str())
         .collect();
     controls.dedup();
     controls
+}
+
+/// What a check is a part of, for a view that sorts by one: its first control, or the baseline.
+fn group_of<'a>(catalogue: &'a Catalogue, check: &str) -> &'a str {
+    controls_of(catalogue, check).first().copied().unwrap_or(BASELINE)
+}
+
+/// How a check that no claim leans on is named.
+const BASELINE: &str = "baseline, not claimed";
+
+/// What stands before the question of a check that no claim leans on.
+fn prefix(unclaimed: &BTreeSet<&str>, check: &Check) -> String {
+    if unclaimed.contains(check.id.as_str()) { format!("{BASELINE}: ") } else { String::new() }
 }
 
 /// One English sentence on how a check stands.

@@ -7,7 +7,7 @@ use avouch_model::{
 };
 use serde_json::{Value, json};
 
-use super::{controls_of, rows, sentence};
+use super::{controls_of, prefix, rows, sentence};
 
 /// The assessment as SARIF. `program` is name and version, `avouch 0.1.0`.
 pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> String {
@@ -20,11 +20,15 @@ pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> S
             })
         })
         .collect();
+    let unclaimed = catalogue.unclaimed();
     let results: Vec<Value> = rows(&assessment.checks, catalogue)
         .enumerate()
         .map(|(index, (finding, check))| {
+            let is_baseline = unclaimed.contains(check.id.as_str());
+            let stops = assessment.gate.failed.contains(&check.id);
             let (kind, level) = match finding.state {
                 State::Pass => ("pass", "none"),
+                State::Fail | State::Waived if is_baseline && !stops => ("fail", "note"),
                 State::Fail | State::Waived => ("fail", level(check.severity)),
                 State::NotApplicable => ("notApplicable", "none"),
                 State::Stale | State::Inherited | State::Planned => ("review", "none"),
@@ -35,10 +39,10 @@ pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> S
                 "ruleIndex": index,
                 "kind": kind,
                 "level": level,
-                "message": { "text": format!("{} — {}", check.question.en, sentence(finding)) },
+                "message": { "text": format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding)) },
                 "locations": [{ "logicalLocations": [{ "name": check.subject, "kind": "resource" }] }],
                 "partialFingerprints": { "avouchCheck/v1": check.id },
-                "properties": { "state": finding.state.name() },
+                "properties": { "state": finding.state.name(), "baseline": is_baseline },
             });
             if finding.state == State::Waived {
                 result["suppressions"] =

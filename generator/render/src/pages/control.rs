@@ -2,7 +2,7 @@
 
 use avouch_model::{
     assessment::Reason,
-    catalogue::{Check, Control, Relation, Severity, Strength, When},
+    catalogue::{Check, Claim, Control, Relation, Severity, Strength, When},
     state::{Outcome, State},
 };
 use serde_json::{Value, json};
@@ -83,14 +83,29 @@ fn claims(pen: &Pen<'_>, control: &Control) -> Table {
             .map_or_else(Html::default, |why| Html::format("<span class=\"how\">{}</span>", &[&pen.localised(why)]));
         table.row(vec![
             Html::format(
-                "<span class=\"what\">{}</span><span class=\"how id\">{}</span>",
-                &[&pen.localised(&claim.statement), &claim.id],
+                "<span class=\"what\">{}</span><span class=\"how id\">{}</span>{}",
+                &[&pen.localised(&claim.statement), &claim.id, &alternatives(pen, claim)],
             ),
             Html::text(strength(pen, claim.strength)),
             Html::format("{}{}", &[&pen.state(site.claim_state(&claim.id)), &untested]),
         ]);
     }
     table
+}
+
+/// The checks of which one is enough, and the one that decided.
+fn alternatives(pen: &Pen<'_>, claim: &Claim) -> Html {
+    if claim.any_of.is_empty() {
+        return Html::default();
+    }
+    let named = claim.any_of.iter().map(|id| Html::format("<code>{}</code>", &[id]));
+    let mut told = Html::fill(pen.w.alternatives, &[("checks", &Html::join(named, ", "))]);
+    let finding = pen.site.claim_findings.get(claim.id.as_str());
+    if let Some(decided) = finding.and_then(|finding| finding.alternative.as_ref()) {
+        let decided = Html::fill(pen.w.alternative_decided, &[("check", &Html::format("<code>{}</code>", &[decided]))]);
+        told = Html::join([told, decided], " ");
+    }
+    Html::format("<span class=\"how\">{}</span>", &[&told])
 }
 
 fn checks_table(pen: &Pen<'_>, checks: &[&Check]) -> Table {
@@ -277,6 +292,8 @@ fn twin(pen: &Pen<'_>, control: &Control, checks: &[&Check]) -> Value {
                 "strength": claim.strength,
                 "state": site.claim_state(&claim.id),
                 "checks": claim.checks,
+                "any_of": claim.any_of,
+                "alternative": site.claim_findings.get(claim.id.as_str()).and_then(|finding| finding.alternative.as_ref()),
             })
         })
         .collect();

@@ -12,4 +12,5 @@ pub(crate) mod releases;
 pub(crate) mod requirement;
 pub(crate) mod retention;
 pub(crate) mod threats;
+pub(crate) mod trials;
 pub(crate) mod verify;

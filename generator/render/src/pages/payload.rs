@@ -1,7 +1,7 @@
 //! What a payload says, kind by kind, on its permanent page.
 
 use avouch_model::{
-    configuration::Gate,
+    configuration::{Gate, GateTerms},
     decision::Decision,
     observation::{Observation, PositiveControl},
     payload::{
@@ -171,7 +171,7 @@ fn scope(pen: &Pen<'_>, page: &mut Page, scope: &Scope) {
         (w.program.to_owned(), Html::text(&scope.program)),
         (w.configuration.to_owned(), code(&scope.configuration.hex())),
         (w.mapping.to_owned(), code(&scope.mapping.hex())),
-        (w.gate_requires.to_owned(), gate),
+        (w.gate_requires.to_owned(), gate_terms(pen, gate, &scope.gate_terms)),
     ]));
     let mut table = Table::new(w.scope_unfilled_caption, &[(w.check, Shape::Text), (w.keys, Shape::Text)]);
     for (check, keys) in &scope.unfilled {
@@ -179,7 +179,7 @@ fn scope(pen: &Pen<'_>, page: &mut Page, scope: &Scope) {
     }
     page.heading(w.scope_unfilled);
     page.table(table, w.scope_unfilled_none);
-    let unchecked = catalogue.claims.iter().filter(|claim| claim.checks.is_empty()).count() as u64;
+    let unchecked = catalogue.claims.iter().filter(|claim| claim.deciding().next().is_none()).count() as u64;
     if unchecked > 0 {
         let sentence = pen.lang.plural(unchecked, w.scope_unchecked_one, w.scope_unchecked_many);
         page.note(Html::text(&fill(sentence, &[("n", &pen.lang.number(unchecked))])));
@@ -194,6 +194,18 @@ fn scope(pen: &Pen<'_>, page: &mut Page, scope: &Scope) {
     }
     page.heading(w.retention_title);
     page.table(table, w.retention_empty);
+}
+
+/// What the gate requires, with what else it was told.
+fn gate_terms(pen: &Pen<'_>, gate: Html, terms: &GateTerms) -> Html {
+    let mut parts = vec![gate];
+    if terms.baseline {
+        parts.push(Html::text(pen.w.gate_baseline));
+    }
+    if let Some(name) = &terms.no_worse_than {
+        parts.push(Html::fill(pen.w.gate_no_worse_than, &[("name", &Html::format("<code>{}</code>", &[name]))]));
+    }
+    Html::join(parts, "; ")
 }
 
 fn decision(pen: &Pen<'_>, page: &mut Page, decision: &Decision) {

@@ -4,6 +4,7 @@ use avouch_model::{
     assessment::RequirementFinding,
     catalogue::{Requirement, Standard},
     decision::Decision,
+    state::State,
 };
 use serde_json::{Value, json};
 
@@ -24,10 +25,13 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
         &[
             ("controls", &pen.lang.number(catalogue.controls.len() as u64)),
             ("claims", &pen.lang.number(catalogue.claims.len() as u64)),
-            ("checks", &pen.lang.number(catalogue.checks.len() as u64)),
+            ("checks", &pen.lang.number((catalogue.checks.len() - catalogue.unclaimed().len()) as u64)),
         ],
     )));
-    page.paragraph(Html::fill(w.controls_kinds, &[("link", &pen.link("kinds", &w.kinds_link))]));
+    page.paragraph(Html::fill(
+        w.controls_kinds,
+        &[("link", &pen.link("kinds", &w.kinds_link)), ("trials", &pen.link("trials", &w.trials_link))],
+    ));
     for finding in &site.view.assessment.requirements {
         page.blocks.push(Block::Heading { id: name_in_path(&finding.requirement), text: pen.requirement(&finding.requirement) });
         page.paragraph(pen.standing(finding));
@@ -45,6 +49,7 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
         page.heading(w.controls_others);
         page.table(controls(pen, &others), w.requirement_no_controls);
     }
+    baseline(pen, &mut page);
     let controls: Vec<Value> = catalogue
         .controls
         .iter()
@@ -57,8 +62,37 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
             })
         })
         .collect();
-    page.twin = json!({ "v": 1, "as_of": site.view.assessment.as_of, "controls": controls });
+    page.twin = json!({
+        "v": 1,
+        "as_of": site.view.assessment.as_of,
+        "controls": controls,
+        "baseline": site.view.assessment.baseline,
+    });
     page
+}
+
+/// What is looked at without a claim: apart, so that nobody takes it for a promise.
+fn baseline(pen: &Pen<'_>, page: &mut Page) {
+    let (site, w) = (pen.site, pen.w);
+    if site.view.scope.catalogue.baseline.is_empty() {
+        return;
+    }
+    page.section("_baseline", w.baseline_title);
+    page.note(Html::text(w.baseline_about));
+    let mut table =
+        Table::new("", &[(w.baseline_control, Shape::Text), (w.state, Shape::Text), (w.last_tested_utc, Shape::Figure)]);
+    for baseline in &site.view.scope.catalogue.baseline {
+        let finding = site.view.assessment.baseline.iter().find(|finding| finding.control == baseline.id);
+        let questions = baseline.checks.iter().filter_map(|id| site.checks.get(id.as_str()).copied()).map(|check| {
+            Html::format("<span class=\"how\">{} <code>{}</code></span>", &[&pen.localised(&check.question), &check.id])
+        });
+        table.row(vec![
+            Html::format("<span class=\"what\">{}</span>{}", &[&pen.localised(&baseline.title), &Html::join(questions, "")]),
+            pen.state(finding.map_or(State::NoData, |finding| finding.state)),
+            finding.and_then(|finding| finding.last.as_ref()).map_or_else(|| pen.nothing(), |run| pen.instant_short(run.at)),
+        ]);
+    }
+    page.table(table, w.requirement_no_controls);
 }
 
 /// The page of one requirement.

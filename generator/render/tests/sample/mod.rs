@@ -17,7 +17,7 @@ use avouch_model::{
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
-use avouch_render::{Kill, KindText, LogFacts, View, shown};
+use avouch_render::{Kill, KindText, LogFacts, Trial, View, shown};
 
 /// Everything that a view borrows.
 pub(crate) struct Sample {
@@ -42,6 +42,10 @@ pub(crate) fn with_view<T>(sample: &Sample, use_it: impl FnOnce(&View<'_>) -> T)
         .iter()
         .map(|(kind, example, expected, got)| Kill { kind, example, expected: *expected, got: *got })
         .collect();
+    // One claim was tried, and the others were not.
+    let claim = sample.scope.catalogue.claims.first();
+    let trials: Vec<Trial<'_>> =
+        claim.map(|claim| Trial { claim: &claim.id, defects: vec![(&sample.origin, &sample.key)] }).into_iter().collect();
     let bytes = |_: &Digest| Some(b"{\"bomFormat\":\"CycloneDX\"}".to_vec());
     use_it(&View {
         scope: &sample.scope,
@@ -56,6 +60,8 @@ pub(crate) fn with_view<T>(sample: &Sample, use_it: impl FnOnce(&View<'_>) -> T)
         base_url: sample.base_url.as_deref(),
         kinds: &kinds,
         kills: &kills,
+        trials: &trials,
+        trials_program: "avouch 0.1.0",
         threat_model: Some(&sample.threat_model),
         security_txt_expires: at("2027-05-20T06:02:00Z"),
         statements: &sample.statements,
@@ -92,6 +98,7 @@ pub(crate) fn sample(t: &dyn Fn(&str) -> String) -> Sample {
         unfilled: BTreeMap::from([(t("ssrf-metadata"), vec![t("targets.api.routes.fetch"), t("bind.\"text.callback\"")])]),
         retention: retention.clone(),
         gate: Gate::Configured,
+        gate_terms: Default::default(),
         disclosure: DisclosurePromise {
             contact: Some(t("mailto:security@example.com")),
             triage_within: Some("48h".parse().unwrap()),
@@ -275,8 +282,8 @@ fn promise(t: &dyn Fn(&str) -> String, rule: &str, keep: &str) -> Promise {
         keep: keep.parse().unwrap(),
         max_lag: Span::Seconds(900),
         enforce: if rule == "audit_log" { Enforcement::Product } else { Enforcement::Avouch },
-        fate: if rule == "interactions" { Fate::Archived } else { Fate::Deleted },
-        exceptions: Exceptions { hold: rule == "interactions", ..Exceptions::default() },
+        fate: Fate::Deleted,
+        exceptions: Exceptions::default(),
     }
 }
 
@@ -299,9 +306,9 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         newest_deleted: Some(promise.keep.before(to).day()),
         ended: if nth == 2 { Ended::Fused } else { Ended::Done },
         claim: None,
-        children: (nth == 0).then_some(812),
-        held: (nth == 0).then_some(37),
-        erased: (nth == 0).then_some(true),
+        children: None,
+        held: None,
+        erased: None,
     }
 }
 
@@ -462,6 +469,11 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
             description: l("A call that fetches", "Un appel qui va chercher"),
             default: Some(t("x")),
         }],
+        baseline: vec![Baseline {
+            id: t("lockfiles"),
+            title: l("Every manifest has its lockfile", "Chaque manifeste a son fichier de verrouillage"),
+            checks: vec![t("baseline.lockfiles")],
+        }],
     };
     for (id, en, fr, satisfies, _, checks) in CONTROLS {
         catalogue.controls.push(Control {
@@ -487,6 +499,7 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
                 statement: l("One key may send 1,000 requests a minute.", "Une clé peut envoyer 1 000 requêtes par minute."),
                 requirements: Vec::new(),
                 checks: vec![t(check)],
+                any_of: Vec::new(),
                 untested: None,
             });
             catalogue.checks.push(Check {
@@ -515,6 +528,7 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
                 statement: Localised { en: t("Each release is signed."), fr: None },
                 requirements: Vec::new(),
                 checks: Vec::new(),
+                any_of: Vec::new(),
                 untested: Some(l("The signing service is not chosen yet.", "Le service de signature n’est pas encore choisi.")),
             });
         }
@@ -657,10 +671,10 @@ fn assessment(
                     .then(|| t("The request over the limit was refused with 429; the neighbour’s was answered.")),
                 history: if asked { history.collect() } else { Vec::new() },
             });
-            claims.push(ClaimFinding { claim: t(&format!("B-{check}")), state: *state });
+            claims.push(ClaimFinding { claim: t(&format!("B-{check}")), state: *state, alternative: None });
         }
         if own.is_empty() {
-            claims.push(ClaimFinding { claim: t("B-signing"), state: State::Planned });
+            claims.push(ClaimFinding { claim: t("B-signing"), state: State::Planned, alternative: None });
         }
         controls.push(ControlFinding {
             control: t(control),
@@ -706,6 +720,7 @@ fn assessment(
         checks,
         claims,
         controls,
+        baseline: vec![BaselineFinding { control: t("lockfiles"), state: State::Fail, last: None }],
         requirements,
         retention,
         waivers,
@@ -723,6 +738,9 @@ fn assessment(
             required: 12,
             failed: vec![t("rate-limit-key")],
             undecided: vec![t("excess-data")],
+            settled: Vec::new(),
+            tolerated: Vec::new(),
+            reference: None,
             untested: 2,
         },
     }

@@ -103,7 +103,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "a malformed credential is refused at once",
         claims: &["B-auth-timing-001"],
-        linked: &[],
+        linked: &[("B-auth-timing-006", "a key over its limit is compared with no key at all, which is refused by the same way")],
     },
     Entry {
         defect: Defect::NoFloorUnknownPrefix,

@@ -331,7 +331,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn execute(job: &str, project: &Project, output: &Output, stopping: &dyn Fn() -> bool) -> anyhow::Result<()> {
     if job != "purge" {
         // Deleting is asked for by a line of its own in the schedule.
-        return pipeline::run(project, output, pipeline::Asked { release: None, purge: false }).map(drop);
+        return pipeline::run(project, output, pipeline::Asked { release: None, purge: false, publish: true }).map(drop);
     }
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
