@@ -153,6 +153,20 @@ fn without_its_journal_a_rule_deletes_nothing() {
 }
 
 #[test]
+fn where_no_rule_deletes_no_journal_is_made() {
+    let (sandbox, database) = events(1, 9);
+    database.execute_batch("DROP TABLE avouch_retention_lease; DROP TABLE avouch_retention_journal").unwrap();
+    let configuration = sandbox.read("avouch.toml");
+    sandbox.file("avouch.toml", format!("{configuration}enforce = \"product\"\n"));
+    let said = sandbox.avouch(&["retention", "init"]).exits(0);
+    assert!(said.stdout.contains("no rule deletes"), "{}", said.stdout);
+    sandbox.file("avouch.toml", configuration.split("[[retention]]").next().unwrap());
+    sandbox.avouch(&["retention", "init"]).exits(0);
+    let made = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'avouch%'";
+    assert_eq!(database.query_row(made, [], |row| row.get::<_, i64>(0)), Ok(0));
+}
+
+#[test]
 fn what_killed_runs_deleted_is_told_by_the_next() {
     let (sandbox, database) = events(2, 18);
     sandbox.avouch(&["retention", "run"]).exits(0);

@@ -289,6 +289,11 @@ words! {
     enforced_here: "Deleted on schedule by avouch, which then proves it.", "Suppression par avouch, selon le calendrier, suivie de la preuve.";
     enforced_by_product: "The product deletes; avouch only proves it.", "Le produit supprime\u{202f}; avouch ne fait que le prouver.";
     lag_is_large: "The lag is more than a quarter of the promise.", "Le délai dépasse un quart de la durée promise.";
+    fate_anonymised: "What identifies a person is taken out; the row stays.", "Ce qui identifie une personne est retiré\u{a0}; la ligne reste.";
+    fate_archived: "Rows are moved to an archive, which has its own time.", "Les lignes sont déplacées dans une archive, qui a sa propre durée.";
+    exception_part: "Only some of the rows are under this rule.", "Seule une partie des lignes relève de cette règle.";
+    exception_hold: "Rows under a legal hold stay for as long as it lasts.", "Les lignes sous gel légal restent tant qu’il dure.";
+    exception_tenants: "Customers may have periods of their own.", "Des clients peuvent avoir leurs propres durées.";
     no_receipt: "No receipt is on record.", "Aucun reçu n’est enregistré.";
     looked_at: "Covered (UTC)", "Période couverte (UTC)";
     runs: "Runs", "Exécutions";
@@ -301,6 +306,11 @@ words! {
     cutoff: "Cut-off (UTC)", "Date limite (UTC)";
     rows_due_after: "Rows over their time after the run", "Lignes au-delà de leur durée après l’exécution";
     newest_removed: "Newest row removed", "Ligne supprimée la plus récente";
+    children_removed: "Rows removed with them", "Lignes supprimées avec elles";
+    rows_held: "Rows under a legal hold", "Lignes sous gel légal";
+    erased: "Gone from the file too", "Disparues aussi du fichier";
+    erased_yes: "yes: none of the values sampled before was found in it", "oui\u{a0}: aucune des valeurs relevées auparavant n’y a été trouvée";
+    erased_no: "not shown", "non démontré";
     ended: "Last run", "Dernière exécution";
     ended_done: "completed; what is left was looked at", "terminée\u{202f}; ce qui reste a été vérifié";
     ended_fused: "stopped by the fuse: more rows were due than it allows", "arrêtée par le fusible\u{a0}: plus de lignes à supprimer qu’il n’en permet";

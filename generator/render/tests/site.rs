@@ -231,6 +231,19 @@ fn a_control_tested_in_part_says_so_and_leads_to_no_answer_that_the_run_lacks() 
 }
 
 #[test]
+fn what_may_keep_a_row_longer_is_said_beside_the_promise() {
+    let pages = render(&plain());
+    let page = text(&pages, "en/retention/index.html");
+    for said in
+        ["Rows are moved to an archive", "Rows under a legal hold stay", "<dd>812</dd>", "none of the values sampled before"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!page.contains("Customers may have periods") && !page.contains("Only some of the rows"));
+    assert!(text(&pages, "fr/retention/index.html").contains("gel légal"));
+}
+
+#[test]
 fn absence_is_not_a_pass() {
     let mut sample = plain();
     let assessment = &mut sample.assessment;

@@ -50,12 +50,12 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> anyhow::Result<Vec<&'a 
 
 /// Makes the journals, or prints how. Exit code 3 when one cannot be made.
 fn init(project: &Project, output: &Output, print: bool) -> anyhow::Result<Exit> {
-    let rules = chosen(project, &[])?;
+    let rules = &project.configuration.retention;
     let mut text = String::new();
     let mut failed = false;
     for (name, database) in &project.configuration.databases {
         let of_database = rules.iter().filter(|rule| rule.database == *name && rule.enforce == Enforcement::Avouch);
-        let of_database: Vec<&RetentionRule> = of_database.copied().collect();
+        let of_database: Vec<&RetentionRule> = of_database.collect();
         if of_database.is_empty() {
             continue;
         }

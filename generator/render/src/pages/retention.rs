@@ -2,7 +2,7 @@
 
 use avouch_model::{
     assessment::RetentionFinding,
-    receipt::{Ended, Enforcement, Receipt},
+    receipt::{Ended, Enforcement, Fate, Receipt},
     state::State,
 };
 use serde_json::json;
@@ -89,6 +89,20 @@ fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
         "{} {}",
         &[&fill(w.retention_promise, &[("keep", &pen.lang.span(promise.keep)), ("lag", &pen.lang.span(promise.max_lag))]), &who],
     ));
+    let fate = match promise.fate {
+        Fate::Deleted => None,
+        Fate::Anonymised => Some(w.fate_anonymised),
+        Fate::Archived => Some(w.fate_archived),
+    };
+    let exceptions = [
+        (promise.exceptions.part, w.exception_part),
+        (promise.exceptions.hold, w.exception_hold),
+        (promise.exceptions.tenants, w.exception_tenants),
+    ];
+    let said: Vec<&str> = fate.into_iter().chain(exceptions.iter().filter(|(is, _)| *is).map(|(_, words)| *words)).collect();
+    if !said.is_empty() {
+        page.paragraph(Html::text(&said.join(" ")));
+    }
     if finding.lag_is_large {
         page.note(Html::text(w.lag_is_large));
     }
@@ -126,7 +140,7 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
     } else {
         fill(w.runs_of_which_failed, &[("n", &runs), ("m", &failures)])
     };
-    vec![
+    let mut facts = vec![
         (w.looked_at.to_owned(), Html::format("{} – {}", &[&pen.instant_short(receipt.from), &pen.instant_short(receipt.to)])),
         (w.runs.to_owned(), Html::text(&runs)),
         (w.longest_gap.to_owned(), Html::text(&gap)),
@@ -136,5 +150,9 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
         (w.oldest_row.to_owned(), few_days(receipt.oldest_after)),
         (w.newest_removed.to_owned(), few_days(receipt.newest_deleted)),
         (w.ended.to_owned(), Html::text(ended)),
-    ]
+    ];
+    facts.extend(receipt.children.map(|rows| (w.children_removed.to_owned(), pen.number(rows))));
+    facts.extend(receipt.held.map(|rows| (w.rows_held.to_owned(), pen.number(rows))));
+    facts.extend(receipt.erased.map(|erased| (w.erased.to_owned(), Html::text(if erased { w.erased_yes } else { w.erased_no }))));
+    facts
 }

@@ -282,8 +282,8 @@ fn promise(t: &dyn Fn(&str) -> String, rule: &str, keep: &str) -> Promise {
         keep: keep.parse().unwrap(),
         max_lag: Span::Seconds(900),
         enforce: if rule == "audit_log" { Enforcement::Product } else { Enforcement::Avouch },
-        fate: Fate::Deleted,
-        exceptions: Exceptions::default(),
+        fate: if rule == "interactions" { Fate::Archived } else { Fate::Deleted },
+        exceptions: Exceptions { hold: rule == "interactions", ..Exceptions::default() },
     }
 }
 
@@ -306,9 +306,9 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         newest_deleted: Some(promise.keep.before(to).day()),
         ended: if nth == 2 { Ended::Fused } else { Ended::Done },
         claim: None,
-        children: None,
-        held: None,
-        erased: None,
+        children: (nth == 0).then_some(812),
+        held: (nth == 0).then_some(37),
+        erased: (nth == 0).then_some(true),
     }
 }
 
