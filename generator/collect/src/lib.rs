@@ -8,17 +8,20 @@ pub mod advisories;
 mod arithmetic;
 #[cfg(test)]
 mod claims_tests;
+mod commands;
 mod databases;
 mod ecosystems;
 mod engine;
 mod kind;
 pub mod kinds;
+mod malformed;
 mod parameters;
 mod parsed;
 mod pipelines;
 #[cfg(test)]
 mod profile_tests;
 mod reports;
+mod scripts;
 mod secret;
 pub mod secrets;
 mod selector;

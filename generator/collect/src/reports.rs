@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use avouch_model::observation::PositiveControl;
+use avouch_model::{Span, Timestamp, observation::PositiveControl};
 use avouch_read::report;
 use avouch_repository::Files;
 
@@ -41,6 +41,27 @@ pub(crate) fn agreed(path: &str, own: Option<&str>, beside: Option<&str>) -> Res
         return Err(Unasked(format!("`{path}` and `{path}.commit` name different commits")));
     }
     Ok(own.or(beside).unwrap_or_default().to_owned())
+}
+
+/// When an answer was given, by the file beside it, `ANSWER.given`.
+pub(crate) fn given(folder: &dyn Files, path: &str) -> Result<Option<Timestamp>, Unasked> {
+    let sidecar = format!("{path}.given");
+    let Some(text) = read(folder, &sidecar, 64)? else { return Ok(None) };
+    let time = String::from_utf8_lossy(&text).trim().parse();
+    time.map(Some).map_err(|_| Unasked(format!("{sidecar}:1:1: this is no time such as 2026-11-22T04:00:00Z")))
+}
+
+/// Why an answer shows nothing of today: nobody can date it, it is of the future, or too old.
+pub(crate) fn too_old(path: &str, given: Option<Timestamp>, within: Span, now: Timestamp) -> Option<String> {
+    match given {
+        None => Some(format!("`{path}` does not say when it was given; write the time into `{path}.given`")),
+        // A minute is left for clocks that differ.
+        Some(given) if given > now.plus_seconds(60) => Some(format!("`{path}` was given in the future")),
+        Some(given) if within.after(given) < now => {
+            Some(format!("`{path}` was given on {}, more than {within} ago", given.day()))
+        }
+        Some(_) => None,
+    }
 }
 
 /// The one commit that all reports name.

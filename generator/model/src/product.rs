@@ -64,6 +64,8 @@ pub struct Principal {
     pub header: String,
     /// The header's value; `${NAME}` stands for an environment variable. Never holds a secret itself.
     pub value: String,
+    /// Further header fields that it sends, as the value is written: what stands in front of the target asks for them.
+    pub with: BTreeMap<String, String>,
 }
 
 /// A call that checks make.

@@ -4,7 +4,10 @@ use std::fmt;
 
 use avouch_model::product::Principal;
 
-use crate::{ProbeError, request::is_field_value};
+use crate::{
+    ProbeError,
+    request::{is_field_value, is_token},
+};
 
 /// Who a request is made as. Names a principal; never holds a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,24 +40,27 @@ impl Credential {
 pub(crate) struct Secret {
     header: String,
     value: Result<String, String>,
+    /// Further header fields; the errors are the names of variables that are not set.
+    with: Vec<(String, Result<String, String>)>,
 }
 
 impl Secret {
     /// Fills in the variables; a variable that is not set is remembered and reported when the principal is used.
     pub(crate) fn of(principal: &Principal, environment: &dyn Fn(&str) -> Option<String>) -> Self {
-        Self { header: principal.header.clone(), value: fill(&principal.value, environment) }
+        let with = principal.with.iter().map(|(name, value)| (name.clone(), fill(value, environment)));
+        Self { header: principal.header.clone(), value: fill(&principal.value, environment), with: with.collect() }
     }
 
-    /// The header field to send for a credential made from this principal; `seed` chooses the replacements.
-    pub(crate) fn field(&self, credential: &Credential, seed: u64) -> Result<Option<(String, String)>, ProbeError> {
+    /// The header fields to send for a credential made from this principal, its own first; `seed` chooses the replacements.
+    /// What is sent with it stays as it is when the credential is made wrong.
+    pub(crate) fn fields(&self, credential: &Credential, seed: u64) -> Result<Vec<(String, String)>, ProbeError> {
         let Some(principal) = credential.principal() else {
-            return Ok(None);
+            return Ok(vec![]);
         };
         let unfit = |reason| ProbeError::UnfitCredential { principal: principal.to_owned(), reason };
-        let value = self
-            .value
-            .as_ref()
-            .map_err(|variable| ProbeError::NoCredential { principal: principal.to_owned(), variable: variable.clone() })?;
+        let missing =
+            |variable: &String| ProbeError::NoCredential { principal: principal.to_owned(), variable: variable.clone() };
+        let value = self.value.as_ref().map_err(missing)?;
         if !is_field_value(value) {
             return Err(unfit("holds a control character"));
         }
@@ -74,7 +80,15 @@ impl Secret {
                 format!("{}{}{replaced}", &value[..scheme], &key[..tag])
             }
         };
-        Ok(Some((self.header.clone(), made)))
+        let mut fields = vec![(self.header.clone(), made)];
+        for (name, value) in &self.with {
+            let value = value.as_ref().map_err(missing)?;
+            if !is_field_value(value) || !is_token(name) {
+                return Err(unfit("cannot be sent in a header"));
+            }
+            fields.push((name.clone(), value.clone()));
+        }
+        Ok(fields)
     }
 }
 
@@ -133,16 +147,23 @@ fn fill(template: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn secret(value: &str) -> Secret {
-        let principal =
-            Principal { name: "a".into(), tenant: None, header: "Authorization".into(), value: "Bearer ${KEY}".into() };
+        let principal = Principal {
+            name: "a".into(),
+            tenant: None,
+            header: "Authorization".into(),
+            value: "Bearer ${KEY}".into(),
+            with: [("Access".to_owned(), "${KEY}".to_owned())].into(),
+        };
         Secret::of(&principal, &|name| (name == "KEY").then(|| value.to_owned()))
     }
 
     fn value(secret: &Secret, credential: Credential) -> String {
-        secret.field(&credential, 7).unwrap().unwrap().1
+        secret.fields(&credential, 7).unwrap()[0].1.clone()
     }
 
     #[test]
@@ -163,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_with_a_credential_stays_right_when_it_is_made_wrong() {
+        let fields = secret("0123456789").fields(&Credential::Altered("a".into()), 7).unwrap();
+        assert_ne!(fields[0].1, "Bearer 0123456789");
+        assert_eq!(fields[1..], [("Access".to_owned(), "0123456789".to_owned())]);
+        assert_eq!(secret("x").fields(&Credential::None, 7).unwrap(), []);
+    }
+
+    #[test]
     fn a_hexadecimal_key_stays_hexadecimal() {
         let unknown = value(&secret("00112233445566778899aabbccddeeff"), Credential::Unknown("a".into()));
         assert!(unknown[7..].chars().all(|character| character.is_ascii_hexdigit()));
@@ -170,8 +199,9 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_named_when_the_principal_is_used() {
-        let principal = Principal { name: "a".into(), tenant: None, header: "X".into(), value: "${GONE}".into() };
-        let error = Secret::of(&principal, &|_| None).field(&Credential::Principal("a".into()), 0).unwrap_err();
+        let principal =
+            Principal { name: "a".into(), tenant: None, header: "X".into(), value: "${GONE}".into(), with: BTreeMap::new() };
+        let error = Secret::of(&principal, &|_| None).fields(&Credential::Principal("a".into()), 0).unwrap_err();
         assert!(matches!(error, ProbeError::NoCredential { variable, .. } if variable == "GONE"));
     }
 

@@ -20,6 +20,7 @@ mod prober;
 mod rehearsal;
 mod request;
 mod response;
+mod socket;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -36,4 +37,5 @@ pub use prober::{Burst, Conversation, Prober, Source};
 pub use rehearsal::Rehearsed;
 pub use request::{Body, Request};
 pub use response::Response;
+pub use socket::{Said, Sent, Socket};
 pub use tls::{Certificate, Offered, Version};

@@ -55,17 +55,17 @@ pub struct Burst {
 
 /// Probes one target. Shared between threads; see the crate's own page for what it never does.
 pub struct Prober {
-    inner: Arc<Inner>,
-    runtime: Runtime,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) runtime: Runtime,
     release: Mutex<Option<String>>,
     memory: Mutex<BTreeMap<String, Arc<Mutex<Option<serde_json::Value>>>>>,
 }
 
-struct Inner {
-    target: Target,
-    place: Place,
+pub(crate) struct Inner {
+    pub(crate) target: Target,
+    pub(crate) place: Place,
     plain: Option<Place>,
-    trust: Trust,
+    pub(crate) trust: Trust,
     secrets: BTreeMap<String, Secret>,
     addresses: Arc<Addresses>,
     principals: Arc<Principals>,
@@ -73,7 +73,7 @@ struct Inner {
     spent: AtomicU32,
     seed: AtomicU64,
     failing: AtomicU32,
-    rehearsal: Option<Rehearsal>,
+    pub(crate) rehearsal: Option<Rehearsal>,
 }
 
 /// Begins elsewhere in each run: a target may still count what the run before sent from the first addresses.
@@ -369,7 +369,7 @@ impl Prober {
     }
 
     /// The source address of each of `count` requests, and when they were allotted; waits for the turn of common ones.
-    fn turns(&self, count: usize, source: Source<'_>) -> Result<(Vec<Option<IpAddr>>, Instant), ProbeError> {
+    pub(crate) fn turns(&self, count: usize, source: Source<'_>) -> Result<(Vec<Option<IpAddr>>, Instant), ProbeError> {
         if self.inner.rehearsal.is_some() {
             return Ok((vec![None; count], Instant::now()));
         }
@@ -461,12 +461,12 @@ impl Inner {
         Err(ProbeError::NotAllowed { target: self.target.name.clone(), class: named(class) })
     }
 
-    fn allowed(&self, request: &Request) -> Result<(), ProbeError> {
+    pub(crate) fn allowed(&self, request: &Request) -> Result<(), ProbeError> {
         request.check()?;
         self.permit(request.class)
     }
 
-    fn spend(&self) -> Result<(), ProbeError> {
+    pub(crate) fn spend(&self) -> Result<(), ProbeError> {
         let max = self.target.requests_max;
         self.spent
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < max).then_some(spent + 1))
@@ -474,8 +474,16 @@ impl Inner {
             .map_err(|_| ProbeError::RequestsSpent { target: self.target.name.clone(), max })
     }
 
+    /// Whether the target may still be asked.
+    pub(crate) fn unbroken(&self) -> Result<(), ProbeError> {
+        if self.failing.load(Ordering::Relaxed) >= FAILING_MAX {
+            return Err(ProbeError::Failing { target: self.target.name.clone(), count: FAILING_MAX });
+        }
+        Ok(())
+    }
+
     /// Counts answers of a broken target, one after the other. 501 and 503 are answers of one that knows what it does.
-    fn heed(&self, status: u16) {
+    pub(crate) fn heed(&self, status: u16) {
         if matches!(status, 500 | 502 | 504..=599) {
             self.failing.fetch_add(1, Ordering::Relaxed);
         } else if self.failing.load(Ordering::Relaxed) < FAILING_MAX {
@@ -483,12 +491,12 @@ impl Inner {
         }
     }
 
-    fn next_seed(&self) -> u64 {
+    pub(crate) fn next_seed(&self) -> u64 {
         self.seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
     }
 
     /// The header fields with the credential and our own names.
-    fn headers(&self, request: &Request) -> Result<Vec<(String, String)>, ProbeError> {
+    pub(crate) fn headers(&self, request: &Request) -> Result<Vec<(String, String)>, ProbeError> {
         let mut headers = vec![
             ("User-Agent".to_owned(), concat!("avouch/", env!("CARGO_PKG_VERSION")).to_owned()),
             ("X-Avouch-Run".to_owned(), self.run.clone()),
@@ -498,7 +506,7 @@ impl Inner {
                 target: self.target.name.clone(),
                 principal: principal.to_owned(),
             })?;
-            headers.extend(secret.field(&request.credential, self.next_seed())?);
+            headers.extend(secret.fields(&request.credential, self.next_seed())?);
             self.principals.note(principal);
         }
         headers.extend(request.headers.iter().cloned());
@@ -516,9 +524,7 @@ impl Inner {
         if let Some(rehearsal) = &self.rehearsal {
             return Ok(rehearsal.answer(&self.target, request, 1));
         }
-        if self.failing.load(Ordering::Relaxed) >= FAILING_MAX {
-            return Err(ProbeError::Failing { target: target(), count: FAILING_MAX });
-        }
+        self.unbroken()?;
         let place = if request.plain {
             self.plain.as_ref().ok_or_else(|| ProbeError::NoPlainUrl { target: target() })?
         } else {

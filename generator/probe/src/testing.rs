@@ -156,6 +156,7 @@ pub(crate) fn target(at: SocketAddr) -> Target {
             tenant: Some(tenant.to_owned()),
             header: "Authorization".to_owned(),
             value: format!("Bearer ck_live_{}0123456789", tenant.repeat(16)),
+            with: BTreeMap::new(),
         };
         (name.to_owned(), principal)
     };

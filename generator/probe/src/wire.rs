@@ -157,14 +157,18 @@ async fn write_request<W: AsyncWrite + Unpin>(writer: &mut W, head: &[u8], out: 
 }
 
 /// The head of an answer.
-struct Head {
+pub(crate) struct Head {
     minor: u8,
-    status: u16,
-    fields: Vec<(String, String)>,
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// Reads heads until one is final: interim answers (1xx, RFC 9110 section 15.2) are passed over.
-async fn read_head<R: AsyncRead + Unpin>(reader: &mut R, ahead: &mut Vec<u8>, go_on: &Notify) -> Result<Head, WireError> {
+pub(crate) async fn read_head<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    ahead: &mut Vec<u8>,
+    go_on: &Notify,
+) -> Result<Head, WireError> {
     loop {
         if let Some(head) = parse_head(ahead)? {
             if (100..200).contains(&head.status) && head.status != 101 {
@@ -320,7 +324,7 @@ async fn take_line<R: AsyncRead + Unpin>(reader: &mut R, ahead: &mut Vec<u8>) ->
 }
 
 /// Reads what there is; false at the end, or when the connection was reset.
-async fn more<R: AsyncRead + Unpin>(reader: &mut R, ahead: &mut Vec<u8>) -> bool {
+pub(crate) async fn more<R: AsyncRead + Unpin>(reader: &mut R, ahead: &mut Vec<u8>) -> bool {
     ahead.reserve(8 << 10);
     matches!(reader.read_buf(ahead).await, Ok(count) if count > 0)
 }

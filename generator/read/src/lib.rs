@@ -6,6 +6,7 @@
 pub mod configuration;
 pub mod decisions;
 pub mod ignore_rules;
+pub mod javascript;
 pub mod lock;
 pub mod mapping;
 pub mod protection;
@@ -16,3 +17,4 @@ pub mod sshsig;
 pub mod structured;
 pub mod toml_walk;
 pub mod workflow;
+pub mod wrangler;

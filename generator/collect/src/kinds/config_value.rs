@@ -190,42 +190,65 @@ impl Question for ConfigValue {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
-        let mut seen = Seen { files: 0, scopes: 0, values: asked.values.iter().map(|_| Found::default()).collect() };
+        let mut seen = Seen::nothing(asked);
         for path in world.matching(&asked.files, &Globs::default())? {
-            let document = world.document(&path, form(&path)?, FILE_BYTES_MAX)?;
-            seen.files += 1;
-            for scope in asked.each.iter().flat_map(|each| each.select(&document.root)) {
-                seen.scopes += 1;
-                for (assertion, found) in asked.values.iter().zip(&mut seen.values) {
-                    assertion.look(&document, scope, found);
-                }
-            }
+            look(&*world.document(&path, form(&path)?, FILE_BYTES_MAX)?, asked, &mut seen);
         }
         Ok(seen)
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let mut findings = Vec::new();
-        for (assertion, found) in asked.values.iter().zip(&seen.values) {
-            let at = assertion.at.as_str();
-            let shown = |places: &[Place]| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            if !found.wrong.is_empty() {
-                findings.push(format!("`{at}` {}: {}", assertion.demand.broken(), shown(&found.wrong)));
-            }
-            if !found.without.is_empty() && !assertion.optional && !matches!(assertion.demand, Demand::Absent) {
-                findings.push(format!("there is no `{at}` in {}", shown(&found.without)));
-            }
-        }
-        if seen.files == 0 && asked.must_exist {
-            findings.push(format!("no file matches {}", asked.files.shown()));
-        }
-        Judgement::decide(
-            Population { examined: if seen.scopes == 0 { 0 } else { seen.files }, required: asked.files_min },
-            PositiveControl::NotNeeded,
-            findings,
-            format!("{} assertions hold in {} places of {} configuration files.", asked.values.len(), seen.scopes, seen.files),
-        )
+        judge(seen, asked)
     }
+}
+
+impl Seen {
+    /// Before any file was read.
+    pub(super) fn nothing(asked: &Asked) -> Self {
+        Self { files: 0, scopes: 0, values: asked.values.iter().map(|_| Found::default()).collect() }
+    }
+}
+
+impl Asked {
+    /// Which files hold the values.
+    pub(super) const fn files(&self) -> &Globs {
+        &self.files
+    }
+}
+
+/// Makes every assertion of a document.
+pub(super) fn look(document: &Document, asked: &Asked, seen: &mut Seen) {
+    seen.files += 1;
+    for scope in asked.each.iter().flat_map(|each| each.select(&document.root)) {
+        seen.scopes += 1;
+        for (assertion, found) in asked.values.iter().zip(&mut seen.values) {
+            assertion.look(document, scope, found);
+        }
+    }
+}
+
+/// Judges what was seen, of files of the commit or of what a platform answered.
+pub(super) fn judge(seen: &Seen, asked: &Asked) -> Judgement {
+    let mut findings = Vec::new();
+    for (assertion, found) in asked.values.iter().zip(&seen.values) {
+        let at = assertion.at.as_str();
+        let shown = |places: &[Place]| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !found.wrong.is_empty() {
+            findings.push(format!("`{at}` {}: {}", assertion.demand.broken(), shown(&found.wrong)));
+        }
+        if !found.without.is_empty() && !assertion.optional && !matches!(assertion.demand, Demand::Absent) {
+            findings.push(format!("there is no `{at}` in {}", shown(&found.without)));
+        }
+    }
+    if seen.files == 0 && asked.must_exist {
+        findings.push(format!("no file matches {}", asked.files.shown()));
+    }
+    Judgement::decide(
+        Population { examined: if seen.scopes == 0 { 0 } else { seen.files }, required: asked.files_min },
+        PositiveControl::NotNeeded,
+        findings,
+        format!("{} assertions hold in {} places of {} configuration files.", asked.values.len(), seen.scopes, seen.files),
+    )
 }
 
 impl Assertion {

@@ -281,8 +281,13 @@ mod tests {
             "CREATE TABLE \"api keys\" (id INTEGER, key_hash TEXT); INSERT INTO \"api keys\" VALUES (1, 'aa'), (2, 'bb');",
         );
         scene.environment.insert("PROBE_A".into(), "ck_live_secret".into());
-        let principal =
-            Principal { name: "a".into(), tenant: None, header: "Authorization".into(), value: "Bearer ${PROBE_A}".into() };
+        let principal = Principal {
+            name: "a".into(),
+            tenant: None,
+            header: "Authorization".into(),
+            value: "Bearer ${PROBE_A}".into(),
+            with: BTreeMap::new(),
+        };
         scene.configuration.targets.insert(
             "api".into(),
             Target {

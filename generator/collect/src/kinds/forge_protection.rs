@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::Globs,
+    reports,
     sources::{chain, matching},
 };
 
@@ -148,29 +149,8 @@ pub(super) fn answers(world: &World<'_>, files: &Globs, given_within: Span) -> R
         let bytes = read(&path, protection::BYTES_MAX)?.ok_or_else(|| Unasked(format!("`{path}` vanished while it was read")))?;
         let answer = protection::parse(&path, &bytes).map_err(|error| Unasked(error.to_string()))?;
         seen.answers += 1;
-        let given = match answer.given {
-            Some(given) => Some(given),
-            None => match read(&format!("{path}.given"), 64)? {
-                Some(text) => Some(
-                    String::from_utf8_lossy(&text)
-                        .trim()
-                        .parse()
-                        .map_err(|_| Unasked(format!("{path}.given:1:1: this is no time such as 2026-11-22T04:00:00Z")))?,
-                ),
-                None => None,
-            },
-        };
-        match given {
-            None => seen.undated.push(format!(
-                "`{path}` does not say when it was given; export it with `gh api --include`, or write the time into `{path}.given`"
-            )),
-            // A minute is left for clocks that differ.
-            Some(given) if given > world.now.plus_seconds(60) => seen.undated.push(format!("`{path}` was given in the future")),
-            Some(given) if given_within.after(given) < world.now => {
-                seen.undated.push(format!("`{path}` was given on {}, more than {} ago", given.day(), given_within));
-            }
-            Some(_) => {}
-        }
+        let given = answer.given.map_or_else(|| reports::given(world.folder, &path), |given| Ok(Some(given)))?;
+        seen.undated.extend(reports::too_old(&path, given, given_within, world.now));
         match answer.about {
             About::Branches(branches) => seen.branches.extend(branches),
             About::Environments(environments) => seen.environments.extend(environments),

@@ -6,6 +6,8 @@ mod advisory_audit;
 mod agent_permissions;
 mod agent_rules;
 mod attestation_current;
+mod config_bindings;
+mod config_environments;
 mod config_value;
 mod database_canary;
 mod database_column_everywhere;
@@ -42,6 +44,7 @@ mod http_mass_assignment;
 mod http_plain_text;
 mod http_rate_limit;
 mod http_rate_window;
+mod http_refusals;
 mod http_security_txt;
 mod http_ssrf;
 mod http_status;
@@ -54,6 +57,7 @@ mod http_timing_equality;
 mod http_timing_floor;
 mod http_uniform_failures;
 mod log_canary;
+mod log_fields;
 mod mapping_coverage;
 mod provider_inherited;
 mod register_fields;
@@ -61,6 +65,7 @@ mod register_records;
 mod report_findings;
 mod report_scorecard;
 mod report_tests;
+mod report_values;
 mod retention_coverage;
 mod retention_not_early;
 mod retention_receipt;
@@ -68,7 +73,11 @@ mod sbom_release;
 mod secrets_history;
 mod secrets_report;
 mod secrets_tree;
+mod source_calls;
+mod source_commands;
+mod source_comparison;
 mod tls_minimum_version;
+mod websocket_messages;
 mod workflow_audit_gate;
 mod workflow_audit_tools;
 mod workflow_credentials;
@@ -85,6 +94,8 @@ pub const ALL: &[Kind] = &[
     Kind::of::<advisory_audit::AdvisoryAudit>(),
     Kind::of::<agent_permissions::AgentPermissions>(),
     Kind::of::<attestation_current::AttestationCurrent>(),
+    Kind::of::<config_bindings::ConfigBindings>(),
+    Kind::of::<config_environments::ConfigEnvironments>(),
     Kind::of::<config_value::ConfigValue>(),
     Kind::of::<database_canary::DatabaseCanary>(),
     Kind::of::<database_column_everywhere::DatabaseColumnEverywhere>(),
@@ -117,6 +128,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_plain_text::PlainText>(),
     Kind::of::<http_rate_limit::RateLimit>(),
     Kind::of::<http_rate_window::RateWindow>(),
+    Kind::of::<http_refusals::Refusals>(),
     Kind::of::<http_security_txt::SecurityTxt>(),
     Kind::of::<http_ssrf::Ssrf>(),
     Kind::of::<http_status::Status>(),
@@ -126,12 +138,14 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_timing_floor::TimingFloor>(),
     Kind::of::<http_uniform_failures::UniformFailures>(),
     Kind::of::<log_canary::LogCanary>(),
+    Kind::of::<log_fields::LogFields>(),
     Kind::of::<mapping_coverage::MappingCoverage>(),
     Kind::of::<provider_inherited::ProviderInherited>(),
     Kind::of::<register_records::RegisterRecords>(),
     Kind::of::<report_findings::ReportFindings>(),
     Kind::of::<report_scorecard::ReportScorecard>(),
     Kind::of::<report_tests::ReportTests>(),
+    Kind::of::<report_values::ReportValues>(),
     Kind::of::<retention_coverage::RetentionCoverage>(),
     Kind::of::<retention_not_early::RetentionNotEarly>(),
     Kind::of::<retention_receipt::RetentionReceipt>(),
@@ -139,7 +153,11 @@ pub const ALL: &[Kind] = &[
     Kind::of::<secrets_history::SecretsHistory>(),
     Kind::of::<secrets_report::SecretsReportKind>(),
     Kind::of::<secrets_tree::SecretsTree>(),
+    Kind::of::<source_calls::SourceCalls>(),
+    Kind::of::<source_commands::SourceCommands>(),
+    Kind::of::<source_comparison::SourceComparison>(),
     Kind::of::<tls_minimum_version::MinimumVersion>(),
+    Kind::of::<websocket_messages::Messages>(),
     Kind::of::<workflow_audit_gate::WorkflowAuditGate>(),
     Kind::of::<workflow_credentials::WorkflowCredentials>(),
     Kind::of::<workflow_duties::WorkflowDuties>(),

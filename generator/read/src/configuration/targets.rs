@@ -140,21 +140,32 @@ fn principals(table: &TableReader<'_, '_>) -> BTreeMap<String, Principal> {
         let tenant = principal.optional("tenant").words().map(toml::Spanned::into_inner);
         let header = principal.optional("header").words().map_or_else(|| "Authorization".to_owned(), toml::Spanned::into_inner);
         let value = principal.required("value").words();
+        let further = principal.optional("with").table();
+        let further = further.map_or_else(Vec::new, |table| table.entries());
+        let with: Option<BTreeMap<String, String>> = further
+            .into_iter()
+            .map(|(name, value)| Some((name.into_inner(), from_environment(&value, value.words()?)?)))
+            .collect();
         principal.finish();
-        let Some(value) = value else { continue };
-        if !value.get_ref().contains("${") {
-            field.report(
-                "secret-in-configuration",
-                value.span(),
-                "a credential is written into the configuration".to_owned(),
-                "name the environment variable that holds it: `value = \"Bearer ${PROBE_A}\"`",
-            );
-            continue;
-        }
+        let (Some(value), Some(with)) = (value.and_then(|value| from_environment(&field, value)), with) else { continue };
         let name = name.into_inner();
-        read.insert(name.clone(), Principal { name, tenant, header, value: value.into_inner() });
+        read.insert(name.clone(), Principal { name, tenant, header, value, with });
     }
     read
+}
+
+/// A credential, which names the variable that holds it.
+fn from_environment(field: &Field<'_, '_>, value: toml::Spanned<String>) -> Option<String> {
+    if !value.get_ref().contains("${") {
+        field.report(
+            "secret-in-configuration",
+            value.span(),
+            "a credential is written into the configuration".to_owned(),
+            "name the environment variable that holds it: `value = \"Bearer ${PROBE_A}\"`",
+        );
+        return None;
+    }
+    Some(value.into_inner())
 }
 
 fn routes(table: &TableReader<'_, '_>) -> BTreeMap<String, Route> {

@@ -34,6 +34,7 @@ const BASELINE: &[(&str, &str)] = &[("mappings/baseline.toml", include_str!("../
 
 const PROFILES: &[(&str, &str)] = &[
     ("auth-api", include_str!("../../../../mappings/profiles/auth-api.toml")),
+    ("gateway-worker", include_str!("../../../../mappings/profiles/gateway-worker.toml")),
     ("secret-store", include_str!("../../../../mappings/profiles/secret-store.toml")),
     ("stack", include_str!("../../../../mappings/profiles/stack.toml")),
     ("tenant-ai", include_str!("../../../../mappings/profiles/tenant-ai.toml")),

@@ -104,7 +104,13 @@ fn target(name: &str) -> Target {
 }
 
 fn principal(name: &str) -> (String, Principal) {
-    let principal = Principal { name: name.into(), tenant: None, header: "Authorization".into(), value: "Bearer ${K}".into() };
+    let principal = Principal {
+        name: name.into(),
+        tenant: None,
+        header: "Authorization".into(),
+        value: "Bearer ${K}".into(),
+        with: BTreeMap::new(),
+    };
     (name.into(), principal)
 }
 
