@@ -18,6 +18,9 @@ pub(crate) fn name<'a>(world: &'a World<'_>, asked: Option<&'a str>) -> &'a str 
     }
 }
 
+/// Tables of the runtime itself in a local D1; a program on D1 can neither read nor make one whose name begins with `_cf_`.
+const OF_WORKERD: &[&str] = &["_cf_METADATA", "_cf_KV", "_cf_ALARM"];
+
 /// A database that is held while one check asks it.
 pub(crate) struct Held<'a> {
     name: &'a str,
@@ -40,6 +43,12 @@ impl Held<'_> {
     /// Its tables; internal ones are left out.
     pub(crate) fn tables(&mut self) -> Result<Vec<Table>, Unasked> {
         self.guard.tables().map_err(|error| Unasked(chain(&error)))
+    }
+
+    /// The tables that the product made: without those that workerd keeps for itself in the file of a local D1. What is searched for
+    /// values is searched for in all.
+    pub(crate) fn own_tables(&mut self) -> Result<Vec<Table>, Unasked> {
+        Ok(self.tables()?.into_iter().filter(|table| !OF_WORKERD.contains(&table.name.as_str())).collect())
     }
 
     /// The table of this name.

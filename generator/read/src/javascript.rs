@@ -154,19 +154,24 @@ impl<'a> Script<'a> {
 
     /// Every call: where its callee's chain begins, where the opening bracket stands, where the closing one does.
     pub fn calls(&self) -> impl Iterator<Item = Call> {
-        (1..self.tokens.len()).filter_map(|open| {
-            if !self.is_sign(open, "(") {
-                return None;
-            }
-            let callee = if self.is_sign(open - 1, "?.") { open.checked_sub(2)? } else { open - 1 };
-            let is_callee = self.is_operand(callee) && !self.is(callee, Sort::Text);
-            is_callee.then_some(())?;
-            let first = self.chain_start(callee);
-            // `function f(…)` and `if (…)` are no calls; a method's definition looks like one until its `{`.
-            let defines = first.checked_sub(1).is_some_and(|before| self.text(before) == "function");
-            let close = self.partner(open)?;
-            (!defines).then_some(Call { first, callee, open, close })
-        })
+        (0..self.tokens.len()).filter_map(|open| self.call_at(open))
+    }
+
+    /// The call whose opening bracket stands at this place.
+    pub fn call_at(&self, open: usize) -> Option<Call> {
+        if !self.is_sign(open, "(") {
+            return None;
+        }
+        let before = open.checked_sub(1)?;
+        let callee = if self.is_sign(before, "?.") { before.checked_sub(1)? } else { before };
+        if !self.is_operand(callee) || self.is(callee, Sort::Text) {
+            return None;
+        }
+        let first = self.chain_start(callee);
+        // `function f(…)` and `if (…)` are no calls; a method's definition looks like one until its `{`.
+        let defines = first.checked_sub(1).is_some_and(|before| self.text(before) == "function");
+        let close = self.partner(open)?;
+        (!defines).then_some(Call { first, callee, open, close })
     }
 
     /// Whether a token stands on another line than the one before it.

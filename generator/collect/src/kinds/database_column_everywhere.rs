@@ -56,7 +56,7 @@ impl Question for DatabaseColumnEverywhere {
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let mut database = hold(world, asked.database.as_deref())?;
         let mut tables = Vec::new();
-        for table in database.tables()? {
+        for table in database.own_tables()? {
             if asked.global.iter().any(|name| name.eq_ignore_ascii_case(&table.name)) {
                 continue;
             }

@@ -47,7 +47,7 @@ impl Question for DatabaseColumns {
         for listed in asked.declared.values() {
             Globs::new(listed.clone()).map_err(Unasked)?;
         }
-        let tables = hold(world, asked.database.as_deref())?.tables()?;
+        let tables = hold(world, asked.database.as_deref())?.own_tables()?;
         let columns = tables
             .iter()
             .flat_map(|table| table.columns.iter().map(|column| format!("{}.{}", table.name, column.name)))
@@ -132,5 +132,7 @@ mod tests {
         assert_eq!(outcome("CREATE TABLE rooms (id TEXT);"), Outcome::Pass);
         assert_eq!(outcome("CREATE TABLE rooms (id TEXT, name TEXT);"), Outcome::Fail);
         assert_eq!(outcome("ALTER TABLE users ADD COLUMN email TEXT;"), Outcome::Fail);
+        assert_eq!(outcome("CREATE TABLE rooms (id TEXT); CREATE TABLE _cf_METADATA (key INTEGER);"), Outcome::Pass);
+        assert_eq!(outcome("CREATE TABLE rooms (id TEXT); CREATE TABLE _cf_other (key INTEGER);"), Outcome::Fail);
     }
 }

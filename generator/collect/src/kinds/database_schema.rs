@@ -65,7 +65,7 @@ impl Question for DatabaseSchema {
         }
         let mut database = hold(world, asked.database.as_deref())?;
         if asked.table == EVERY {
-            let tables = database.tables()?.into_iter();
+            let tables = database.own_tables()?.into_iter();
             let every: BTreeMap<_, _> =
                 tables.map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect())).collect();
             return Ok(Seen { tables: every.len() as u64, table: None, every });

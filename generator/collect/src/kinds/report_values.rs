@@ -126,8 +126,7 @@ mod tests {
 
     fn judge(files: &[(&str, &str)]) -> Judgement {
         let asked: Asked = serde_json::from_str(ASKED).unwrap();
-        let mut scene = Scene::default();
-        scene.now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut scene = Scene { now: "2026-11-22T12:00:00Z".parse().unwrap(), ..Scene::default() };
         scene.folder.extend(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).into())));
         let seen = scene.with(|world| ReportValues::gather(world, &asked)).unwrap();
         ReportValues::judge(&seen, &asked)

@@ -44,7 +44,7 @@ impl Question for RetentionCoverage {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         let database = name(world, asked.database.as_deref());
-        let tables = hold(world, Some(database))?.tables()?;
+        let tables = hold(world, Some(database))?.own_tables()?;
         let rules = world.configuration.retention.iter().filter(|rule| rule.database == database);
         Ok(Seen {
             tables: tables.into_iter().map(|table| table.name).collect(),

@@ -183,7 +183,7 @@ fn is_within(script: &Script<'_>, place: usize, through: &Pattern) -> bool {
         if !script.is_sign(open, "(") {
             return false;
         }
-        if let Some(call) = script.calls().find(|call| call.open == open)
+        if let Some(call) = script.call_at(open)
             && through.is_whole(&callee(script, &call))
         {
             return true;

@@ -64,6 +64,21 @@ pub struct Description {
     /// What is run once the service answers.
     #[serde(default)]
     pub traffic: Vec<Step>,
+    /// How it runs on the runtime that it is deployed on.
+    pub worker: Option<Worker>,
+}
+
+/// A product on workerd: what is run in the place of the steps and the service above.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// See [`Description::steps`].
+    #[serde(default, rename = "step")]
+    steps: Vec<Step>,
+    /// See [`Description::service`].
+    service: Step,
+    /// The names of the defects that are tried on it.
+    defects: Vec<String>,
 }
 
 /// How many random bytes an environment variable holds, and how they are written.
@@ -122,6 +137,17 @@ impl Product {
         let defects: defects::Table = parse(&folder.join("defects.toml"))?;
         let template = template(&folder.join("template"))?;
         Ok(Self { description, defects: defects.checked()?, template })
+    }
+
+    /// The same product on workerd, with the defects that are tried there.
+    ///
+    /// # Errors
+    /// When it does not say how it runs there, or names a defect that there is not.
+    pub fn on_workerd(mut self) -> anyhow::Result<Self> {
+        let worker = self.description.worker.take().context("the product has no [worker]: it does not run on workerd")?;
+        self.defects = worker.defects.iter().map(|name| self.defect(name).cloned()).collect::<Result<_, _>>()?;
+        (self.description.steps, self.description.service) = (worker.steps, Some(worker.service));
+        Ok(self)
     }
 
     /// The defect of this name.

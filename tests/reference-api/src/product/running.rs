@@ -16,6 +16,8 @@ use crate::service::tls;
 
 /// How long a service may take until it answers, in hundredths of a second.
 const PATIENCE: u32 = 6_000;
+/// How long it may take to end, in hundredths of a second.
+const FAREWELL: u32 = 1_000;
 
 /// The product, below the place that it is given; what lies beside it is no part of its repository.
 const FOLDER: &str = "product";
@@ -34,10 +36,17 @@ pub(super) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            let _ = service.kill();
-            let _ = service.wait();
+        let Some(mut service) = self.service.take() else { return };
+        // Asked to end it takes along what it has started; killed it could not.
+        let _ = Command::new("kill").arg(service.id().to_string()).status();
+        for _ in 0..FAREWELL {
+            if matches!(service.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
         }
+        let _ = service.kill();
+        let _ = service.wait();
     }
 }
 
@@ -125,6 +134,7 @@ fn environment(
         path = format!("{}:{path}", node.display());
     }
     let folder = place.join(FOLDER);
+    let packages = node.map(|node| node.with_file_name("node_modules"));
     let text = |path: PathBuf| path.to_str().map(ToOwned::to_owned).context("a path is not UTF-8");
     let mut all = written.secrets.clone();
     all.extend([
@@ -137,5 +147,7 @@ fn environment(
         ("TLS_KEY".to_owned(), text(folder.join("run/tls.key"))?),
         ("TLS_CA".to_owned(), text(folder.join("run/ca.pem"))?),
     ]);
+    // Packages that are installed beside Node.js, for programs that ask for them with `require`.
+    all.extend(packages.map(text).transpose()?.map(|packages| ("NODE_PATH".to_owned(), packages)));
     Ok(all)
 }

@@ -13,7 +13,9 @@ function call(method, path, key, body) {
       answer.setEncoding("utf8").on("data", (more) => (text += more));
       answer.on("end", () => resolve(text ? JSON.parse(text) : null));
     });
-    sent.on("error", reject).end(body && JSON.stringify(body));
+    // A server may close a connection that was kept, just as it is used again.
+    const again = (error) => (sent.reusedSocket && error.code === "ECONNRESET" ? resolve(call(method, path, key, body)) : reject(error));
+    sent.on("error", again).end(body && JSON.stringify(body));
   });
 }
 

@@ -118,7 +118,8 @@ export class Store {
   }
 
   async removeProject(account, id) {
-    return (await this.#run("DELETE FROM projects WHERE account_id = ? AND id = ?", account, id)).meta.changes === 1;
+    // D1 counts the rows that go along.
+    return (await this.#run("DELETE FROM projects WHERE account_id = ? AND id = ?", account, id)).meta.changes > 0;
   }
 
   /** The environment of this name; none in another account. */
