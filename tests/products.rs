@@ -57,7 +57,12 @@ fn on_workerd_with_a_local_d1_the_same_is_told() {
 
 /// What is wrong with the matrix of a product.
 fn matrix(product: &str, how: &[&str]) -> Option<String> {
-    let output = Command::new(reference_api())
+    let mut command = Command::new(reference_api());
+    // What D1 answers waits until a disk has it; a disk in memory has it at once.
+    if Path::new("/dev/shm").is_dir() {
+        command.env("TMPDIR", "/dev/shm");
+    }
+    let output = command
         .args(["product", "matrix"])
         .arg(workspace().join(PRODUCTS).join(product))
         .args(how)
