@@ -14,6 +14,9 @@ const HELD_MS_MIN: u64 = 30;
 /// In how many rounds the control is asked: enough for it to be told apart though a busy machine delays a few of its twins.
 const CONTROL_ROUNDS: u64 = 20;
 
+/// How often an allowance is used up again when its window ended while it was measured.
+const REFILLS_MAX: usize = 2;
+
 /// What is measured, as the parameters of a check say it.
 #[derive(Debug)]
 pub(super) struct Measurement<'a> {
@@ -84,12 +87,18 @@ pub(super) fn measured(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'
 struct Way {
     credential: Credential,
     expected: Vec<u16>,
+    /// How many requests use up its allowance first.
+    burst: Option<usize>,
     series: Series,
 }
 
 fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms: u64) -> Result<Rounds, Unasked> {
     let call = site.call(asked.route, asked.call)?;
     let valid = Credential::Principal(asked.principal.to_owned());
+    let use_up = |credential: &Credential, burst: usize| {
+        let request = call.request(ProbeClass::Intrusive, credential.clone());
+        site.prober.burst(&request, burst, asked.concurrency, Source::Common).map_err(|error| unasked(&error))
+    };
     let mut ways = Vec::new();
     let mut alone = Vec::new();
     for attempt in asked.outcomes {
@@ -101,18 +110,17 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
             (given, _) => given.to_vec(),
         };
         if let Some(burst) = attempt.burst {
-            let request = call.request(ProbeClass::Intrusive, credential.clone());
             alone.extend(credential.principal().map(|principal| site.prober.hold_principal(principal, Duration::ZERO)));
-            site.prober.burst(&request, burst, asked.concurrency, Source::Common).map_err(|error| unasked(&error))?;
+            use_up(&credential, burst)?;
         }
         let series = Series { name: attempt.name.clone(), as_expected: 0, statuses: BTreeMap::new(), micros: Vec::new() };
-        ways.push(Way { credential, expected, series });
+        ways.push(Way { credential, expected, burst: attempt.burst, series });
     }
     let Some(twin) = ways.first().map(|way| way.credential.clone()) else {
         return Err(Unasked("`outcomes` is empty: name what is to be compared".to_owned()));
     };
     let held = call.request(ProbeClass::Active, twin).held(Duration::from_millis(held_ms));
-    let mut held_us = Vec::new();
+    let (mut held_us, mut refills) = (Vec::new(), 0);
     let mut conversation = site.prober.conversation(Source::Common);
     // The first answer pays for the connection and for what the target prepares.
     conversation.send(&call.request(ProbeClass::Active, valid)).map_err(|error| unasked(&error))?;
@@ -124,7 +132,13 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
                 continue;
             };
             let request = call.request(ProbeClass::Active, way.credential.clone());
-            let answer = conversation.send(&request).map_err(|error| unasked(&error))?;
+            let mut answer = conversation.send(&request).map_err(|error| unasked(&error))?;
+            if let Some(burst) = way.burst.filter(|_| refills < REFILLS_MAX && !way.expected.contains(&answer.status)) {
+                // Its window ended meanwhile: what is measured is an allowance that is used up.
+                refills += 1;
+                use_up(&way.credential, burst)?;
+                answer = conversation.send(&request).map_err(|error| unasked(&error))?;
+            }
             way.series.micros.push(answer.micros());
             *way.series.statuses.entry(answer.status).or_default() += 1;
             way.series.as_expected += u64::from(way.expected.contains(&answer.status));

@@ -2,7 +2,7 @@
 //!
 //! Every time is a parameter: `cutoff` and `overdue`, and `cutoff_1`, `overdue_1` with `period_1` and so on for tenants
 //! with periods of their own. Names were held against the schema and are quoted; the expressions that a team writes were
-//! read by [`super::expression`].
+//! read by [`super::expression()`].
 
 use crate::quote;
 

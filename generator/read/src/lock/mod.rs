@@ -40,7 +40,7 @@ pub use package::{Need, Package, Scope};
 pub use purl::{cargo_purl, generic_purl, golang_purl, npm_purl, pypi_name, pypi_purl};
 
 /// The largest lockfile that is read, in bytes: one that tells the address of every file, as uv and Poetry write it. Of other
-/// formats [`OTHER_BYTES_MAX`] are read.
+/// formats half as many are read.
 pub const BYTES_MAX: u64 = 64 << 20;
 /// The largest of a format in which a package takes less.
 const OTHER_BYTES_MAX: u64 = 32 << 20;
