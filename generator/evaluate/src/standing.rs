@@ -144,12 +144,13 @@ pub(crate) fn requirements(
             })
         };
         let decision = decisions.about_requirement(&requirement.id).map(|decided| decided.decision);
+        let passed = behind().filter(|(_, finding)| finding.state == State::Pass).count() as u64;
         RequirementFinding {
             standard: standard.to_owned(),
             requirement: requirement.id.clone(),
-            standing: standing(&addressing, decision),
+            standing: standing(&addressing, passed, decision),
             controls: addressing.iter().map(|finding| finding.control.clone()).collect(),
-            passed: behind().filter(|(_, finding)| finding.state == State::Pass).count() as u64,
+            passed,
             claims: behind().count() as u64,
             decision: decision.cloned(),
         }
@@ -158,8 +159,9 @@ pub(crate) fn requirements(
     standards.flat_map(|standard| standard.requirements.iter().map(|requirement| finding(&standard.id, requirement))).collect()
 }
 
-/// A failure is a failure even of what is declared not to apply; nothing but passes satisfies.
-fn standing(addressing: &[&ControlFinding], decision: Option<&Decision>) -> Standing {
+/// A failure is a failure even of what is declared not to apply; nothing but passes satisfies, one at least of a claim
+/// that supports this very requirement: a control may have passed for claims about others alone.
+fn standing(addressing: &[&ControlFinding], passed: u64, decision: Option<&Decision>) -> Standing {
     let mut applicable = addressing.iter().filter(|control| control.state != State::NotApplicable).peekable();
     if addressing.iter().any(|control| control.state == State::Fail) {
         Standing::NotSatisfied
@@ -167,7 +169,7 @@ fn standing(addressing: &[&ControlFinding], decision: Option<&Decision>) -> Stan
         Standing::NotApplicable
     } else if addressing.is_empty() {
         Standing::Gap
-    } else if applicable.peek().is_some() && applicable.all(|control| control.state == State::Pass) {
+    } else if passed > 0 && applicable.peek().is_some() && applicable.all(|control| control.state == State::Pass) {
         Standing::Satisfied
     } else {
         Standing::Undetermined

@@ -54,6 +54,20 @@ fn a_control_stands_as_its_worst_claim_and_a_requirement_needs_them_all() {
 }
 
 #[test]
+fn claims_about_another_requirement_satisfy_none() {
+    let mut scope = two_controls();
+    scope.catalogue.controls[1] = control("d", &["R1", "R2"]);
+    scope.catalogue.claims[1].requirements = vec!["R1".to_owned()];
+    let standings = |scope: Scope| {
+        let assessment = answered(scope, &[("a", Pass), ("b", Pass), ("x", Pass)]).assess(noon(2, 0));
+        assessment.requirements.iter().map(|finding| (finding.standing, finding.claims)).collect::<Vec<_>>()
+    };
+    assert_eq!(standings(scope.clone()), [(Standing::Satisfied, 2), (Standing::Undetermined, 0)]);
+    scope.catalogue.claims[1].requirements.push("R2".to_owned());
+    assert_eq!(standings(scope), [(Standing::Satisfied, 2), (Standing::Satisfied, 1)]);
+}
+
+#[test]
 fn a_claim_without_checks_is_not_configured() {
     let mut scope = two_controls();
     scope.catalogue.claims.push(claim("c2", "c", Strength::Must, &[]));

@@ -71,7 +71,7 @@ const WORDS: &[(&str, &str)] = &[
     ("waived", "It failed, under a dated exception that somebody else approved. It passes the gate and satisfies nothing."),
     ("planned", "Promised for later. Never a pass."),
     ("inherited", "A provider's word, on record and in date. Alone it satisfies nothing."),
-    ("satisfied", "Every applicable control of the requirement passed, and there is at least one."),
+    ("satisfied", "Every applicable control of the requirement passed, and so did a claim that supports it."),
     ("not_satisfied", "A control that addresses the requirement failed."),
     ("undetermined", "No control of the requirement failed, and not all of them passed."),
     ("gap", "No control addresses the requirement. A signed decision names an owner and a day."),
