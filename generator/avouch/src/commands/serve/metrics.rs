@@ -68,7 +68,7 @@ pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> Stri
     family(
         "avouch_checks",
         "gauge",
-        "Checks by how they stand.",
+        "Checks by how they stand, those of the baseline among them.",
         count(&mut assessment.checks.iter().map(|finding| finding.state)),
     );
     family(
