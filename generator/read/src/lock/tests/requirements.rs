@@ -153,6 +153,11 @@ fn bombs_of_includes_are_read_once_or_refused() {
     let below = |path: &str| Some(format!("-r {}.txt\n", path.strip_suffix(".txt")?.parse::<usize>().ok()? + 1).into_bytes());
     let error = parse_with("requirements.txt", b"-r 1.txt\n", &below).unwrap_err().to_string();
     assert!(error.starts_with("1000.txt:1:1: more than 1000 files are included"), "{error}");
+    // Each includes one below itself by a long name: 1,000 of them would take the square of their paths.
+    let deeper = format!("-r {0}/{0}\n", "m".repeat(100));
+    let error =
+        parse_with("requirements.txt", deeper.as_bytes(), &|_| Some(deeper.clone().into_bytes())).unwrap_err().to_string();
+    assert!(error.contains("is no file of this repository"), "{error}");
     let many: String = (0..10_000).map(|nth| format!("-r {nth}.txt\n")).collect();
     let error = parse_with("requirements.txt", many.as_bytes(), &|_| Some(b"a==1\n".to_vec())).unwrap_err().to_string();
     assert!(error.starts_with("requirements.txt:1001:1: more than 1000 files"), "{error}");

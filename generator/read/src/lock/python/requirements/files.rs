@@ -23,6 +23,9 @@ use crate::{
 
 /// How many files one may lead to. A service of many parts has some dozens.
 const FILES_MAX: usize = 1_000;
+/// How long the path of one may be, in bytes: what Linux opens (`PATH_MAX`). Without it, a file that includes one below
+/// itself by a long name costs the square of its depth.
+const PATH_BYTES_MAX: usize = 4_096;
 
 /// What all the files say, in the order in which pip reads them.
 #[derive(Default)]
@@ -127,7 +130,8 @@ fn place(from: &str, named: &str, source: &Arc<Source>, line: &Line) -> Result<O
         return Ok(None);
     }
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let path = relative_path(named).and_then(|named| joined(folder, &named)).filter(|path| path != ".");
+    let path = relative_path(named).and_then(|named| joined(folder, &named));
+    let path = path.filter(|path| path != "." && path.len() <= PATH_BYTES_MAX);
     path.map(Some).ok_or_else(|| {
         let message = format!("`{}` is no file of this repository", shown(&address::of_archive(named)));
         line.refuse(source, message).help("name a file of the repository, relative to this one")
