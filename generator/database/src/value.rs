@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use avouch_model::Digest;
 
+use crate::DatabaseError;
+
 /// A value as SQLite stores it (SQLite, "Datatypes In SQLite", section 2).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -121,6 +123,20 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// A table and a column of it by their names; an error where there is none.
+pub(crate) fn named<'t>(
+    tables: &'t [Table],
+    database: &str,
+    table: &str,
+    column: &str,
+) -> Result<(&'t Table, &'t Column), DatabaseError> {
+    let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
+    let found = tables.iter().find(|known| known.name.eq_ignore_ascii_case(table));
+    let found = found.ok_or_else(|| missing(format!("no such table: {table}")))?;
+    let column = found.column(column).ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
+    Ok((found, column))
 }
 
 /// A column of a table.

@@ -1,7 +1,5 @@
 //! Claims and the journal, on Postgres.
 
-use std::time::Instant;
-
 use avouch_model::Timestamp;
 
 use super::session::Session;
@@ -9,7 +7,7 @@ use crate::{
     DatabaseError, Limits, Rows, Value,
     purge::{
         Claim,
-        journal::{JOURNAL_TABLE, LEASE_SECONDS, LEASE_TABLE, TABLES},
+        journal::{Clock, JOURNAL_TABLE, LEASE_TABLE, TABLES},
     },
 };
 
@@ -18,8 +16,7 @@ pub(super) struct Lease {
     rule: Value,
     owner: Value,
     number: Value,
-    /// The clock of the owner when it claimed, and how long ago that was: a clock that jumps meanwhile changes nothing.
-    claimed: (Timestamp, Instant),
+    clock: Clock,
     /// Windows that are in the journal.
     pub(super) batches: u64,
 }
@@ -33,13 +30,7 @@ pub(super) fn claim(
 ) -> Result<(Claim, Lease), DatabaseError> {
     session.run("BEGIN")?;
     let claimed = claim_within(session, rule, owner, now, told);
-    match claimed {
-        Ok(claimed) => session.run("COMMIT").map(|()| claimed),
-        Err(error) => {
-            session.run("ROLLBACK")?;
-            Err(error)
-        }
-    }
+    session.end(claimed, |_| true)
 }
 
 fn claim_within(
@@ -67,8 +58,9 @@ fn claim_within(
         return Err(DatabaseError::Claimed { database, rule: rule.to_owned(), until: Timestamp::from_unix(number(2)) });
     }
     // A database that was restored from a copy may have forgotten claims that the record knows.
+    let clock = Clock::at(now);
     let next = Value::Integer(number(0).max(told) + 1);
-    let (told, expires) = (Value::Integer(told), Value::Integer(now.unix() + LEASE_SECONDS));
+    let (told, expires) = (Value::Integer(told), Value::Integer(clock.expires()));
     session.change(
         &format!("UPDATE {LEASE_TABLE} SET claim = :claim, owner = :owner, expires = :expires WHERE rule = :rule"),
         &[("claim", &next), ("owner", &owner), ("expires", &expires), ("rule", &name)],
@@ -79,7 +71,7 @@ fn claim_within(
         format!("SELECT CAST(coalesce(sum(deleted), 0) AS BIGINT) FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim < :claim");
     let recovered = session.ask(&sql, &[("rule", &name), ("claim", &next)], Limits::default())?;
     let claim = Claim { number: next.as_integer().unwrap_or(0).unsigned_abs(), recovered: count(&recovered) };
-    Ok((claim, Lease { rule: name, owner, number: next, claimed: (now, Instant::now()), batches: 0 }))
+    Ok((claim, Lease { rule: name, owner, number: next, clock, batches: 0 }))
 }
 
 /// The answer to a count.
@@ -88,16 +80,11 @@ pub(super) fn count(rows: &Rows) -> u64 {
 }
 
 impl Lease {
-    fn now(&self) -> Timestamp {
-        let (then, since) = self.claimed;
-        then.plus_seconds(i64::try_from(since.elapsed().as_secs()).unwrap_or(i64::MAX))
-    }
-
     /// Whether it is still the last claim; then it lasts a while longer. Its row stays locked until the transaction ends, so
     /// nobody takes it over in between.
     pub(super) fn renew(&self, session: &mut Session) -> Result<bool, DatabaseError> {
         let sql = format!("UPDATE {LEASE_TABLE} SET expires = :expires WHERE rule = :rule AND claim = :claim AND owner = :owner");
-        let expires = Value::Integer(self.now().unix() + LEASE_SECONDS);
+        let expires = Value::Integer(self.clock.expires());
         let binds = [("expires", &expires), ("rule", &self.rule), ("claim", &self.number), ("owner", &self.owner)];
         Ok(session.change(&sql, &binds)? == 1)
     }
@@ -113,7 +100,7 @@ impl Lease {
     ) -> Result<(), DatabaseError> {
         let number = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
         let (batch, at, deleted, children) =
-            (number(batch), Value::Integer(self.now().unix()), number(deleted), number(children));
+            (number(batch), Value::Integer(self.clock.now().unix()), number(deleted), number(children));
         let archive = archive.map_or(Value::Null, Value::from);
         let sql = format!(
             "INSERT INTO {JOURNAL_TABLE} (rule, claim, batch, at, deleted, children, archive) \

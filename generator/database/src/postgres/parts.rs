@@ -25,20 +25,13 @@ pub(super) fn drop_one(
     number: u64,
 ) -> Result<Option<u64>, DatabaseError> {
     session.run("BEGIN")?;
-    let dropped = drop_within(session, deletion, kind, lease, number);
-    match dropped {
-        Ok(Some(rows)) => session.run("COMMIT").map(|()| Some(rows)),
-        Ok(None) => session.run("ROLLBACK").map(|()| None),
-        Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            session.run("ROLLBACK").map(|()| None)
-        }
+    let dropped = match drop_within(session, deletion, kind, lease, number) {
+        Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
         // Somebody reads it: rows can be deleted beside that, and a partition cannot be dropped.
-        Err(DatabaseError::Contended { .. }) => session.run("ROLLBACK").map(|()| None),
-        Err(error) => {
-            let _ = session.run("ROLLBACK");
-            Err(error)
-        }
-    }
+        Err(DatabaseError::Contended { .. }) => Ok(None),
+        dropped => dropped,
+    };
+    session.end(dropped, Option::is_some)
 }
 
 fn drop_within(

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     DatabaseError, Limits, Rows, Value, fingerprint,
     purge::{
-        Batch, Claim, Deletion, Keep, Key, Purge,
+        Batch, Claim, Deletion, Keep, Kept, Key, Purge,
         statements::{Statements, Work},
     },
 };
@@ -37,12 +37,6 @@ pub(crate) struct Purger {
     lease: Option<Lease>,
 }
 
-/// What was kept of a window, and under which name.
-struct Kept {
-    name: String,
-    rows: Vec<(String, Rows)>,
-}
-
 impl Purger {
     pub(crate) fn open(database: &str, variable: &str, deletion: &Deletion) -> Result<Self, DatabaseError> {
         let mut session = Session::open(database, variable)?;
@@ -64,12 +58,12 @@ impl Purger {
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
-        let binds = binds(&self.deletion, window);
+        let binds = self.deletion.bound(window);
         self.session.ask(sql, &binds, LIMITS)
     }
 
     fn change(&mut self, sql: &str, window: &[(String, Value)]) -> Result<u64, DatabaseError> {
-        let binds = binds(&self.deletion, window);
+        let binds = self.deletion.bound(window);
         self.session.change(sql, &binds)
     }
 
@@ -92,15 +86,7 @@ impl Purger {
     ) -> Result<Option<(u64, u64)>, DatabaseError> {
         self.session.run("BEGIN")?;
         let done = self.delete_within(number, work, window, kept);
-        match done {
-            Ok(Some(done)) => self.session.run("COMMIT").map(|()| Some(done)),
-            Ok(None) => self.session.run("ROLLBACK").map(|()| None),
-            Err(error) => {
-                // A connection that is gone has undone it by itself.
-                let _ = self.session.run("ROLLBACK");
-                Err(error)
-            }
-        }
+        self.session.end(done, Option::is_some)
     }
 
     fn delete_within(
@@ -167,22 +153,20 @@ impl Purge for Purger {
     }
 
     fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
-        let mut window = places("from", from);
+        let mut window = from.bound("from");
         window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
         let end = self.statements.end.clone();
         let found = self.ask(&end, &window)?;
         let next = self.key(&found);
         let work = if next.is_some() { self.statements.window.clone() } else { self.statements.rest.clone() };
-        window.extend(next.iter().flat_map(|key| places("to", key)));
+        window.extend(next.iter().flat_map(|key| key.bound("to")));
         let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
         let mut last = None;
         for _ in 0..TRIES {
             let kept = match keep.as_deref_mut() {
                 Some(keep) => {
                     let rows = self.going(&work, &window)?;
-                    let name = if rows.iter().all(|(_, rows)| rows.rows.is_empty()) { Ok(String::new()) } else { keep(&rows) };
-                    let database = self.session.database.clone();
-                    Some(Kept { name: name.map_err(|cause| DatabaseError::NotKept { database, cause })?, rows })
+                    Some(Kept::by(keep, rows, &self.session.database)?)
                 }
                 None => None,
             };
@@ -236,15 +220,6 @@ impl Purge for Purger {
         // Rows live on until VACUUM, and after that in the log, in replicas and in backups: nobody here can look.
         Ok(None)
     }
-}
-
-fn places(side: &str, key: &Key) -> Vec<(String, Value)> {
-    key.0.iter().enumerate().map(|(place, value)| (format!("{side}_{place}"), value.clone())).collect()
-}
-
-/// The values, all of which a statement may name.
-fn binds<'a>(deletion: &'a Deletion, window: &'a [(String, Value)]) -> Vec<(&'a str, &'a Value)> {
-    deletion.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 /// Everything that changes with the shape of the tables: a column, a trigger, a foreign key to or from them.

@@ -3,7 +3,7 @@
 use avouch_model::Timestamp;
 
 use super::{schema, session::Session};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote};
+use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
 
 /// A Postgres database that can only be read.
 pub(crate) struct Reader(Session);
@@ -26,9 +26,7 @@ impl Reader {
             DatabaseError::Cancelled { database, .. } => DatabaseError::TooSlow { database, limit: limits.time },
             error => error,
         });
-        let undone = self.0.run("ROLLBACK");
-        let answer = answer?;
-        undone.map(|()| answer)
+        self.0.end(answer, |_| false)
     }
 }
 
@@ -50,10 +48,7 @@ impl Read for Reader {
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<u64, DatabaseError> {
         let known = self.tables()?;
-        let missing = |message: String| DatabaseError::WrongSchema { database: self.0.database.clone(), message };
-        let found = known.iter().find(|known| known.name.eq_ignore_ascii_case(table));
-        let found = found.ok_or_else(|| missing(format!("no such table: {table}")))?;
-        let column = found.column(column).ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
+        let (found, column) = named(&known, &self.0.database, table, column)?;
         let (bytes, column, table) = (column.declared == "bytea", quote(&column.name), quote(&found.name));
         let shown = if bytes { column.clone() } else { format!("CAST({column} AS TEXT)") };
         self.within(limits, |session| {

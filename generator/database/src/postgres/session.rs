@@ -54,6 +54,14 @@ impl Session {
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(|cause| self.failed(sql, cause))
     }
 
+    /// Ends the transaction that was begun: commits what is to `stay`, and undoes it otherwise or when something failed. What
+    /// failed first is what is told: a connection that is gone has undone it by itself.
+    pub(super) fn end<T>(&mut self, done: Result<T, DatabaseError>, stay: impl FnOnce(&T) -> bool) -> Result<T, DatabaseError> {
+        let ended = self.run(if done.as_ref().is_ok_and(stay) { "COMMIT" } else { "ROLLBACK" });
+        let done = done?;
+        ended.map(|()| done)
+    }
+
     /// Changes rows; tells how many.
     pub(super) fn change(&mut self, sql: &str, binds: &[(&str, &Value)]) -> Result<u64, DatabaseError> {
         let (text, values) = self.numbered(sql, binds)?;

@@ -42,6 +42,11 @@ impl Deletion {
         std::iter::once(self.due.table.as_str()).chain(children).collect()
     }
 
+    /// The values of the rule and of a window, all of which a statement may name.
+    pub(crate) fn bound<'a>(&'a self, window: &'a [(String, Value)]) -> Vec<(&'a str, &'a Value)> {
+        self.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
+    }
+
     /// The SQL condition of the rows of each child that go with the rows of the rule's table that are `going`.
     pub fn doomed(&self, going: &str) -> Vec<String> {
         let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
@@ -89,6 +94,13 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key(pub(crate) Vec<Value>);
 
+impl Key {
+    /// Its values by the names under which a window's statements ask for them on this side.
+    pub(crate) fn bound(&self, side: &str) -> Vec<(String, Value)> {
+        self.0.iter().enumerate().map(|(place, value)| (format!("{side}_{place}"), value.clone())).collect()
+    }
+}
+
 /// A right to work on a rule, until it expires or somebody else takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -116,6 +128,21 @@ pub struct Batch {
 /// Keeps the rows of a window, by table, before they are deleted; gives back the name under which they are kept. Must be
 /// durable once it returns. The same rows may come again: then the name is the same.
 pub type Keep<'a> = dyn FnMut(&[(String, Rows)]) -> io::Result<String> + 'a;
+
+/// What was kept of a window, and under which name; an empty one where nothing was there to keep.
+pub(crate) struct Kept {
+    pub(crate) name: String,
+    pub(crate) rows: Vec<(String, Rows)>,
+}
+
+impl Kept {
+    pub(crate) fn by(keep: &mut Keep<'_>, rows: Vec<(String, Rows)>, database: &str) -> Result<Self, DatabaseError> {
+        let is_empty = rows.iter().all(|(_, rows)| rows.rows.is_empty());
+        let name = if is_empty { Ok(String::new()) } else { keep(&rows) };
+        let name = name.map_err(|cause| DatabaseError::NotKept { database: database.to_owned(), cause })?;
+        Ok(Self { name, rows })
+    }
+}
 
 /// The face that purges one [`Deletion`]. Each window is one transaction with its line in the journal: a process that dies
 /// between two leaves a consistent database and an exact count, and the next purge finishes.

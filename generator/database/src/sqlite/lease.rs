@@ -1,6 +1,6 @@
 //! Claims and the journal, on SQLite.
 
-use std::{path::Path, time::Instant};
+use std::path::Path;
 
 use avouch_model::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -10,7 +10,7 @@ use crate::{
     DatabaseError,
     purge::{
         Claim,
-        journal::{JOURNAL_TABLE, LEASE_SECONDS, LEASE_TABLE, TABLES},
+        journal::{Clock, JOURNAL_TABLE, LEASE_TABLE, TABLES},
     },
 };
 
@@ -19,8 +19,7 @@ pub(super) struct Lease {
     rule: String,
     owner: String,
     number: i64,
-    /// The clock of the owner when it claimed, and how long ago that was: a clock that jumps meanwhile changes nothing.
-    claimed: (Timestamp, Instant),
+    clock: Clock,
     /// Windows that are in the journal.
     pub(super) batches: u64,
 }
@@ -71,12 +70,13 @@ pub(super) fn claim(
     let told = told.and_then(|told| i64::try_from(told).ok()).unwrap_or(0);
     // A database that was restored from a copy may have forgotten claims that the record knows.
     let number = last.map_or(0, |(number, ..)| number).max(told) + 1;
+    let clock = Clock::at(now);
     transaction.execute(
         &format!(
             "INSERT INTO {LEASE_TABLE} (rule, claim, owner, expires) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (rule) DO UPDATE SET claim = excluded.claim, owner = excluded.owner, expires = excluded.expires"
         ),
-        params![rule, number, owner, now.unix() + LEASE_SECONDS],
+        params![rule, number, owner, clock.expires()],
     )?;
     transaction.execute(&format!("DELETE FROM {JOURNAL_TABLE} WHERE rule = ?1 AND claim <= ?2"), params![rule, told])?;
     let recovered: i64 = transaction.query_row(
@@ -85,20 +85,15 @@ pub(super) fn claim(
         |row| row.get(0),
     )?;
     transaction.commit()?;
-    let lease = Lease { rule: rule.to_owned(), owner: owner.to_owned(), number, claimed: (now, Instant::now()), batches: 0 };
+    let lease = Lease { rule: rule.to_owned(), owner: owner.to_owned(), number, clock, batches: 0 };
     Ok((Claim { number: number.unsigned_abs(), recovered: recovered.unsigned_abs() }, lease))
 }
 
 impl Lease {
-    fn now(&self) -> Timestamp {
-        let (then, since) = self.claimed;
-        then.plus_seconds(i64::try_from(since.elapsed().as_secs()).unwrap_or(i64::MAX))
-    }
-
     /// Whether it is still the last claim; then it lasts a while longer.
     pub(super) fn renew(&self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
         let sql = format!("UPDATE {LEASE_TABLE} SET expires = ?1 WHERE rule = ?2 AND claim = ?3 AND owner = ?4");
-        let expires = self.now().unix() + LEASE_SECONDS;
+        let expires = self.clock.expires();
         Ok(transaction.prepare_cached(&sql)?.execute(params![expires, self.rule, self.number, self.owner])? == 1)
     }
 
@@ -119,7 +114,7 @@ impl Lease {
             self.rule,
             self.number,
             number(batch),
-            self.now().unix(),
+            self.clock.now().unix(),
             number(deleted),
             number(children),
             archive

@@ -19,9 +19,10 @@ use super::{
 use crate::{
     DatabaseError, Rows, Value, fingerprint,
     purge::{
-        Batch, Claim, Deletion, Keep, Key, Purge,
+        Batch, Claim, Deletion, Keep, Kept, Key, Purge,
         statements::{Statements, Work},
     },
+    value::named,
 };
 
 /// How long the reset of the write-ahead log may wait for readers: writers wait with it.
@@ -86,10 +87,7 @@ impl Purger {
         };
         let (frame_bytes, schema, tables) = prepare().map_err(|cause| failed("PRAGMA secure_delete = 1", cause))?;
         let due = &deletion.due;
-        let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&due.table));
-        let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
-        let table = table.ok_or_else(|| missing(format!("no such table: {}", due.table)))?;
-        table.column(&due.column).ok_or_else(|| missing(format!("no such column: {}.{}", due.table, due.column)))?;
+        let (table, _) = named(&tables, database, &due.table, &due.column)?;
         if fingerprint(&tables, &deletion.touched()) != deletion.schema {
             return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
         }
@@ -133,11 +131,6 @@ impl Purger {
     fn key(&self, row: &Row<'_>) -> rusqlite::Result<Key> {
         let values = (0..self.statements.keys).map(|place| Ok(value_of(row.get_ref(place)?)));
         Ok(Key(values.collect::<rusqlite::Result<_>>()?))
-    }
-
-    /// The parameters of the rule and of a window.
-    fn binds<'a>(&'a self, window: &'a [(String, Value)]) -> Vec<(&'a str, &'a Value)> {
-        self.deletion.binds.iter().chain(window).map(|(name, value)| (name.as_str(), value)).collect()
     }
 
     /// The rows that would go, by table.
@@ -221,7 +214,7 @@ impl Purge for Purger {
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
         let run = || {
-            let mut statement = bound(&self.connection, &self.statements.first, &self.binds(&[]))?;
+            let mut statement = bound(&self.connection, &self.statements.first, &self.deletion.bound(&[]))?;
             let mut rows = statement.raw_query();
             rows.next()?.map(|row| self.key(row)).transpose()
         };
@@ -229,26 +222,24 @@ impl Purge for Purger {
     }
 
     fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
-        let mut window = places("from", from);
+        let mut window = from.bound("from");
         window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
         // Before the lock, so that the pages are read from the disk while others write.
         let find = || {
-            let mut end = bound(&self.connection, &self.statements.end, &self.binds(&window))?;
+            let mut end = bound(&self.connection, &self.statements.end, &self.deletion.bound(&window))?;
             let mut rows = end.raw_query();
             rows.next()?.map(|row| self.key(row)).transpose()
         };
         let next = find().map_err(|cause| self.failed(&self.statements.end, cause))?;
         let work = if next.is_some() { &self.statements.window } else { &self.statements.rest };
-        window.extend(next.iter().flat_map(|key| places("to", key)));
+        window.extend(next.iter().flat_map(|key| key.bound("to")));
         let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
         for _ in 0..KEEP_TRIES {
-            let binds = self.binds(&window);
+            let binds = self.deletion.bound(&window);
             let kept = match keep.as_deref_mut() {
                 Some(keep) => {
                     let rows = self.going(work, &binds).map_err(|cause| self.failed(&work.rows, cause))?;
-                    let name = if rows.iter().all(|(_, rows)| rows.rows.is_empty()) { Ok(String::new()) } else { keep(&rows) };
-                    let database = self.place.database.clone();
-                    Some(Kept { name: name.map_err(|cause| DatabaseError::NotKept { database, cause })?, rows })
+                    Some(Kept::by(keep, rows, &self.place.database)?)
                 }
                 None => None,
             };
@@ -298,7 +289,7 @@ impl Purge for Purger {
     }
 
     fn canaries(&mut self, at_most: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        let found = erase::canaries(&self.connection, &self.deletion.due, &self.binds(&[]), at_most);
+        let found = erase::canaries(&self.connection, &self.deletion.due, &self.deletion.bound(&[]), at_most);
         found.map_err(|cause| self.failed("sample rows that are due", cause))
     }
 
@@ -315,20 +306,10 @@ impl Purge for Purger {
     }
 }
 
-/// What was kept of a window, and under which name.
-struct Kept {
-    name: String,
-    rows: Vec<(String, Rows)>,
-}
-
 struct Done {
     deleted: u64,
     children: u64,
     watch: Stopwatch,
-}
-
-fn places(side: &str, key: &Key) -> Vec<(String, Value)> {
-    key.0.iter().enumerate().map(|(place, value)| (format!("{side}_{place}"), value.clone())).collect()
 }
 
 fn all_rows(connection: &Connection, sql: &str, binds: &[(&str, &Value)]) -> rusqlite::Result<Rows> {

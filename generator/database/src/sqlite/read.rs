@@ -15,7 +15,7 @@ use rusqlite::{
 };
 
 use super::{place::Place, schema};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote};
+use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
 
 /// How many virtual machine steps lie between two looks at the clock: well below a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 2_000;
@@ -159,10 +159,7 @@ impl Read for Reader {
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<u64, DatabaseError> {
         let known = self.tables()?;
-        let missing = |message: String| DatabaseError::WrongSchema { database: self.place.database.clone(), message };
-        let found = known.iter().find(|known| known.name.eq_ignore_ascii_case(table));
-        let found = found.ok_or_else(|| missing(format!("no such table: {table}")))?;
-        let column = found.column(column).ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
+        let (found, column) = named(&known, &self.place.database, table, column)?;
         let sql = format!(
             "SELECT {column} FROM {table} WHERE {column} IS NOT NULL",
             column = quote(&column.name),
