@@ -274,8 +274,8 @@ fn product(command: ProductCommand) -> anyhow::Result<()> {
     match command {
         ProductCommand::Write { product, dir, defect } => {
             let product = Product::load(&product)?;
-            let defect = defect.map(|name| product.defect(&name)).transpose()?;
-            let written = product.write(&dir, product::Writing { now: Utc::now(), seed: 1, defect })?;
+            let defects: Vec<_> = defect.iter().map(|name| product.defect(name)).collect::<Result<_, _>>()?;
+            let written = product.write(&dir, product::Writing { now: Utc::now(), seed: 1, defects: &defects })?;
             print(&written.commit)
         }
         ProductCommand::Matrix { product, avouch, node, worker, only, jobs, json } => {

@@ -48,6 +48,10 @@ pub struct Defect {
     /// Claims that may turn with them, each with the reason.
     #[serde(default)]
     pub linked: BTreeMap<String, String>,
+    /// Whether it was written by somebody who knew the claim and the product, and had not read the check. Such defects are
+    /// tried several at a time.
+    #[serde(default)]
+    pub blind: bool,
     /// What is edited in the release.
     #[serde(default)]
     pub(super) edits: Vec<Edit>,
@@ -60,6 +64,15 @@ impl Defect {
     /// The decisions that nobody signs.
     pub(super) fn unsigned(&self) -> impl Iterator<Item = &str> {
         self.edits.iter().filter(|edit| edit.unsigned).map(|edit| edit.file.as_str())
+    }
+
+    /// Whether both can be tried in one product: they edit other files, and other claims may turn with them.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        let files = |defect: &Self| -> BTreeSet<String> {
+            defect.edits.iter().chain(&defect.history).map(|edit| edit.file.clone()).collect()
+        };
+        let claims = |defect: &Self| -> BTreeSet<String> { defect.claims.iter().chain(defect.linked.keys()).cloned().collect() };
+        self.blind && other.blind && files(self).is_disjoint(&files(other)) && claims(self).is_disjoint(&claims(other))
     }
 }
 
@@ -140,5 +153,26 @@ mod tests {
         let mut files = Files::from([("x".to_owned(), String::new())]);
         let both = with("claims = ['C']\nedits = [{ file = 'x', remove = true, append = 'y' }]").unwrap();
         assert!(both[0].edits[0].apply(&mut files).is_err(), "an edit is of one kind");
+    }
+
+    #[test]
+    fn only_blind_defects_of_other_files_and_claims_are_tried_together() {
+        let one = |name: &str, rest: &str| format!("[[defect]]\nname = '{name}'\nchange = 'b'\n{rest}\n");
+        let listed = defects(
+            &[
+                one("a", "claims = ['A']\nblind = true\nedits = [{ file = 'x', remove = true }]"),
+                one("b", "claims = ['B']\nblind = true\nedits = [{ file = 'y', remove = true }]"),
+                one("c", "claims = ['C']\nedits = [{ file = 'z', remove = true }]"),
+                one("d", "claims = ['D']\nblind = true\nhistory = [{ file = 'x', append = 'more' }]"),
+                one("e", "claims = ['E']\nblind = true\nlinked = { A = 'r' }\nedits = [{ file = 'w', remove = true }]"),
+            ]
+            .concat(),
+        )
+        .unwrap();
+        let apart = |left: usize, right: usize| listed[left].is_apart_from(&listed[right]);
+        assert!(apart(0, 1) && apart(1, 0));
+        assert!(!apart(0, 2), "one is not blind");
+        assert!(!apart(0, 3), "one file");
+        assert!(!apart(0, 4), "one claim");
     }
 }

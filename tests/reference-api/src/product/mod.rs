@@ -113,7 +113,7 @@ pub struct Writing<'a> {
     /// What keys, people and planted secrets follow from.
     pub seed: u64,
     /// What is broken.
-    pub defect: Option<&'a Defect>,
+    pub defects: &'a [&'a Defect],
 }
 
 /// A product that was written, before anything of it ran.
@@ -168,7 +168,7 @@ impl Product {
             bail!("`{}` is not empty; name another folder", folder.display());
         }
         let mut raw = self.template.clone();
-        for edit in writing.defect.iter().flat_map(|defect| &defect.edits) {
+        for edit in writing.defects.iter().flat_map(|defect| &defect.edits) {
             edit.apply(&mut raw)?;
         }
         let mut before = raw.clone();
@@ -176,11 +176,11 @@ impl Product {
         before
             .remove("CHANGELOG.md")
             .context("the template has no CHANGELOG.md, which tells the release from what was before")?;
-        for edit in writing.defect.iter().flat_map(|defect| &defect.history) {
+        for edit in writing.defects.iter().flat_map(|defect| &defect.history) {
             edit.apply(&mut before)?;
         }
         let holes = Holes::new(writing.now, writing.seed, &COMMITTED);
-        let unsigned: Vec<&str> = writing.defect.iter().flat_map(|defect| defect.unsigned()).collect();
+        let unsigned: Vec<&str> = writing.defects.iter().flat_map(|defect| defect.unsigned()).collect();
         let (earlier, released) =
             (finish(before, &holes, writing.seed, &unsigned)?, finish(raw.clone(), &holes, writing.seed, &unsigned)?);
 
