@@ -35,5 +35,5 @@ case $sections in *" sbom "*)
     fi
 esac
 # The long run of kills; the tests make 25.
-case $sections in *" retention "*) AVOUCH_KILL_POINTS=500 cargo test --locked --quiet -p avouch-retain --test killed >&2 ;; esac
+case $sections in *" retention "*) AVOUCH_KILL_POINTS=500 cargo test --locked --quiet -p avouch-retain --test killed --test postgres >&2 ;; esac
 exec python3 tests/bench/measure.py --built "$built" --tools "$tools/bin" "$@"

@@ -112,13 +112,12 @@ fn delete(
     let mut purge = purge.map_err(database(asked, "open the database for deletion"))?;
     let claim = purge.claim(&asked.owner, asked.now, asked.told).map_err(database(asked, "claim the rule"))?;
     run.claim = Some(claim.number);
-    run.recovered = claim.recovered;
+    (run.recovered, run.children) = (claim.recovered, claim.recovered_children);
     let done = if due > 0 { work(asked, purge.as_mut(), due, gentle, pace, run) } else { Ok(()) };
     if let Err(RetainError::Database { cause, .. }) = &done
         && matches!(**cause, DatabaseError::Lost { .. })
     {
-        // Whether the last window was committed only the journal knows: the next run tells of all of them.
-        (run.claim, run.deleted, run.children, run.recovered) = (None, 0, 0, 0);
+        count_again(asked, place, run);
         return done;
     }
     // A claim that is not given back expires.
@@ -127,6 +126,25 @@ fn delete(
     // then the product's next checkpoint does it.
     purge.settle().map_err(database(asked, "move the write-ahead log into the database file"))?;
     Ok(())
+}
+
+/// Asks the journal what was done when a connection ended, the last window among it: its commit may have arrived. A claim of
+/// our own waits until nothing is under way any more. Where it cannot be had, the next run tells of everything.
+fn count_again(asked: &Asked<'_>, place: &Place, run: &mut RetentionRun) {
+    let again = || {
+        let mut purge = purge::open(asked.database, asked.root, &place.deletion)?;
+        let claim = purge.claim(&asked.owner, asked.now, asked.told)?;
+        // One that is not given back expires.
+        let _ = purge.release();
+        Ok::<_, DatabaseError>(claim)
+    };
+    (run.claim, run.deleted, run.children, run.recovered) = match again() {
+        Ok(claim) => {
+            let deleted = claim.recovered.saturating_sub(run.recovered);
+            (Some(claim.number), deleted, claim.recovered_children, run.recovered)
+        }
+        Err(_) => (None, 0, 0, 0),
+    };
 }
 
 fn work(

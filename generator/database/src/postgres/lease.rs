@@ -67,10 +67,14 @@ fn claim_within(
     )?;
     let sql = format!("DELETE FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim <= :told");
     session.change(&sql, &[("rule", &name), ("told", &told)])?;
-    let sql =
-        format!("SELECT CAST(coalesce(sum(deleted), 0) AS BIGINT) FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim < :claim");
-    let recovered = session.ask(&sql, &[("rule", &name), ("claim", &next)], Limits::default())?;
-    let claim = Claim { number: next.as_integer().unwrap_or(0).unsigned_abs(), recovered: count(&recovered) };
+    let sql = format!(
+        "SELECT CAST(coalesce(sum(deleted), 0) AS BIGINT), CAST(coalesce(sum(children), 0) AS BIGINT) FROM {JOURNAL_TABLE} \
+         WHERE rule = :rule AND claim < :claim"
+    );
+    let untold = session.ask(&sql, &[("rule", &name), ("claim", &next)], Limits::default())?;
+    let sum = |place: usize| untold.rows.first().and_then(|row| row.get(place)).and_then(Value::as_integer).unwrap_or(0);
+    let (recovered, recovered_children) = (sum(0).unsigned_abs(), sum(1).unsigned_abs());
+    let claim = Claim { number: next.as_integer().unwrap_or(0).unsigned_abs(), recovered, recovered_children };
     Ok((claim, Lease { rule: name, owner, number: next, clock, batches: 0 }))
 }
 

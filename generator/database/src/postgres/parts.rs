@@ -27,6 +27,8 @@ pub(super) fn drop_one(
     session.run("BEGIN")?;
     let dropped = match drop_within(session, deletion, kind, lease, number) {
         Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
+        // A view or a foreign key hangs on it.
+        Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => Ok(None),
         // Somebody reads it: rows can be deleted beside that, and a partition cannot be dropped.
         Err(DatabaseError::Contended { .. }) => Ok(None),
         dropped => dropped,

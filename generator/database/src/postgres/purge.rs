@@ -40,7 +40,7 @@ pub(crate) struct Purger {
 impl Purger {
     pub(crate) fn open(database: &str, variable: &str, deletion: &Deletion) -> Result<Self, DatabaseError> {
         let mut session = Session::open(database, variable)?;
-        session.run(&format!("SET statement_timeout = {}", STATEMENT_TIMEOUT.as_millis()))?;
+        session.at_most("statement_timeout", STATEMENT_TIMEOUT)?;
         let catalogue = catalogue(&mut session, deletion)?;
         let tables = schema::tables(&mut session)?;
         let due = &deletion.due;
@@ -141,14 +141,14 @@ impl Purger {
 
 impl Purge for Purger {
     fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError> {
-        let (claim, lease) = lease::claim(&mut self.session, &self.deletion.rule, owner, now, told)?;
+        let (claim, lease) = again(|| lease::claim(&mut self.session, &self.deletion.rule, owner, now, told))?;
         self.lease = Some(lease);
         Ok(claim)
     }
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
         let sql = self.statements.first.clone();
-        let found = self.ask(&sql, &[])?;
+        let found = again(|| self.ask(&sql, &[]))?;
         Ok(self.key(&found))
     }
 
@@ -156,7 +156,7 @@ impl Purge for Purger {
         let mut window = from.bound("from");
         window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
         let end = self.statements.end.clone();
-        let found = self.ask(&end, &window)?;
+        let found = again(|| self.ask(&end, &window))?;
         let next = self.key(&found);
         let work = if next.is_some() { self.statements.window.clone() } else { self.statements.rest.clone() };
         window.extend(next.iter().flat_map(|key| key.bound("to")));
@@ -220,6 +220,17 @@ impl Purge for Purger {
         // Rows live on until VACUUM, and after that in the log, in replicas and in backups: nobody here can look.
         Ok(None)
     }
+}
+
+/// Does once more what somebody else stood in the way of.
+fn again<T>(mut once: impl FnMut() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+    for _ in 1..TRIES {
+        match once() {
+            Err(DatabaseError::Contended { .. }) => {}
+            done => return done,
+        }
+    }
+    once()
 }
 
 /// Everything that changes with the shape of the tables: a column, a trigger, a foreign key to or from them.

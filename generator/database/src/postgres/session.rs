@@ -41,12 +41,22 @@ impl Session {
         // It ends with the client; what went wrong is told by the statement that waited for it.
         runtime.spawn(async { drop(connection.await) });
         let mut session = Self { database: named, client, runtime };
-        let lock = LOCK_TIMEOUT.as_millis();
-        session.run(&format!(
-            "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET standard_conforming_strings = on; SET lock_timeout = {lock}; \
-             SET default_transaction_isolation = 'read committed'"
-        ))?;
+        // Where a policy would hide rows of a table, nothing of it is answered: what is hidden would look as if it were gone.
+        session.run(
+            "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET standard_conforming_strings = on; SET row_security = off; \
+             SET default_transaction_isolation = 'read committed'",
+        )?;
+        session.at_most("lock_timeout", LOCK_TIMEOUT)?;
         Ok(session)
+    }
+
+    /// Sets a time-out, unless the role or the database has a shorter one.
+    pub(super) fn at_most(&mut self, timeout: &str, time: Duration) -> Result<(), DatabaseError> {
+        let time = time.as_millis();
+        self.run(&format!(
+            "SELECT set_config(name, '{time}', FALSE) FROM pg_settings WHERE name = '{timeout}' AND CAST(setting AS BIGINT) \
+             NOT BETWEEN 1 AND {time}"
+        ))
     }
 
     /// Runs statements without parameters and without an answer.
@@ -159,10 +169,24 @@ impl Session {
                 _,
             ) => DatabaseError::Contended { database, cause },
             (Some(&SqlState::QUERY_CANCELED), _) => DatabaseError::Cancelled { database, cause },
+            (Some(code), _) if ends(code) => DatabaseError::Lost { database, cause },
             (None, _) if cause.is_closed() || self.client.is_closed() => DatabaseError::Lost { database, cause },
             _ => DatabaseError::Postgres { database, sql: sql.to_owned(), cause },
         }
     }
+}
+
+/// Whether the server ends the connection with this error: of a commit it is then not known whether it was done.
+fn ends(code: &SqlState) -> bool {
+    [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        SqlState::IDLE_SESSION_TIMEOUT,
+    ]
+    .contains(code)
+        || code.code().starts_with("08")
 }
 
 /// A socket or an address of this machine: the connection is not encrypted.

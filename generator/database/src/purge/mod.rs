@@ -108,6 +108,8 @@ pub struct Claim {
     pub number: u64,
     /// Rows that earlier claims deleted and nobody told of.
     pub recovered: u64,
+    /// Rows of the children that went with those.
+    pub recovered_children: u64,
 }
 
 /// What one window did. It is committed, and in the journal.

@@ -79,14 +79,17 @@ pub(super) fn claim(
         params![rule, number, owner, clock.expires()],
     )?;
     transaction.execute(&format!("DELETE FROM {JOURNAL_TABLE} WHERE rule = ?1 AND claim <= ?2"), params![rule, told])?;
-    let recovered: i64 = transaction.query_row(
-        &format!("SELECT coalesce(sum(deleted), 0) FROM {JOURNAL_TABLE} WHERE rule = ?1 AND claim < ?2"),
+    let (recovered, children): (i64, i64) = transaction.query_row(
+        &format!(
+            "SELECT coalesce(sum(deleted), 0), coalesce(sum(children), 0) FROM {JOURNAL_TABLE} WHERE rule = ?1 AND claim < ?2"
+        ),
         params![rule, number],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     transaction.commit()?;
     let lease = Lease { rule: rule.to_owned(), owner: owner.to_owned(), number, clock, batches: 0 };
-    Ok((Claim { number: number.unsigned_abs(), recovered: recovered.unsigned_abs() }, lease))
+    let (recovered, recovered_children) = (recovered.unsigned_abs(), children.unsigned_abs());
+    Ok((Claim { number: number.unsigned_abs(), recovered, recovered_children }, lease))
 }
 
 impl Lease {
