@@ -37,7 +37,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 /// What a repository holds, without writing it.
 fn contents(defect: Option<Defect>) -> (Contents, String) {
     let writing = writing(defect);
-    (repository::contents(&writing).unwrap(), repository::report("1234", &writing))
+    (repository::contents(&writing).unwrap(), repository::report("1234", &writing).unwrap())
 }
 
 #[test]

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::{defect::Chosen, fixture::Fixture};
 
 pub(crate) use fill::iso;
+pub(crate) use schema::create as create_tables;
 
 /// How the database is filled.
 #[derive(Clone, Debug)]

@@ -80,7 +80,7 @@ CREATE TABLE alerts (
 CREATE INDEX alerts_created_at ON alerts (created_at);
 ";
 
-pub(super) fn create(connection: &Connection, chosen: Chosen) -> rusqlite::Result<()> {
+pub(crate) fn create(connection: &Connection, chosen: Chosen) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
     if chosen.is(Defect::RateTableWithoutTimestamp) {
         connection.execute_batch(RATE_LIMITS_WITHOUT_TIME)?;

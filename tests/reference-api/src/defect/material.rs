@@ -60,7 +60,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Reports],
         change: "the unit test report names another commit",
         claims: &["B-rate-l1-003"],
-        linked: &[],
+        linked: &[("B-rate-l2-001", "the test of the limit of a key is of another commit, too")],
     },
     Entry {
         defect: Defect::ReportEmpty,
@@ -68,7 +68,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Reports],
         change: "the unit test report holds no test case",
         claims: &["B-rate-l1-003"],
-        linked: &[],
+        linked: &[("B-rate-l2-001", "nor is there a test of the limit of a key")],
     },
     Entry {
         defect: Defect::RateTableWithoutIndex,

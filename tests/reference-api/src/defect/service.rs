@@ -210,8 +210,8 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         defect: Defect::KeyLimitRaised,
         name: "key-limit-raised",
-        parts: &[Service],
-        change: "1,250 requests in 60 s are let through per key",
+        parts: &[Service, Reports],
+        change: "1,250 requests in 60 s are let through per key, and the unit test of the limit fails",
         claims: &["B-rate-l2-001"],
         linked: &[("B-rate-l2-003", "more than the limit passes across the edge of a window, too")],
     },

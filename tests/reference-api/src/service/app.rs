@@ -67,14 +67,8 @@ struct Answered {
 
 impl App {
     pub(super) fn new(mut settings: Settings, store: Store, journal: Journal, https: SocketAddr) -> Self {
-        let limits = &mut settings.limits;
-        match settings.chosen.0 {
-            Some(Defect::IpLimit600) => limits.address = limits.address.saturating_mul(10),
-            Some(Defect::KeyLimitRaised) => limits.key = limits.key.saturating_add(limits.key / 4),
-            Some(Defect::SingleUncapped) => limits.single_bytes = limits.single_bytes.saturating_mul(4),
-            Some(Defect::BatchItemsUnlimited) => limits.batch_items = usize::MAX,
-            _ => {}
-        }
+        settings.limits = settings.limits.with(settings.chosen);
+        let limits = &settings.limits;
         let addresses = AddressLimiter::new(limits.address, limits.address_window, limits.addresses_counted);
         Self { settings, store, fixed_windows: Arc::default(), issued: issued_keys::Issued::default(), journal, addresses, https }
     }

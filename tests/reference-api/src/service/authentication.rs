@@ -1,6 +1,9 @@
 //! Authentication: one answer for every refusal, one least time for every outcome, the cause in `audit_log` only.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper::header::AUTHORIZATION;
 use rusqlite::{Connection, params};
@@ -8,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     app::{App, Call},
-    limits::{Admission, admit_key},
+    limits::{Admission, FixedWindows, admit_key},
 };
 use crate::{
     database::{counted_under, lookup_prefix, stored_hash},
@@ -91,13 +94,10 @@ pub(super) async fn authenticate(app: &App, call: &Call<'_>, began: Instant) -> 
     let ask = Ask {
         presented: presented.map(|value| value.strip_prefix("Bearer ").unwrap_or_default().to_owned()),
         pepper: app.settings.pepper.clone(),
-        chosen: app.chosen(),
-        now_ms: call.at.timestamp_millis(),
+        counting: Counting::new(app.chosen(), &app.fixed_windows, app.settings.limits.key_window, call.at.timestamp_millis()),
         at: crate::database::iso(call.at),
         request_id: call.request_id.to_owned(),
         limit: app.settings.limits.key,
-        window: app.settings.limits.key_window,
-        fixed: app.chosen().is_any(&[Defect::FixedWindow, Defect::RateTableWithoutTimestamp]).then(|| app.fixed_windows.clone()),
     };
     let outcome = app.store.write(move |database| decide(database, ask)).await.unwrap_or(Outcome::Unavailable);
     if !skips_floor(app.chosen(), &outcome) {
@@ -125,13 +125,25 @@ fn skips_floor(chosen: Chosen, outcome: &Outcome) -> bool {
 struct Ask {
     presented: Option<String>,
     pepper: String,
-    chosen: Chosen,
-    now_ms: i64,
+    counting: Counting,
     at: String,
     request_id: String,
     limit: u32,
+}
+
+/// How a request of a key is counted, and when.
+pub(super) struct Counting {
+    chosen: Chosen,
+    now_ms: i64,
     window: u32,
-    fixed: Option<std::sync::Arc<super::limits::FixedWindows>>,
+    fixed: Option<Arc<FixedWindows>>,
+}
+
+impl Counting {
+    pub(super) fn new(chosen: Chosen, windows: &Arc<FixedWindows>, window: u32, now_ms: i64) -> Self {
+        let fixed = chosen.is_any(&[Defect::FixedWindow, Defect::RateTableWithoutTimestamp]).then(|| Arc::clone(windows));
+        Self { chosen, now_ms, window, fixed }
+    }
 }
 
 /// A key as it is stored.
@@ -148,7 +160,7 @@ struct Row {
 fn decide(database: &Connection, ask: Ask) -> rusqlite::Result<Outcome> {
     let (outcome, org) = recognise(database, &ask)?;
     if let Some(reason) = outcome.reason()
-        && !ask.chosen.is(Defect::ReasonNotAudited)
+        && !ask.counting.chosen.is(Defect::ReasonNotAudited)
     {
         database
             .prepare_cached("INSERT INTO audit_log (org_id, request_id, at, event, reason) VALUES (?1, ?2, ?3, 'refused', ?4)")?
@@ -160,20 +172,20 @@ fn decide(database: &Connection, ask: Ask) -> rusqlite::Result<Outcome> {
 fn recognise(database: &Connection, ask: &Ask) -> rusqlite::Result<(Outcome, String)> {
     let unattributed = |reason| Ok((Outcome::Refused(reason), ORG_NONE.to_owned()));
     let Some(key) = &ask.presented else { return unattributed(Reason::Missing) };
-    let Some(prefix) = keys::body(key).and_then(|_| keys::prefix(key, lookup_prefix(ask.chosen))) else {
+    let Some(prefix) = keys::body(key).and_then(|_| keys::prefix(key, lookup_prefix(ask.counting.chosen))) else {
         return unattributed(Reason::Malformed);
     };
-    let hash = stored_hash(ask.chosen, &ask.pepper, key);
+    let hash = stored_hash(ask.counting.chosen, &ask.pepper, key);
     let rows = rows_of_prefix(database, prefix)?;
     let Some(first) = rows.first() else { return unattributed(Reason::UnknownPrefix) };
     let known = rows.iter().find(|row| row.hash.as_bytes().ct_eq(hash.as_bytes()).into());
     let Some(row) = known else { return Ok((Outcome::Refused(Reason::WrongHash), first.org.clone())) };
     let outcome = if !row.active {
         Outcome::Refused(Reason::Inactive)
-    } else if row.expires_at.is_some_and(|expires| expires * 1_000 <= ask.now_ms) {
+    } else if row.expires_at.is_some_and(|expires| expires * 1_000 <= ask.counting.now_ms) {
         Outcome::Refused(Reason::Expired)
     } else {
-        match count(database, ask, row, key)? {
+        match count(database, &ask.counting, &row.org, row.rate_limit.unwrap_or(ask.limit), key)? {
             Admission::Refused(seconds) => Outcome::Limited(seconds),
             Admission::Admitted => Outcome::Admitted(Caller {
                 org: row.org.clone(),
@@ -205,32 +217,32 @@ fn rows_of_prefix(database: &Connection, prefix: &str) -> rusqlite::Result<Vec<R
     rows.collect()
 }
 
-/// Counts the request. What cannot be counted is refused, as an error.
-fn count(database: &Connection, ask: &Ask, row: &Row, key: &str) -> rusqlite::Result<Admission> {
-    let limit = row.rate_limit.unwrap_or(ask.limit);
-    let prefix = counted_under(ask.chosen, key);
-    if let Some(windows) = &ask.fixed {
-        let admission = windows.admit(&prefix, ask.now_ms, limit, ask.window);
+/// Counts a request of this key. What cannot be counted is refused, as an error.
+pub(super) fn count(database: &Connection, counting: &Counting, org: &str, limit: u32, key: &str) -> rusqlite::Result<Admission> {
+    let Counting { chosen, now_ms, window, ref fixed } = *counting;
+    let prefix = counted_under(chosen, key);
+    if let Some(windows) = fixed {
+        let admission = windows.admit(&prefix, now_ms, limit, window);
         if admission == Admission::Admitted {
-            record(database, ask, row, &prefix)?;
+            record(database, counting, org, &prefix)?;
         }
         return Ok(admission);
     }
-    let admission = admit_key(database, &row.org, &prefix, ask.now_ms, limit, ask.window);
+    let admission = admit_key(database, org, &prefix, now_ms, limit, window);
     match admission {
-        Err(_) if ask.chosen.is(Defect::FailsOpen) => Ok(Admission::Admitted),
+        Err(_) if chosen.is(Defect::FailsOpen) => Ok(Admission::Admitted),
         other => other,
     }
 }
 
 /// The row that a request leaves where its time is counted elsewhere.
-fn record(database: &Connection, ask: &Ask, row: &Row, prefix: &str) -> rusqlite::Result<()> {
-    if ask.chosen.is(Defect::RateTableWithoutTimestamp) {
+fn record(database: &Connection, counting: &Counting, org: &str, prefix: &str) -> rusqlite::Result<()> {
+    if counting.chosen.is(Defect::RateTableWithoutTimestamp) {
         let mut insert = database.prepare_cached("INSERT INTO rate_limits (org_id, key_prefix) VALUES (?1, ?2)")?;
-        insert.execute(params![row.org, prefix])?;
+        insert.execute(params![org, prefix])?;
     } else {
         let mut insert = database.prepare_cached("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![row.org, prefix, ask.now_ms])?;
+        insert.execute(params![org, prefix, counting.now_ms])?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod issued_keys;
 mod journal;
 mod limits;
 mod listen;
+pub(crate) mod own_tests;
 mod store;
 pub(crate) mod tls;
 
@@ -19,7 +20,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::defect::Chosen;
+use crate::defect::{Chosen, Defect};
 
 /// How the service runs.
 #[derive(Clone)]
@@ -82,6 +83,20 @@ impl Default for Limits {
             batch_items: 100,
             addresses_counted: 20_000,
         }
+    }
+}
+
+impl Limits {
+    /// The same with the defect that is in them.
+    fn with(mut self, chosen: Chosen) -> Self {
+        match chosen.0 {
+            Some(Defect::IpLimit600) => self.address = self.address.saturating_mul(10),
+            Some(Defect::KeyLimitRaised) => self.key = self.key.saturating_add(self.key / 4),
+            Some(Defect::SingleUncapped) => self.single_bytes = self.single_bytes.saturating_mul(4),
+            Some(Defect::BatchItemsUnlimited) => self.batch_items = usize::MAX,
+            _ => {}
+        }
+        self
     }
 }
 
