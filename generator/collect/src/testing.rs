@@ -77,7 +77,7 @@ impl Scene {
                 let made = rusqlite::Connection::open(directory.path().join(&file)).unwrap();
                 made.execute_batch(sql).unwrap();
                 drop(made);
-                let described = Database { name: name.clone(), location: Location::Sqlite(file) };
+                let described = Database { name: name.clone(), location: Location::Sqlite(file), recovery_window: None };
                 let opened = avouch_database::open_read(&described, directory.path()).unwrap();
                 (name.clone(), Mutex::new(opened))
             })

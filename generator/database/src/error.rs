@@ -256,14 +256,47 @@ pub enum DatabaseError {
         /// The variable.
         variable: String,
     },
-    /// The server is elsewhere, and the way to it is not encrypted.
+    /// The server is elsewhere, and the URL wants no encryption.
     #[error(
-        "database `{database}`: connections are not encrypted, so only a socket or a loopback address is connected to; run on the \
-         machine of the server, or through a tunnel"
+        "database `{database}`: `{variable}` says `sslmode=disable`, and the server is not on this machine; leave it out: only a socket \
+         or a loopback address is connected to without TLS"
     )]
     NotHere {
         /// The name in `[databases]`.
         database: String,
+        /// The variable with the URL.
+        variable: String,
+    },
+    /// The file with the certificate authorities cannot be read, or holds none.
+    #[error("database `{database}`: `{}` holds no certificate authority in PEM; correct `ca_file` in `[databases.{database}]`", path.display())]
+    Authorities {
+        /// The name in `[databases]`.
+        database: String,
+        /// The file.
+        path: PathBuf,
+        /// The cause, where the system gives one.
+        #[source]
+        cause: Option<io::Error>,
+    },
+    /// The server does not speak TLS.
+    #[error(
+        "database `{database}`: the server speaks no TLS, and without it only a socket or a loopback address is connected to; \
+         switch `ssl` on there, or run on its machine"
+    )]
+    NoTls {
+        /// The name in `[databases]`.
+        database: String,
+    },
+    /// The server's certificate is not believed.
+    #[error("database `{database}`: the server is not believed to be the one that is meant, as its certificate {why}")]
+    NotTrusted {
+        /// The name in `[databases]`.
+        database: String,
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
     },
     /// Nothing can be waited for.
     #[error("database `{database}`: the system gives no means to wait for its connection")]

@@ -71,7 +71,10 @@ pub trait Read: Send {
 pub fn open_read(database: &Database, root: &Path) -> Result<Box<dyn Read>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Reader::open(&database.name, file, root)?)),
-        Location::Postgres { read_url_env, .. } => Ok(Box::new(postgres::Reader::open(&database.name, read_url_env)?)),
+        Location::Postgres { read_url_env, ca_file, .. } => {
+            let way = postgres::Way { database: &database.name, variable: read_url_env, ca_file: ca_file.as_deref(), root };
+            Ok(Box::new(postgres::Reader::open(way)?))
+        }
     }
 }
 

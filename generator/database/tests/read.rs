@@ -20,7 +20,7 @@ const SCHEMA: &str = "
 ";
 
 fn named(file: &str) -> Database {
-    Database { name: "main".into(), location: Location::Sqlite(file.into()) }
+    Database { name: "main".into(), location: Location::Sqlite(file.into()), recovery_window: None }
 }
 
 fn sample() -> (TempDir, Box<dyn Read>) {

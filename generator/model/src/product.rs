@@ -94,6 +94,8 @@ pub struct Database {
     pub name: String,
     /// Its driver and place.
     pub location: Location,
+    /// For how long backups, or the provider's way back in time, can restore what was deleted; none: not stated.
+    pub recovery_window: Option<Span>,
 }
 
 /// Where a database is.
@@ -107,6 +109,8 @@ pub enum Location {
         read_url_env: String,
         /// The variable with the URL to delete by.
         purge_url_env: String,
+        /// A PEM file with the certificate authorities to trust instead of the public ones.
+        ca_file: Option<String>,
     },
 }
 

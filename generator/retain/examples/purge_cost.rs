@@ -195,7 +195,7 @@ impl Bench {
     }
 
     fn rule(&self) -> (Database, RetentionRule) {
-        let database = Database { name: "main".into(), location: Location::Sqlite("app.db".into()) };
+        let database = Database { name: "main".into(), location: Location::Sqlite("app.db".into()), recovery_window: None };
         let rule = RetentionRule {
             name: "events".into(),
             database: "main".into(),

@@ -2,7 +2,7 @@
 
 use avouch_model::Timestamp;
 
-use super::session::Session;
+use super::session::{Session, Way};
 use crate::{
     DatabaseError, Limits, Rows, Value,
     purge::{
@@ -130,8 +130,8 @@ impl Lease {
 }
 
 /// Makes the tables, if they are not there. Tells whether it made them.
-pub(crate) fn prepare_journal(database: &str, variable: &str) -> Result<bool, DatabaseError> {
-    let mut session = Session::open(database, variable)?;
+pub(crate) fn prepare_journal(way: Way<'_>) -> Result<bool, DatabaseError> {
+    let mut session = Session::open(way)?;
     let there = format!(
         "SELECT count(*) FROM pg_class WHERE relname IN ('{LEASE_TABLE}', '{JOURNAL_TABLE}') AND pg_table_is_visible(oid)"
     );

@@ -6,8 +6,10 @@ mod purge;
 mod read;
 mod schema;
 mod session;
+mod tls;
 mod value;
 
 pub(crate) use lease::prepare_journal;
 pub(crate) use purge::Purger;
 pub(crate) use read::Reader;
+pub(crate) use session::Way;

@@ -8,7 +8,7 @@ use avouch_model::Timestamp;
 use super::{
     lease::{self, Lease, count},
     parts, schema,
-    session::Session,
+    session::{Session, Way},
 };
 use crate::{
     DatabaseError, Limits, Rows, Value, fingerprint,
@@ -38,8 +38,9 @@ pub(crate) struct Purger {
 }
 
 impl Purger {
-    pub(crate) fn open(database: &str, variable: &str, deletion: &Deletion) -> Result<Self, DatabaseError> {
-        let mut session = Session::open(database, variable)?;
+    pub(crate) fn open(way: Way<'_>, deletion: &Deletion) -> Result<Self, DatabaseError> {
+        let database = way.database;
+        let mut session = Session::open(way)?;
         session.at_most("statement_timeout", STATEMENT_TIMEOUT)?;
         let catalogue = catalogue(&mut session, deletion)?;
         let tables = schema::tables(&mut session)?;

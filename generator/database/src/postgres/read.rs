@@ -2,15 +2,18 @@
 
 use avouch_model::Timestamp;
 
-use super::{schema, session::Session};
+use super::{
+    schema,
+    session::{Session, Way},
+};
 use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
 
 /// A Postgres database that can only be read.
 pub(crate) struct Reader(Session);
 
 impl Reader {
-    pub(crate) fn open(database: &str, variable: &str) -> Result<Self, DatabaseError> {
-        let mut session = Session::open(database, variable)?;
+    pub(crate) fn open(way: Way<'_>) -> Result<Self, DatabaseError> {
+        let mut session = Session::open(way)?;
         session.run("SET default_transaction_read_only = on")?;
         Ok(Self(session))
     }

@@ -1,17 +1,38 @@
 //! One connection, and the thread that waits for it.
 
-use std::{env, net::IpAddr, time::Duration};
+use std::{env, net::IpAddr, path::Path, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, NoTls, config::Host, error::SqlState, types::ToSql};
+use tokio_postgres::{
+    Client, Config, NoTls,
+    config::{Host, SslMode},
+    error::SqlState,
+    types::ToSql,
+};
 
-use super::value::{Bound, Raw};
+use super::{
+    tls,
+    value::{Bound, Raw},
+};
 use crate::{DatabaseError, Limits, Rows, Value};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement waits for the lock of another.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a database is reached.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// The name in `[databases]`.
+    pub(crate) database: &'a str,
+    /// The environment variable with the URL.
+    pub(crate) variable: &'a str,
+    /// The file with the authorities to trust, relative to `root`.
+    pub(crate) ca_file: Option<&'a str>,
+    /// The repository.
+    pub(crate) root: &'a Path,
+}
 
 /// A connection. Statements are run one after the other, by whoever calls.
 pub(super) struct Session {
@@ -23,23 +44,31 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens the connection that an environment variable names.
-    pub(super) fn open(database: &str, variable: &str) -> Result<Self, DatabaseError> {
-        let named = database.to_owned();
+    pub(super) fn open(way: Way<'_>) -> Result<Self, DatabaseError> {
+        let (named, variable) = (way.database.to_owned(), way.variable);
         let url = env::var(variable).ok().filter(|url| !url.is_empty());
         let url = url.ok_or_else(|| DatabaseError::NoUrl { database: named.clone(), variable: variable.to_owned() })?;
         // The cause is not told: it may quote the URL, and the URL holds a password.
         let unread = || DatabaseError::BadUrl { database: named.clone(), variable: variable.to_owned() };
+        // The server's certificate is always verified in full: what asks for a part of that, or for all, is the same here.
+        let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
         let mut config: Config = url.parse().map_err(|_| unread())?;
-        if !config.get_hosts().iter().all(is_here) {
-            return Err(DatabaseError::NotHere { database: named });
-        }
         config.connect_timeout(CONNECT_TIMEOUT).application_name("avouch");
-        let failed = |cause: tokio_postgres::Error| DatabaseError::Connect { database: named.clone(), cause };
+        let encrypted = is_encrypted(&config, way)?;
+        let failed = |cause: tokio_postgres::Error| tls::refused(&named, cause);
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|cause| DatabaseError::Unready { database: named.clone(), cause })?;
-        let (client, connection) = runtime.block_on(config.connect(NoTls)).map_err(failed)?;
         // It ends with the client; what went wrong is told by the statement that waited for it.
-        runtime.spawn(async { drop(connection.await) });
+        let client = if encrypted {
+            config.ssl_mode(SslMode::Require);
+            let (client, connection) = runtime.block_on(config.connect(tls::Trust::of(way)?)).map_err(failed)?;
+            runtime.spawn(async { drop(connection.await) });
+            client
+        } else {
+            let (client, connection) = runtime.block_on(config.connect(NoTls)).map_err(failed)?;
+            runtime.spawn(async { drop(connection.await) });
+            client
+        };
         let mut session = Self { database: named, client, runtime };
         // Where a policy would hide rows of a table, nothing of it is answered: what is hidden would look as if it were gone.
         session.run(
@@ -189,7 +218,24 @@ fn ends(code: &SqlState) -> bool {
         || code.code().starts_with("08")
 }
 
-/// A socket or an address of this machine: the connection is not encrypted.
+/// Whether the connection is to be encrypted: always when the server may be elsewhere, and here when the URL or `ca_file` asks
+/// for it. A socket never is.
+fn is_encrypted(config: &Config, way: Way<'_>) -> Result<bool, DatabaseError> {
+    let hosts = config.get_hosts();
+    // An address stands for what is connected to, a name then only for what is verified.
+    let here = match config.get_hostaddrs() {
+        [] => hosts.iter().all(is_here),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    };
+    let socket = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
+    let asked = !socket && (way.ca_file.is_some() || config.get_ssl_mode() == SslMode::Require);
+    if !here && config.get_ssl_mode() == SslMode::Disable {
+        return Err(DatabaseError::NotHere { database: way.database.to_owned(), variable: way.variable.to_owned() });
+    }
+    Ok(!here || asked)
+}
+
+/// A socket or an address of this machine.
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,

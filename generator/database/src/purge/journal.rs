@@ -55,6 +55,9 @@ pub(crate) fn is_ours(table: &str) -> bool {
 pub fn prepare(database: &Database, root: &Path) -> Result<bool, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => sqlite::prepare_journal(&database.name, file, root),
-        Location::Postgres { purge_url_env, .. } => postgres::prepare_journal(&database.name, purge_url_env),
+        Location::Postgres { purge_url_env, ca_file, .. } => {
+            let way = postgres::Way { database: &database.name, variable: purge_url_env, ca_file: ca_file.as_deref(), root };
+            postgres::prepare_journal(way)
+        }
     }
 }

@@ -221,8 +221,9 @@ pub trait Purge: Send {
 pub fn open(database: &Database, root: &Path, deletion: &Deletion) -> Result<Box<dyn Purge>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Purger::open(&database.name, file, root, deletion)?)),
-        Location::Postgres { purge_url_env, .. } => {
-            Ok(Box::new(postgres::Purger::open(&database.name, purge_url_env, deletion)?))
+        Location::Postgres { purge_url_env, ca_file, .. } => {
+            let way = postgres::Way { database: &database.name, variable: purge_url_env, ca_file: ca_file.as_deref(), root };
+            Ok(Box::new(postgres::Purger::open(way, deletion)?))
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use avouch_model::product::{Database, Location};
+use avouch_model::{
+    Span,
+    product::{Database, Location},
+};
 
 use crate::toml_walk::TableReader;
 
@@ -12,10 +15,11 @@ pub(super) fn databases(root: &TableReader<'_, '_>) -> BTreeMap<String, Database
     for (name, field) in table.entries() {
         let Some(database) = field.table() else { continue };
         let location = if database.has("url") { sqlite(&database) } else { postgres(&database) };
+        let recovery_window = database.optional("recovery_window").parsed::<Span>().map(toml::Spanned::into_inner);
         database.finish();
         if let Some(location) = location {
             let name = name.into_inner();
-            databases.insert(name.clone(), Database { name, location });
+            databases.insert(name.clone(), Database { name, location, recovery_window });
         }
     }
     databases
@@ -49,11 +53,12 @@ fn postgres(database: &TableReader<'_, '_>) -> Option<Location> {
         return None;
     }
     let (read, purge) = (database.required("read_url_env").words(), database.required("purge_url_env").words());
+    let ca_file = database.optional("ca_file").words().map(toml::Spanned::into_inner);
     let (read, purge) = (read?, purge?);
     if read.get_ref() == purge.get_ref() {
         let message = "reading and deleting would have the same credentials";
         let help = "name a variable of its own, with the URL of a role that may delete";
         database.walk().report(database.walk().error("bad-value", purge.span(), message).label("written here").help(help));
     }
-    Some(Location::Postgres { read_url_env: read.into_inner(), purge_url_env: purge.into_inner() })
+    Some(Location::Postgres { read_url_env: read.into_inner(), purge_url_env: purge.into_inner(), ca_file })
 }

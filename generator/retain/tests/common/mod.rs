@@ -61,7 +61,7 @@ impl Sample {
                 fuse_percent: 100,
                 terms: Terms::default(),
             },
-            database: Database { name: "main".into(), location: Location::Sqlite("app.db".into()) },
+            database: Database { name: "main".into(), location: Location::Sqlite("app.db".into()), recovery_window: None },
             last_run: None,
             told: None,
             gentle: Gentleness { rows_min: 2, rows_max: 2, ..Gentleness::default() },

@@ -120,7 +120,7 @@ pub(super) fn a_deadlock_is_begun_again(scene: &Scene) {
     assert!(done.trouble.is_none(), "{:?}", done.trouble);
     assert_eq!((done.run.deleted, done.run.due_after), (DUE, 0));
     // The statistics come when the connection ends.
-    looks.awaits("SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'", "1");
+    looks.awaits("SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = 'postgres'", "t");
     scene.server.sql("ALTER ROLE purger RESET deadlock_timeout");
 }
 
@@ -158,7 +158,7 @@ pub(super) fn a_connection_that_is_lost_is_counted_again_from_the_journal(scene:
         let mut sample = scene.sample(&format!("{notes}; INSERT INTO notes (event) SELECT id FROM events"));
         sample.rule.terms.children = vec!["notes".into()];
         let read_url_env = "AVOUCH_TEST_READ".into();
-        sample.database.location = Location::Postgres { read_url_env, purge_url_env: "AVOUCH_TEST_PROXY".into() };
+        sample.database.location = Location::Postgres { read_url_env, purge_url_env: "AVOUCH_TEST_PROXY".into(), ca_file: None };
         proxy.cut(nth, arrives);
         let lost = scene.run(&sample);
         assert!(matches!(cause(&lost), DatabaseError::Lost { .. }), "{:?}", lost.trouble);

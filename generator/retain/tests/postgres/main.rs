@@ -11,6 +11,7 @@ mod proxy;
 mod rules;
 #[path = "../../../../tests/support/postgres.rs"]
 mod server;
+mod tls;
 
 use std::{env, process::Command};
 
@@ -27,7 +28,7 @@ fn rules_hold_on_a_real_server() {
     let mut inside = Command::new(env::current_exe().unwrap());
     inside.args(["--exact", "inside", "--nocapture"]).env("AVOUCH_TEST_SERVER", server.folder());
     inside.env("AVOUCH_TEST_READ", server.url("reader")).env("AVOUCH_TEST_PURGE", server.url("purger"));
-    let output = inside.env("AVOUCH_TEST_PROXY", proxy::url(server.folder())).output().unwrap();
+    let output = inside.env("AVOUCH_TEST_PROXY", proxy::url(server.folder())).envs(tls::ways(&server)).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}");
 }
@@ -56,6 +57,7 @@ fn inside() {
         faults::a_hold_that_comes_during_a_run_holds,
         faults::of_many_instances_one_works_at_a_time,
         faults::another_shape_of_the_table_ends_a_run,
+        tls::only_the_certificate_that_is_meant_is_believed,
     ] {
         part(&scene);
     }
@@ -86,7 +88,7 @@ impl Scene {
     fn rule(&self) -> Sample {
         let mut sample = Sample::new("");
         let (read_url_env, purge_url_env) = ("AVOUCH_TEST_READ".into(), "AVOUCH_TEST_PURGE".into());
-        sample.database.location = Location::Postgres { read_url_env, purge_url_env };
+        sample.database.location = Location::Postgres { read_url_env, purge_url_env, ca_file: None };
         // The clock of the server is that of today: the rule keeps what it would keep on the day of the samples.
         sample.rule.keep = Span::Seconds((self.now(&sample).unix() - CUTOFF) as u64);
         sample

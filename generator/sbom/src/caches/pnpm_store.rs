@@ -117,6 +117,7 @@ impl Store {
 fn database(store: &Path) -> Option<Box<dyn Read>> {
     // Nothing is made where there is nothing.
     std::fs::symlink_metadata(store.join(DATABASE)).ok().filter(|file| file.is_file())?;
-    let database = Database { name: "pnpm's store".to_owned(), location: Location::Sqlite(DATABASE.to_owned()) };
+    let database =
+        Database { name: "pnpm's store".to_owned(), location: Location::Sqlite(DATABASE.to_owned()), recovery_window: None };
     avouch_database::open_read(&database, store).ok()
 }
