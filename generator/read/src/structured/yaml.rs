@@ -40,7 +40,9 @@ pub(crate) fn parse_yarn(source: Arc<Source>) -> Result<Document, Unreadable> {
         return Ok(Document { source, root });
     }
     if source.text.len() > WHOLE_BYTES_MAX {
-        let message = format!("this is not what Yarn writes, and of other YAML at most {WHOLE_BYTES_MAX} bytes are read");
+        let message = format!(
+            "this holds more than {NODES_MAX} values, or what Yarn does not write; of such YAML at most {WHOLE_BYTES_MAX} bytes are read"
+        );
         return Err(Unreadable::at(&source, "too-large", 0..0, message));
     }
     one(source)

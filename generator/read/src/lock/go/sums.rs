@@ -7,13 +7,17 @@ use std::{borrow::Cow, collections::HashMap};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::super::{Lockfile, OTHER_BYTES_MAX, Seal};
+use super::super::{Lockfile, OTHER_BYTES_MAX, Package, Seal};
 use crate::structured::{Unreadable, text_source};
 
 /// Adds the checksums to the modules that have them.
 pub(in crate::lock) fn tell(lockfile: &mut Lockfile, path: &str, bytes: &[u8]) -> Result<(), Unreadable> {
     let source = text_source(path, Cow::Borrowed(bytes), OTHER_BYTES_MAX)?;
-    let mut seals: HashMap<(&str, &str), Vec<Seal>> = HashMap::new();
+    // What no build takes may be most of the file, and is only held to its form.
+    let versions = |package: &Package| (package.name.clone(), package.version.clone().unwrap_or_default());
+    let taken: Vec<(String, String)> = lockfile.packages.iter().map(versions).collect();
+    let mut seals: HashMap<(&str, &str), Vec<Seal>> =
+        taken.iter().map(|(module, version)| ((module.as_str(), version.as_str()), Vec::new())).collect();
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {
         let at = start;
@@ -31,11 +35,12 @@ pub(in crate::lock) fn tell(lockfile: &mut Lockfile, path: &str, bytes: &[u8]) -
             Unreadable::at(&source, "go-sum", at..at + line.len(), "this is not `module version h1:hash`")
                 .help("restore the file from git, or write it anew with `go mod tidy`")
         })?;
-        seals.entry(key).or_default().push(seal);
+        if let Some(seals) = seals.get_mut(&key) {
+            seals.push(seal);
+        }
     }
-    for package in &mut lockfile.packages {
-        let version = package.version.as_deref().unwrap_or_default();
-        if let Some(found) = seals.get(&(package.name.as_str(), version)) {
+    for (package, (module, version)) in lockfile.packages.iter_mut().zip(&taken) {
+        if let Some(found) = seals.get(&(module.as_str(), version.as_str())).filter(|found| !found.is_empty()) {
             package.seals.clone_from(found);
             package.seals.sort();
             package.seals.dedup();

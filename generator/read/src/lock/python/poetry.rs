@@ -27,7 +27,7 @@ pub(in crate::lock) const WITH_GROUPS: &str = "2.1";
 /// The versions that are read.
 const VERSIONS: [&str; 4] = ["1.0", "1.1", "2.0", WITH_GROUPS];
 /// How many values may stay in the tree: without the files of packages, of which one takes more than all else.
-const VALUES_MAX: usize = 950_000;
+const VALUES_MAX: usize = 900_000;
 /// How many edges may be drawn: several versions of a name give several for each dependency.
 const EDGES_MAX: usize = 2_000_000;
 
