@@ -4,6 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use avouch_model::Timestamp;
 
+use crate::D1Error;
+
 /// Why a database could not be opened, asked or purged.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -354,6 +356,23 @@ pub enum DatabaseError {
         #[source]
         cause: tokio_postgres::Error,
     },
+    /// The variable with the token is not set, or holds none.
+    #[error("database `{database}`: the environment variable `{variable}` holds no token; set it where this runs")]
+    NoToken {
+        /// The name in `[databases]`.
+        database: String,
+        /// The variable.
+        variable: String,
+    },
+    /// D1 did not do what was asked.
+    #[error("database `{database}` on D1 was asked in vain")]
+    D1 {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: D1Error,
+    },
     /// Anything else that the database says.
     #[error("database `{database}` could not run: {sql}")]
     Query {
@@ -365,4 +384,11 @@ pub enum DatabaseError {
         #[source]
         cause: rusqlite::Error,
     },
+}
+
+impl DatabaseError {
+    /// Whether nobody knows if what was asked last was done.
+    pub const fn leaves_it_open(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::D1 { cause: D1Error::Unanswered { .. } | D1Error::Failed { .. }, .. })
+    }
 }

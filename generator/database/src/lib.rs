@@ -4,7 +4,9 @@
 //! question it answers is bounded in rows, bytes and time. Identifiers are text from outside: they are held against the
 //! schema and quoted with [`quote`], never pasted.
 
+mod d1;
 mod error;
+mod parameters;
 mod postgres;
 pub mod purge;
 mod sqlite;
@@ -17,6 +19,7 @@ use avouch_model::{
     product::{Database, Location},
 };
 
+pub use d1::D1Error;
 pub use error::DatabaseError;
 pub use value::{Column, ForeignKey, Index, Limits, Rows, Table, Trigger, Value, fingerprint};
 
@@ -54,6 +57,11 @@ pub trait Read: Send {
     /// The SQL that it speaks.
     fn dialect(&self) -> purge::Dialect;
 
+    /// Whether the database's clock is that of this machine.
+    fn clock_is_ours(&self) -> bool {
+        false
+    }
+
     /// What the database's own clock says.
     ///
     /// # Errors
@@ -75,6 +83,7 @@ pub fn open_read(database: &Database, root: &Path) -> Result<Box<dyn Read>, Data
             let way = postgres::Way { database: &database.name, variable: read_url_env, ca_file: ca_file.as_deref(), root };
             Ok(Box::new(postgres::Reader::open(way)?))
         }
+        Location::D1(place) => Ok(Box::new(d1::Reader::open(&database.name, place)?)),
     }
 }
 

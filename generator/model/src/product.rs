@@ -112,6 +112,23 @@ pub enum Location {
         /// A PEM file with the certificate authorities to trust instead of the public ones.
         ca_file: Option<String>,
     },
+    /// A database on Cloudflare's D1, by its REST API.
+    D1(D1),
+}
+
+/// A database on Cloudflare's D1. Reading and purging have tokens of their own, which environment variables hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct D1 {
+    /// The account: 32 hexadecimal digits.
+    pub account: String,
+    /// The database: a UUID.
+    pub database: String,
+    /// Where the API is, `https://api.cloudflare.com/client/v4`; plain HTTP only on a loopback address. No slash at its end.
+    pub endpoint: String,
+    /// The variable with the token to read by.
+    pub read_token_env: String,
+    /// The variable with the token to delete by.
+    pub purge_token_env: String,
 }
 
 /// A retention rule.

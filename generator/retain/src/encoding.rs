@@ -142,7 +142,9 @@ impl Encoding {
         macro_rules! text {
             ($separator:literal) => {
                 concat!(
-                    "typeof({}) = 'text' AND substr({}, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]",
+                    // In two, as D1 takes no pattern longer than 50 bytes.
+                    "typeof({}) = 'text' AND substr({}, 1, 10) GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]' ",
+                    "AND substr({}, 11, 9) GLOB '",
                     $separator,
                     "[0-2][0-9]:[0-5][0-9]:[0-6][0-9]' AND (length({}) = 19 OR ",
                     "replace(substr({}, 20), '+00:00', 'Z') IN ('Z', '') OR (substr({}, 20) GLOB '.[0-9]*' AND ",

@@ -60,6 +60,8 @@ pub struct Execution {
     pub run: RetentionRun,
     /// What was found before anything was done; none when it could not be looked at.
     pub plan: Option<Plan>,
+    /// Rows that the database says it read for the deletion, where it says so: D1 bills them.
+    pub rows_read: Option<u64>,
     /// Why it did not end as it should: for whoever asked, never for the record.
     pub trouble: Option<RetainError>,
 }

@@ -1,6 +1,6 @@
 //! What a rule would do now.
 
-use avouch_database::{Read, open_read, purge::Dialect};
+use avouch_database::{Read, open_read};
 use avouch_model::{Digest, Span, Timestamp, canonical, receipt::Promise, time::Day};
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +125,7 @@ fn clocks(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(), RetainError> {
     if now < Timestamp::from_unix(PROGRAM_MADE) {
         return Err(RetainError::ClockBeforeProgram { rule, now });
     }
-    if read.dialect() == Dialect::Sqlite {
+    if read.clock_is_ours() {
         return Ok(());
     }
     let there = read.now().map_err(database(asked, "ask the database for its time"))?;

@@ -34,9 +34,9 @@ pub fn prove(asked: &Asked<'_>) -> Execution {
             run.due = survey.due;
             run.ended = Ended::Done;
             told(&mut run, &survey);
-            Execution { run, plan: Some(plan::of(asked, &place, &survey)), trouble: None }
+            Execution { run, plan: Some(plan::of(asked, &place, &survey)), rows_read: None, trouble: None }
         }
-        Err(trouble) => Execution { run, plan: None, trouble: Some(trouble) },
+        Err(trouble) => Execution { run, plan: None, rows_read: None, trouble: Some(trouble) },
     }
 }
 
@@ -53,18 +53,19 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
     let (place, before, plan) = match prepare(asked) {
         Ok(prepared) => prepared,
         Err(trouble) => {
-            return Execution { run, plan: None, trouble: Some(trouble) };
+            return Execution { run, plan: None, rows_read: None, trouble: Some(trouble) };
         }
     };
     run.due = before.due;
     if let Some(trouble) = forbidden(asked, &plan, confirm) {
         run.ended = Ended::Fused;
         told(&mut run, &before);
-        return Execution { run, plan: Some(plan), trouble: Some(trouble) };
+        return Execution { run, plan: Some(plan), rows_read: None, trouble: Some(trouble) };
     }
 
     run.purged = true;
-    let trouble = delete(asked, &place, before.due, gentle, pace, &mut run).err();
+    let (done, rows_read) = delete(asked, &place, before.due, gentle, pace, &mut run);
+    let trouble = done.err();
     // A part may end before the newest row that was due: then its day is not known.
     run.newest_deleted = before.newest_due.filter(|_| run.deleted > 0 && trouble.is_none());
     let trouble = match look_afresh(asked) {
@@ -77,7 +78,7 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
     if trouble.is_none() {
         run.ended = Ended::Done;
     }
-    Execution { run, plan: Some(plan), trouble }
+    Execution { run, plan: Some(plan), rows_read, trouble }
 }
 
 fn prepare(asked: &Asked<'_>) -> Result<(Place, Survey, Plan), RetainError> {
@@ -99,7 +100,8 @@ fn forbidden(asked: &Asked<'_>, plan: &Plan, confirm: Option<Digest>) -> Option<
     })
 }
 
-/// Claims the rule, and works until all that was due is gone. What was done before trouble came is told with it.
+/// Claims the rule, and works until all that was due is gone. What was done before trouble came is told with it, and how many rows the
+/// database read for it.
 fn delete(
     asked: &Asked<'_>,
     place: &Place,
@@ -107,15 +109,31 @@ fn delete(
     gentle: &Gentleness,
     pace: &mut dyn Pace,
     run: &mut RetentionRun,
+) -> (Result<(), RetainError>, Option<u64>) {
+    match purge::open(asked.database, asked.root, &place.deletion).map_err(database(asked, "open the database for deletion")) {
+        Ok(mut purge) => {
+            let done = delete_claimed(asked, place, purge.as_mut(), due, gentle, pace, run);
+            (done, purge.rows_read())
+        }
+        Err(trouble) => (Err(trouble), None),
+    }
+}
+
+fn delete_claimed(
+    asked: &Asked<'_>,
+    place: &Place,
+    purge: &mut dyn Purge,
+    due: u64,
+    gentle: &Gentleness,
+    pace: &mut dyn Pace,
+    run: &mut RetentionRun,
 ) -> Result<(), RetainError> {
-    let purge = purge::open(asked.database, asked.root, &place.deletion);
-    let mut purge = purge.map_err(database(asked, "open the database for deletion"))?;
     let claim = purge.claim(&asked.owner, asked.now, asked.told).map_err(database(asked, "claim the rule"))?;
     run.claim = Some(claim.number);
     (run.recovered, run.children) = (claim.recovered, claim.recovered_children);
-    let done = if due > 0 { work(asked, purge.as_mut(), due, gentle, pace, run) } else { Ok(()) };
+    let done = if due > 0 { work(asked, purge, due, gentle, pace, run) } else { Ok(()) };
     if let Err(RetainError::Database { cause, .. }) = &done
-        && matches!(**cause, DatabaseError::Lost { .. })
+        && cause.leaves_it_open()
     {
         count_again(asked, place, run);
         return done;

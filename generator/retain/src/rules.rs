@@ -54,6 +54,11 @@ pub fn grants(database: &Database, rules: &[&RetentionRule]) -> Vec<String> {
     if let Location::Sqlite(file) = &database.location {
         return vec![format!("deleting needs to write `{file}` and its folder; planning and proving only to read them")];
     }
+    if let Location::D1(d1) = &database.location {
+        let token =
+            |variable: &str, right: &str| format!("`{variable}` holds a token with `{right}` on the account {}", d1.account);
+        return vec![token(&d1.read_token_env, "D1 Read"), token(&d1.purge_token_env, "D1 Edit")];
+    }
     let mut read: BTreeSet<String> = BTreeSet::new();
     let mut change = BTreeSet::new();
     for rule in rules {

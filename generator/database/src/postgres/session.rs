@@ -14,7 +14,7 @@ use super::{
     tls,
     value::{Bound, Raw},
 };
-use crate::{DatabaseError, Limits, Rows, Value};
+use crate::{DatabaseError, Limits, Rows, Value, parameters::numbered};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,43 +142,10 @@ impl Session {
         Ok(answer)
     }
 
-    /// `:name` becomes `$1` and so on. A name without a value, and a value without a name, are refused.
+    /// `:name` becomes `$1` and so on.
     fn numbered<'v>(&self, sql: &str, binds: &[(&str, &'v Value)]) -> Result<(String, Vec<Bound<'v>>), DatabaseError> {
-        let disagree = |parameter: &str| DatabaseError::Parameter {
-            database: self.database.clone(),
-            parameter: parameter.to_owned(),
-            sql: sql.to_owned(),
-        };
-        let mut text = String::with_capacity(sql.len());
-        let (mut values, mut names): (Vec<Bound<'v>>, Vec<&str>) = (Vec::new(), Vec::new());
-        let mut rest = sql;
-        while let Some(place) = rest.find([':', '\'', '"']) {
-            let (before, from) = rest.split_at(place);
-            text.push_str(before);
-            let length = from.chars().next().map_or(1, char::len_utf8);
-            let end = match from.as_bytes() {
-                [b':', b':', ..] => 2,
-                [b':', ..] => {
-                    let name = from[1..].split(|character: char| !character.is_alphanumeric() && character != '_').next();
-                    let name = name.unwrap_or_default();
-                    let (known, value) = binds.iter().find(|(known, _)| *known == name).ok_or_else(|| disagree(name))?;
-                    let number = names.iter().position(|seen| seen == known).unwrap_or_else(|| {
-                        names.push(known);
-                        values.push(Bound(value));
-                        names.len() - 1
-                    });
-                    text.push_str(&format!("${}", number + 1));
-                    rest = &from[1 + name.len()..];
-                    continue;
-                }
-                [quote, ..] => from[1..].find(char::from(*quote)).map_or(from.len(), |end| end + 2),
-                [] => length,
-            };
-            text.push_str(&from[..end]);
-            rest = &from[end..];
-        }
-        text.push_str(rest);
-        Ok((text, values))
+        let (text, values) = numbered(&self.database, sql, binds, |number, _| format!("${number}"))?;
+        Ok((text, values.into_iter().map(Bound).collect()))
     }
 
     /// What went wrong.

@@ -7,7 +7,7 @@ use avouch_model::{
     product::{Database, Location},
 };
 
-use crate::{DatabaseError, postgres, sqlite};
+use crate::{DatabaseError, d1, postgres, sqlite};
 
 /// One row a rule: who works on it, under which number, and until when (Unix seconds; 0: nobody).
 pub const LEASE_TABLE: &str = "avouch_retention_lease";
@@ -59,5 +59,6 @@ pub fn prepare(database: &Database, root: &Path) -> Result<bool, DatabaseError> 
             let way = postgres::Way { database: &database.name, variable: purge_url_env, ca_file: ca_file.as_deref(), root };
             postgres::prepare_journal(way)
         }
+        Location::D1(place) => d1::prepare_journal(&database.name, place),
     }
 }

@@ -16,7 +16,7 @@ use avouch_model::{
 pub use due::{Dialect, Due, Held, TenantPeriods};
 pub use expression::{NotAnExpression, expression};
 
-use crate::{DatabaseError, Rows, Value, postgres, quote, sqlite};
+use crate::{DatabaseError, Rows, Value, d1, postgres, quote, sqlite};
 
 /// What is to be done to the rows that are due.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,6 +212,11 @@ pub trait Purge: Send {
     /// # Errors
     /// When there is no room for it, when somebody reads all the while, or when the files cannot be read.
     fn erase(&mut self, canaries: &[Vec<u8>]) -> Result<Option<u64>, DatabaseError>;
+
+    /// How many rows the database says it read for this purge so far, where it says so: D1 bills them.
+    fn rows_read(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Opens a database for one deletion. Relative files lie beneath `root`. Nothing is deleted by opening.
@@ -225,5 +230,6 @@ pub fn open(database: &Database, root: &Path, deletion: &Deletion) -> Result<Box
             let way = postgres::Way { database: &database.name, variable: purge_url_env, ca_file: ca_file.as_deref(), root };
             Ok(Box::new(postgres::Purger::open(way, deletion)?))
         }
+        Location::D1(place) => Ok(Box::new(d1::Purger::open(&database.name, place, deletion)?)),
     }
 }

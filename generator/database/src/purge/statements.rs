@@ -96,7 +96,7 @@ impl Statements {
 }
 
 impl Work {
-    fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, going: &str) -> Self {
+    pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, going: &str) -> Self {
         let name = quote(&table.name);
         let doomed = deletion.doomed(going);
         let of_children = || deletion.children.iter().zip(&doomed).map(|(child, doomed)| (&child.table, doomed));
@@ -143,9 +143,9 @@ fn selected(tables: &[Table], name: &str, dialect: Dialect) -> String {
     }
 }
 
-/// Whether a row that stays refers to one that goes. Postgres does not tell how many rows a cascade changed, so this is asked
+/// Counts rows that stay and refer to one that goes. Postgres does not tell how many rows a cascade changed, so this is asked
 /// while the rows that go are locked.
-fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed: &[String]) -> Vec<String> {
+pub(crate) fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed: &[String]) -> Vec<String> {
     if !deletion.set.is_empty() {
         return Vec::new();
     }
@@ -154,9 +154,15 @@ fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed: &[String])
     let parents = std::iter::once((deletion.due.table.as_str(), going))
         .chain(deletion.children.iter().zip(doomed).map(|(child, doomed)| (child.table.as_str(), doomed.as_str())));
     for (parent, parent_goes) in parents {
+        // SQLite does not tell cases apart.
+        let is_parent = |name: &str| match deletion.due.dialect {
+            Dialect::Sqlite => name.eq_ignore_ascii_case(parent),
+            Dialect::Postgres => name == parent,
+        };
+        let primary = tables.iter().find(|table| is_parent(&table.name)).map(|table| &table.primary_key[..]).unwrap_or_default();
         for table in tables {
             let own = deletion.children.iter().zip(doomed).find(|(child, _)| child.table == table.name);
-            for key in table.foreign_keys.iter().filter(|key| key.parent == parent) {
+            for key in table.foreign_keys.iter().filter(|key| is_parent(&key.parent)) {
                 let stays = match own {
                     Some((_, doomed)) if table.name != parent => format!("({doomed}) IS NOT TRUE"),
                     _ => "TRUE".to_owned(),
@@ -165,7 +171,7 @@ fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed: &[String])
                     "SELECT count(*) FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {parent_goes}) AND {stays}",
                     quote(&table.name),
                     list(&key.columns),
-                    list(&key.parent_columns),
+                    list(if key.parent_columns.is_empty() { primary } else { &key.parent_columns }),
                     quote(parent),
                 ));
             }

@@ -4,8 +4,8 @@ mod erase;
 mod lease;
 mod place;
 mod purge;
-mod read;
-mod schema;
+pub(crate) mod read;
+pub(crate) mod schema;
 mod statements;
 mod stopwatch;
 

@@ -189,6 +189,10 @@ impl Read for Reader {
         Dialect::Sqlite
     }
 
+    fn clock_is_ours(&self) -> bool {
+        true
+    }
+
     fn now(&mut self) -> Result<Timestamp, DatabaseError> {
         let sql = "SELECT CAST(strftime('%s', 'now') AS INTEGER)";
         self.within(sql, Limits::default().time, |_, connection| {
@@ -198,7 +202,7 @@ impl Read for Reader {
 }
 
 /// What SQLite asks before it runs a statement (SQLite, `sqlite3_set_authorizer`): everything not named is denied.
-fn admit(context: AuthContext<'_>) -> Authorization {
+pub(crate) fn admit(context: AuthContext<'_>) -> Authorization {
     let admitted = match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
         AuthAction::Function { function_name } => !function_name.eq_ignore_ascii_case("load_extension"),

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::{Column, ForeignKey, Index, Table, Trigger, purge::journal};
 
 /// The ordinary tables, by name in order; the two of our journal are none.
-pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
+pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     // `sqlite_` is reserved for SQLite's own tables; GLOB tells cases apart, as the reservation does not.
     let mut list = connection.prepare(
         "SELECT name, wr FROM pragma_table_list \

@@ -1,6 +1,6 @@
 //! The configuration of the design loads; every mistake is reported in its place.
 
-use avouch_model::product::{Action, HoldList, Terms, Undated};
+use avouch_model::product::{Action, HoldList, Location, Terms, Undated};
 
 use super::*;
 
@@ -143,7 +143,6 @@ fn each_mistake_is_refused_where_it_stands() {
         ("24 months", "24", "is not a length of time"),
         ("24 months", "0 days", "keeps nothing"),
         ("url = \"sqlite:data/app.db\"", "url = \"postgres://db\"", "the URL of a server holds who connects"),
-        ("url = \"sqlite:data/app.db\"", "url = \"d1://a/b\"", "not supported yet"),
         ("url = \"sqlite:data/app.db\"", "", "`url` is missing"),
         ("url = \"sqlite:data/app.db\"", "read_url_env = \"A\"", "`purge_url_env` is missing"),
         ("url = \"sqlite:data/app.db\"", "read_url_env = \"A\"\npurge_url_env = \"A\"", "the same credentials"),
@@ -169,6 +168,33 @@ fn each_mistake_is_refused_where_it_stands() {
         let seen = with(from, to);
         assert!(seen.iter().any(|line| line.contains(expected)), "{to}: {seen:#?}");
         assert!(seen.iter().all(|line| !line.starts_with("warning")), "{to}: {seen:#?}");
+    }
+}
+
+const D1_URL: &str = "d1://0123456789abcdef0123456789ABCDEF/11111111-2222-3333-4444-555555555555";
+
+#[test]
+fn d1_is_reached_by_two_tokens_over_https() {
+    let url = "url = \"sqlite:data/app.db\"";
+    let tokens = "read_token_env = \"A\"\npurge_token_env = \"B\"";
+    let load_with = |text: &str| load(&source(&WHOLE.replacen(url, text, 1)));
+    let (configuration, _) = load_with(&format!("url = \"{D1_URL}\"\n{tokens}")).unwrap();
+    let Location::D1(d1) = &configuration.databases["main"].location else { unreachable!() };
+    assert_eq!(
+        (d1.account.as_str(), d1.endpoint.as_str()),
+        ("0123456789abcdef0123456789abcdef", "https://api.cloudflare.com/client/v4")
+    );
+    assert!(load_with(&format!("url = \"{D1_URL}\"\n{tokens}\nendpoint = \"http://127.0.0.1:80/client/v4\"")).is_ok());
+    for (text, expected) in [
+        (format!("url = \"d1://a/b\"\n{tokens}"), "names no database of D1"),
+        (format!("url = \"{D1_URL}\""), "`read_token_env` is missing"),
+        (format!("url = \"{D1_URL}\"\nread_token_env = \"A\"\npurge_token_env = \"A\""), "the same credentials"),
+        (format!("url = \"{D1_URL}\"\n{tokens}\nendpoint = \"http://example.com/v4\""), "over HTTPS"),
+        (format!("url = \"{D1_URL}\"\n{tokens}\nendpoint = \"https://u:p@example.com\""), "over HTTPS"),
+        (format!("url = \"{D1_URL}\"\n{tokens}\nendpoint = \"https://example.com/v4/\""), "over HTTPS"),
+    ] {
+        let seen = with(url, &text);
+        assert!(seen.iter().any(|line| line.contains(expected)), "{text}: {seen:#?}");
     }
 }
 
