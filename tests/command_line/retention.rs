@@ -2,9 +2,13 @@
 
 use std::fs;
 
-use super::support::{
-    Sandbox,
-    small::{files, product},
+use super::{
+    json,
+    support::{
+        Sandbox,
+        postgres::Server,
+        small::{files, product},
+    },
 };
 
 /// A product with a table of `old` and `young` rows, and a rule of thirty days.
@@ -178,4 +182,83 @@ fn what_killed_runs_deleted_is_told_by_the_next() {
     assert!(ran.stdout.contains("7 rows more were deleted by runs that were killed"), "{}", ran.stdout);
     let ran = sandbox.avouch(&["retention", "run"]).exits(0);
     assert!(!ran.stdout.contains("killed"), "{}", ran.stdout);
+}
+
+#[test]
+fn status_tells_how_far_behind_a_rule_is_and_how_long_it_can_be_restored() {
+    let (sandbox, database) = events(12, 28);
+    let configuration = sandbox.read("avouch.toml");
+    let status = |code| json(&sandbox.avouch(&["retention", "status", "--json"]).exits(code).stdout)["rules"][0].clone();
+    let never = status(3);
+    assert_eq!(
+        (never["state"].as_str(), never["last_run"].is_null(), &never["overdue_rows"]),
+        (Some("no_data"), true, &"unknown".into())
+    );
+    // The product is to delete, and has not.
+    sandbox.file("avouch.toml", format!("{configuration}enforce = \"product\"\n[schedule]\nrun = \"0 0 3 * * *\"\n"));
+    sandbox.avouch(&["run"]);
+    let behind = status(1);
+    assert_eq!((behind["state"].as_str(), &behind["overdue_rows"]), (Some("fail"), &serde_json::json!({ "counted": 12 })));
+    assert!((960..=980).contains(&behind["backlog_days"].as_u64().unwrap()), "{behind}");
+    assert!(behind["next_due"].as_str().unwrap().ends_with("T03:00:00Z") && behind["recovery_window"].is_null());
+    let told = sandbox.avouch(&["retention", "status"]).exits(1).stdout;
+    for said in
+        ["overdue rows 12", "the oldest row was due for 9", "not stated: `recovery_window` in `[databases.main]`", "03:00:00Z"]
+    {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    database.execute("DELETE FROM events WHERE id <= 12", []).unwrap();
+    let stated = sandbox.read("avouch.toml").replace("[[retention]]", "recovery_window = \"30 days\"\n[[retention]]");
+    sandbox.file("avouch.toml", stated);
+    sandbox.avouch(&["run"]);
+    let mended = status(0);
+    assert_eq!((mended["trend"].as_str(), mended["backlog_days"].as_u64()), (Some("falling"), Some(0)));
+    assert_eq!((mended["recovery_window"].as_str(), mended["recoverable_until"].is_string()), (Some("30 days"), true));
+    let told = sandbox.avouch(&["retention", "status"]).exits(0).stdout;
+    assert!(
+        told.contains("overdue rows 12, then 0: fewer than before") && told.contains("from backups for 30 days, so until"),
+        "{told}"
+    );
+    let page = sandbox.read("public/en/retention/index.html");
+    assert!(page.contains("days, until"), "{page}");
+    // Whoever empties the table proves nothing.
+    database.execute("DELETE FROM events", []).unwrap();
+    sandbox.avouch(&["retention", "run"]).exits(3);
+}
+
+#[test]
+fn a_rule_holds_on_postgres_as_well() {
+    let server = Server::start();
+    server.sql(
+        "CREATE ROLE reader LOGIN; CREATE ROLE purger LOGIN; CREATE TABLE events (id bigserial PRIMARY KEY, at timestamptz NOT NULL); \
+         INSERT INTO events (at) SELECT now() - interval '1 day' * CASE WHEN n <= 6 THEN 900 ELSE 1 END FROM generate_series(1, 30) n",
+    );
+    let sandbox = Sandbox::new();
+    let rule = "[databases.main]\nread_url_env = \"READ_URL\"\npurge_url_env = \"PURGE_URL\"\nrecovery_window = \"7 days\"\n\
+                [[retention]]\nname = \"events\"\ndatabase = \"main\"\ntable = \"events\"\ncolumn = \"at\"\nkeep = \"3 months\"\n\
+                max_lag = \"1 day\"\n";
+    product(&sandbox, &[], rule);
+    let (read, purge) = (server.url("reader"), server.url("purger"));
+    let owner = server.url("postgres");
+    let avouch = |arguments: &[&str]| sandbox.avouch_with(arguments, &[("READ_URL", &read), ("PURGE_URL", &purge)]);
+    assert!(sandbox.avouch(&["retention", "plan"]).exits(3).stdout.contains("`READ_URL` with its URL is not set"));
+    // The tables are made by whoever may, and the grants that are printed are enough.
+    let made = sandbox.avouch_with(&["retention", "init"], &[("READ_URL", &read), ("PURGE_URL", &owner)]).exits(0).stdout;
+    assert!(made.contains("the journal was made"), "{made}");
+    let grants: Vec<&str> = made.lines().map(str::trim).filter(|line| line.starts_with("GRANT")).collect();
+    server.sql(&grants.join("\n").replace("READER", "reader").replace("PURGER", "purger"));
+    assert!(avouch(&["retention", "plan"]).exits(0).stdout.contains("6 of 30 rows (20 %)"));
+    avouch(&["run"]);
+    assert_eq!(server.count("events"), 30, "nobody asked for a deletion");
+    let ran = avouch(&["retention", "run"]).exits(0);
+    assert!(ran.stdout.contains("6 deleted, 0 due and 0 overdue afterwards, 24 rows left: holds"), "{}", ran.stdout);
+    server.sql("INSERT INTO events (at) SELECT now() - interval '400 days' FROM generate_series(1, 6)");
+    avouch(&["run", "--purge"]);
+    assert_eq!(server.count("events"), 24);
+    let status = avouch(&["retention", "status"]).exits(0).stdout;
+    assert!(status.contains("from backups for 7 days, so until"), "{status}");
+    for (file, bytes) in files(&sandbox.path().join("public")) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("READ_URL") && !text.contains("user=purger"), "{file}");
+    }
 }

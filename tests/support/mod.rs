@@ -9,6 +9,7 @@
     reason = "shared by test files, each of which uses a part of it"
 )]
 
+pub mod postgres;
 pub mod reference;
 pub mod small;
 

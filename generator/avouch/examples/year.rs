@@ -168,6 +168,7 @@ impl Year {
                     held: 0,
                     archived: 0,
                     remnants: None,
+                    recovery_window: None,
                 };
                 self.ledger.keep_retention_run(&run)?;
             }

@@ -544,6 +544,9 @@ pub(crate) enum Retention {
     Status {
         /// The rules, by name; otherwise all
         rules: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -5,12 +5,12 @@ mod common;
 
 use avouch_model::{
     Span,
-    assessment::{Attention, Reason},
+    assessment::{Attention, Reason, Trend},
     catalogue::{Catalogue, Strength},
     configuration::Gate,
     decision::Decision,
     payload::Scope,
-    receipt::Ended,
+    receipt::{Ended, Receipt, Told},
     state::{Outcome, Standing, State, Verdict},
 };
 use common::*;
@@ -265,6 +265,53 @@ fn a_retention_promise_stands_by_its_last_receipt() {
 
     let month = broken.receipt(noon(31, 0), receipt(noon(31, 0), None, true)).assess(noon(32, 0)).retention[0].clone();
     assert_eq!((month.deleted_30_days, month.lag_is_large), (2, false));
+}
+
+#[test]
+fn overdue_rows_are_followed_over_the_last_receipts() {
+    let mut scope = two_controls();
+    scope.retention = vec![promise()];
+    let told = |day, due: u64, overdue: Option<u64>| Receipt {
+        due_after: (due != 3).then_some(due),
+        overdue_after: overdue,
+        oldest_after: Some(promise().keep.before(noon(day, 0)).plus_seconds(-12 * 86_400).day()),
+        ..receipt(noon(day, 0), Some(9), overdue == Some(0))
+    };
+    let mut log = Log::with(scope);
+    assert_eq!(log.assess(noon(1, 0)).retention[0].backlog_days, None, "it never ran");
+    for (day, overdue) in (2..).zip([0, 0, 0, 0, 70]) {
+        log = log.receipt(noon(day, 0), told(day, 90, Some(overdue)));
+    }
+    let found = log.assess(noon(6, 1)).retention[0].clone();
+    assert_eq!(found.overdue, [0, 0, 0, 0, 70].map(Told::Counted));
+    assert_eq!((found.trend, found.backlog_days, found.due_by), (Some(Trend::Rising), Some(12), Some(noon(7, 0))));
+    // Fewer than five are not told apart, and fewer than seventy; none are due.
+    let few = log.clone().receipt(noon(7, 0), Receipt { due_after: Some(0), ..told(7, 0, None) });
+    let found = few.assess(noon(7, 1)).retention[0].clone();
+    assert_eq!((found.overdue[4], found.trend, found.backlog_days), (Told::Few, Some(Trend::Falling), Some(0)));
+    // A run that failed tells neither.
+    let failed = Receipt { ended: Ended::Failed, ..told(7, 0, None) };
+    let found = log.clone().receipt(noon(7, 0), failed).assess(noon(7, 1)).retention[0].clone();
+    assert_eq!((found.overdue[4], found.trend, found.backlog_days), (Told::Unknown, None, None));
+    // Tenants with longer periods have old rows that are not due.
+    let mut tenants = told(7, 90, Some(0));
+    tenants.promise.exceptions.tenants = true;
+    assert_eq!(log.receipt(noon(7, 0), tenants).assess(noon(7, 1)).retention[0].backlog_days, None);
+}
+
+#[test]
+fn a_missed_slot_is_a_doubt_until_the_next_receipt() {
+    let mut scope = two_controls();
+    scope.retention = vec![promise()];
+    let log = Log::with(scope).receipt(noon(2, 0), receipt(noon(2, 0), Some(9), true));
+    let missed = log.clone().missed(noon(3, 2), noon(3, 0), noon(3, 1), 2);
+    let found = |log: &Log| {
+        let found = &log.assess(noon(3, 3)).retention[0];
+        (found.state, found.missed_slots)
+    };
+    assert_eq!(found(&log), (State::Pass, 0), "receipts are rolled up once a day");
+    assert_eq!(found(&missed), (State::Stale, 2));
+    assert_eq!(found(&missed.receipt(noon(3, 3), receipt(noon(3, 3), None, true))), (State::Pass, 0));
 }
 
 #[test]

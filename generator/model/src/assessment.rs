@@ -7,7 +7,7 @@ use crate::{
     decision::Decision,
     json::Object,
     observation::Population,
-    receipt::Receipt,
+    receipt::{Receipt, Told},
     release::Release,
     state::{Standing, State, Verdict},
 };
@@ -220,6 +220,28 @@ pub struct RetentionFinding {
     pub deleted_30_days: u64,
     /// Whether the lag is more than a quarter of the promise.
     pub lag_is_large: bool,
+    /// Rows that were overdue after the last runs, of at most five receipts of this promise, oldest first.
+    pub overdue: Vec<Told>,
+    /// Whether they become more or fewer, by the last two that tell; none when no two do.
+    pub trend: Option<Trend>,
+    /// For how many days the oldest row had been due after the last run; none when it is not known.
+    pub backlog_days: Option<u64>,
+    /// Until when the rule must be executed again; none when it never was.
+    pub due_by: Option<Timestamp>,
+    /// Scheduled slots of runs and purges that nobody ran since the last execution, or ever when there was none.
+    pub missed_slots: u64,
+}
+
+/// Where a count goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// It falls.
+    Falling,
+    /// It stays.
+    Steady,
+    /// It rises.
+    Rising,
 }
 
 /// How a waiver stands.

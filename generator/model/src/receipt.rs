@@ -125,6 +125,9 @@ pub struct RetentionRun {
     /// What was found of the deleted rows in the files of the database after it was compacted; none when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remnants: Option<Remnants>,
+    /// For how long backups, or the provider's way back in time, can restore what was deleted; none: not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_window: Option<Span>,
 }
 
 /// How often sampled values of deleted rows were found in the files of a database that was compacted.
@@ -180,6 +183,10 @@ pub struct Receipt {
     pub cutoff: Timestamp,
     /// Rows older than the cut-off after the last run, by the second query; few are not told apart.
     pub due_after: Option<u64>,
+    /// Rows older than `keep` + `max_lag` after the last run, by the second query; few are not told apart from none, which
+    /// [`Self::holds`] tells, and receipts from before this was told have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_after: Option<u64>,
     /// Whether no row is older than `keep` + `max_lag`, by the second query of the last run.
     pub holds: bool,
     /// Whether any run saw a row with a time: of an emptied table nothing is proven, however well it looks.
@@ -203,6 +210,33 @@ pub struct Receipt {
     /// that were sampled before was found. None when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<bool>,
+    /// For how long after the last run backups, or the provider's way back in time, can restore what was deleted, as whoever
+    /// runs the product states; none: not stated, and nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_window: Option<Span>,
+}
+
+/// A count of rows as receipts tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// That many: none, or at least five.
+    Counted(u64),
+    /// More than none, and fewer than five; or as many as a receipt from before they were told does not tell.
+    Few,
+    /// Nobody looked, or nobody told.
+    Unknown,
+}
+
+impl Told {
+    /// Its place from few to many; none when it is not known.
+    pub const fn order(self) -> Option<u64> {
+        match self {
+            Self::Counted(count) => Some(count),
+            Self::Few => Some(1),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Counts below this are not published: a cell of one person is a person.
@@ -230,6 +264,7 @@ impl Receipt {
             deleted: public(deleted),
             cutoff: last.cutoff,
             due_after: public(last.due_after),
+            overdue_after: some(last.overdue_after),
             holds: last.ended == Ended::Done && last.overdue_after == 0,
             exercised: runs.iter().any(RetentionRun::exercised),
             oldest_after: last.oldest_after.filter(|_| last.rows_after >= SMALL_COUNT),
@@ -239,7 +274,25 @@ impl Receipt {
             children: some(runs.iter().map(|run| run.children).sum()),
             held: some(last.held),
             erased: looked.map(|remnants| remnants.sampled > 0 && remnants.found == 0).reduce(|all, one| all && one),
+            recovery_window: last.recovery_window,
         })
+    }
+
+    /// Until when what was deleted can be restored by what is stated; none: not stated.
+    pub fn recoverable_until(&self) -> Option<Timestamp> {
+        self.recovery_window.map(|window| window.after(self.to))
+    }
+
+    /// How many rows were overdue after the last run.
+    pub fn overdue(&self) -> Told {
+        match (self.ended, self.holds, self.overdue_after) {
+            (Ended::Failed, ..) => Told::Unknown,
+            (_, _, Some(count)) => Told::Counted(count),
+            (Ended::Done, true, None) => Told::Counted(0),
+            // Whether a run that the fuse stopped left fewer than five or none is not told.
+            (Ended::Done, false, None) => Told::Few,
+            (Ended::Fused, _, None) => Told::Unknown,
+        }
     }
 }
 
@@ -278,7 +331,33 @@ mod tests {
             held: 0,
             archived: 0,
             remnants: None,
+            recovery_window: None,
         }
+    }
+
+    #[test]
+    fn how_long_it_can_be_restored_is_as_stated_and_old_receipts_state_nothing() {
+        let stated = RetentionRun { recovery_window: Some(Span::Seconds(30 * 86_400)), ..run(1_000_000, 9) };
+        let receipt = Receipt::of(&[run(900_000, 9), stated], None).unwrap();
+        assert_eq!(receipt.recoverable_until(), Some(Timestamp::from_unix(1_000_000 + 30 * 86_400)));
+        let old = r#"{"v":1,"promise":{"rule":"a","keep":"2 hours","max_lag":"1 day","enforce":"avouch"},"from":"2026-11-21T03:00:00Z",
+            "to":"2026-11-21T03:00:00Z","runs":1,"failures":0,"gap_seconds_max":0,"deleted":null,"cutoff":"2026-11-21T01:00:00Z",
+            "due_after":0,"holds":true,"exercised":true,"oldest_after":null,"newest_deleted":null,"ended":"done"}"#;
+        let old: Receipt = serde_json::from_str(old).unwrap();
+        assert_eq!((old.recovery_window, old.recoverable_until(), old.overdue()), (None, None, Told::Counted(0)));
+        // What states nothing is written as it was before it could.
+        assert!(!serde_json::to_string(&old).unwrap().contains("recovery"));
+    }
+
+    #[test]
+    fn overdue_rows_are_told_unless_they_are_few() {
+        let overdue = |overdue_after, ended| {
+            Receipt::of(&[RetentionRun { overdue_after, ended, ..run(1_000_000, 9) }], None).unwrap().overdue()
+        };
+        assert_eq!(overdue(0, Ended::Done), Told::Counted(0));
+        assert_eq!((overdue(4, Ended::Done), overdue(5, Ended::Done)), (Told::Few, Told::Counted(5)));
+        assert_eq!((overdue(9, Ended::Fused), overdue(0, Ended::Fused)), (Told::Counted(9), Told::Unknown));
+        assert_eq!(overdue(9, Ended::Failed), Told::Unknown);
     }
 
     #[test]

@@ -239,6 +239,9 @@ fn what_may_keep_a_row_longer_is_said_beside_the_promise() {
     {
         assert!(page.contains(said), "{said}");
     }
+    for said in ["days, until", "not stated: nobody here knows", "<dd>61</dd>", "<dd>3</dd>"] {
+        assert!(page.contains(said), "{said}");
+    }
     assert!(!page.contains("Customers may have periods") && !page.contains("Only some of the rows"));
     assert!(text(&pages, "fr/retention/index.html").contains("gel légal"));
 }

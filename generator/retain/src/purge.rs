@@ -260,6 +260,7 @@ fn untold(asked: &Asked<'_>) -> RetentionRun {
         held: 0,
         archived: 0,
         remnants: None,
+        recovery_window: asked.database.recovery_window,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `avouch retention`: what would be deleted, deleting it, and how the rules stand.
 
+mod standing;
+
 use std::{fmt::Write as _, ops::ControlFlow, time::Duration};
 
 use anyhow::bail;
@@ -13,7 +15,6 @@ use avouch_retain::{Pace, Plan, Sleep, journal};
 
 use crate::{
     cli::{Global, Retention},
-    clock,
     exit::{Exit, Usage},
     output::{Output, plain},
     pipeline::{
@@ -30,7 +31,7 @@ pub(crate) fn retention(global: &Global, output: &Output, command: &Retention) -
         Retention::Init { print } => init(&project, output, *print),
         Retention::Plan { rules } => plan(&project, output, &chosen(&project, rules)?),
         Retention::Run { rules, confirm } => run(&project, output, &chosen(&project, rules)?, confirm.as_deref()),
-        Retention::Status { rules } => status(&project, output, &chosen(&project, rules)?),
+        Retention::Status { rules, json } => standing::status(&project, output, &chosen(&project, rules)?, *json),
     }
 }
 
@@ -285,43 +286,4 @@ fn beside(run: &RetentionRun) -> String {
         let _ = writeln!(text, "{:20} {said}", "");
     }
     text
-}
-
-/// How the rules stand, from the record alone.
-fn status(project: &Project, output: &Output, rules: &[&RetentionRule]) -> anyhow::Result<Exit> {
-    let ledger = record::open(project)?;
-    let assessment = avouch_evaluate::assess(&ledger.recorded(None)?, clock::now());
-    let mut text = String::new();
-    let (mut failed, mut unknown) = (false, false);
-    for rule in rules {
-        let found = assessment.retention.iter().find(|finding| finding.promise.rule == rule.name);
-        let state = found.map_or(State::NoData, |finding| finding.state);
-        failed |= state == State::Fail;
-        unknown |= !matches!(state, State::Fail | State::Pass);
-        let _ = writeln!(text, "{}  {}", output.strong(&plain(&rule.name)), output.state(state));
-        let receipt = found.and_then(|finding| finding.last.as_ref());
-        match receipt {
-            None => text.push_str("  no receipt yet: `avouch run` proves it, `avouch run --purge` deletes and proves it\n"),
-            Some((_, receipt)) => {
-                let _ = writeln!(text, "  last run {}, cut-off {}", receipt.to, receipt.cutoff);
-                if !receipt.exercised {
-                    text.push_str("  no row has a time, so nothing is proven\n");
-                }
-                let oldest = receipt.oldest_after.map_or_else(|| "too few rows to say".to_owned(), |day| day.to_string());
-                let _ =
-                    writeln!(text, "  oldest row {oldest}; longest gap {}", avouch_model::Span::Seconds(receipt.gap_seconds_max));
-            }
-        }
-        if found.is_some_and(|finding| finding.lag_is_large) {
-            text.push_str("  rows may stay more than a quarter longer than promised: purge more often\n");
-        }
-    }
-    output.result(&text)?;
-    Ok(if failed {
-        Exit::NotSatisfied
-    } else if unknown {
-        Exit::CouldNotTell
-    } else {
-        Exit::Satisfied
-    })
 }

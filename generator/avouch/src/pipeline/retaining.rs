@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use avouch_model::{
     Digest, Timestamp,
+    configuration::Schedule,
     entry::EntryKind,
     payload::{Payload, Recorded},
     product::RetentionRule,
-    receipt::{Enforcement, Receipt, RetentionRun},
+    receipt::{Enforcement, Promise, Receipt, RetentionRun},
 };
+use avouch_read::schedule::Slots;
 use avouch_record::{Ledger, NewEntry, Signer};
 use avouch_retain::{Asked, Execution, Gentleness, Pace, RetainError};
 
@@ -141,7 +143,11 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
         let Some(receipt) = Receipt::of(&runs, before.map(|(_, receipt)| receipt.to)) else { continue };
         let is_first_today = before.is_none_or(|(at, _)| at.day() < now.day());
         let says_otherwise = before.is_none_or(|(_, before)| before.holds != receipt.holds || before.promise != receipt.promise);
-        if is_first_today || says_otherwise || receipt.failures > 0 {
+        // A slot that was missed leaves a doubt, which only a receipt ends.
+        let missed = before.is_some_and(|(_, before)| {
+            recorded.iter().any(|recorded| matches!(&recorded.payload, Payload::Missed(missed) if missed.to > before.to))
+        });
+        if is_first_today || says_otherwise || missed || receipt.failures > 0 {
             receipts.push(NewEntry::json(EntryKind::Receipt, &rule.name, scoping::canonical("receipt", &receipt)?));
             covered.extend(of_rule.iter().map(|pending| pending.id));
         }
@@ -150,6 +156,13 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
         ledger.append_receipts(signer, now, receipts, &covered).context("cannot append the receipts")?;
     }
     Ok(())
+}
+
+/// When the rule is executed next by the schedule: the first slot after the last execution, which may be over. None without
+/// a schedule.
+pub(crate) fn next_due(schedule: &Schedule, promise: &Promise, after: Timestamp) -> Option<Timestamp> {
+    let purge = schedule.purge.as_ref().filter(|_| promise.enforce == Enforcement::Avouch);
+    Slots::parse(purge.or(schedule.run.as_ref())?).ok()?.after(after)
 }
 
 /// Says why an execution did not end as it should.

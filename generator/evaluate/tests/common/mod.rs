@@ -200,6 +200,7 @@ pub fn receipt(to: Timestamp, deleted: Option<u64>, holds: bool) -> Receipt {
         deleted,
         cutoff: promise().keep.before(to),
         due_after: Some(0),
+        overdue_after: None,
         holds,
         exercised: true,
         oldest_after: None,
@@ -209,6 +210,7 @@ pub fn receipt(to: Timestamp, deleted: Option<u64>, holds: bool) -> Receipt {
         children: None,
         held: None,
         erased: None,
+        recovery_window: None,
     }
 }
 

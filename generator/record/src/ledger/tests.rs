@@ -247,6 +247,7 @@ fn pending_runs_are_forgotten_with_the_receipt_that_covers_them() {
         held: 0,
         archived: 0,
         remnants: None,
+        recovery_window: None,
     };
     house.ledger.keep_retention_run(&run(2)).unwrap();
     house.ledger.keep_retention_run(&run(1)).unwrap();

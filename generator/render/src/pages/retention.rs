@@ -1,8 +1,8 @@
 //! Retention: what is kept how long, and the proof that nothing older is left.
 
 use avouch_model::{
-    assessment::RetentionFinding,
-    receipt::{Ended, Enforcement, Fate, Receipt},
+    assessment::{RetentionFinding, Trend},
+    receipt::{Ended, Enforcement, Fate, Receipt, Told},
     state::State,
 };
 use serde_json::json;
@@ -110,6 +110,7 @@ fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
         Some((digest, receipt)) => {
             let mut facts = vec![(w.state.to_owned(), holds(pen, finding.state))];
             facts.extend(receipt_facts(pen, receipt));
+            facts.extend(course(pen, finding));
             if receipt.holds && !receipt.exercised {
                 page.note(Html::text(w.retention_of_nothing));
             }
@@ -118,6 +119,28 @@ fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
         }
         None => page.paragraph(Html::format("{} {}", &[&holds(pen, finding.state), &w.no_receipt])),
     }
+}
+
+/// What the last receipts say together.
+fn course(pen: &Pen<'_>, finding: &RetentionFinding) -> Vec<(String, Html)> {
+    let w = pen.w;
+    let trend = finding.trend.map(|trend| match trend {
+        Trend::Falling => w.trend_falling,
+        Trend::Steady => w.trend_steady,
+        Trend::Rising => w.trend_rising,
+    });
+    let backlog = match finding.backlog_days {
+        None => Html::text(w.not_known),
+        Some(0) => Html::text(w.backlog_none),
+        Some(days) => Html::text(&pen.lang.span(avouch_model::Span::Seconds(days.saturating_mul(86_400)))),
+    };
+    let mut facts = vec![(w.backlog.to_owned(), backlog)];
+    facts.extend(trend.map(|trend| (w.overdue_trend.to_owned(), Html::text(trend))));
+    facts.extend(finding.due_by.map(|by| (w.due_by.to_owned(), pen.instant_short(by))));
+    if finding.missed_slots > 0 {
+        facts.push((w.slots_missed.to_owned(), pen.number(finding.missed_slots)));
+    }
+    facts
 }
 
 /// What a receipt says, name by name.
@@ -147,12 +170,27 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
         (w.rows_removed.to_owned(), count(receipt.deleted)),
         (w.cutoff.to_owned(), pen.instant_short(receipt.cutoff)),
         (w.rows_due_after.to_owned(), count(receipt.due_after)),
+        (
+            w.rows_overdue_after.to_owned(),
+            match receipt.overdue() {
+                Told::Counted(count) => pen.number(count),
+                Told::Few => Html::text(w.a_few),
+                Told::Unknown => Html::text(w.not_known),
+            },
+        ),
         (w.oldest_row.to_owned(), few_days(receipt.oldest_after)),
         (w.newest_removed.to_owned(), few_days(receipt.newest_deleted)),
         (w.ended.to_owned(), Html::text(ended)),
     ];
     facts.extend(receipt.children.map(|rows| (w.children_removed.to_owned(), pen.number(rows))));
     facts.extend(receipt.held.map(|rows| (w.rows_held.to_owned(), pen.number(rows))));
+    let restorable = match receipt.recovery_window.zip(receipt.recoverable_until()) {
+        None => Html::text(w.recovery_not_stated),
+        Some((window, until)) => {
+            Html::format("{} {}", &[&fill(w.recovery_for, &[("window", &pen.lang.span(window))]), &pen.instant_short(until)])
+        }
+    };
+    facts.push((w.recovery.to_owned(), restorable));
     facts.extend(receipt.erased.map(|erased| (w.erased.to_owned(), Html::text(if erased { w.erased_yes } else { w.erased_no }))));
     facts
 }

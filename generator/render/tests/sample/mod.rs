@@ -13,7 +13,7 @@ use avouch_model::{
     entry::{Entry, EntryKind, Visibility},
     observation::{Observation, Population, PositiveControl},
     payload::*,
-    receipt::{Ended, Enforcement, Exceptions, Fate, Promise, Receipt},
+    receipt::{Ended, Enforcement, Exceptions, Fate, Promise, Receipt, Told},
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
@@ -182,6 +182,11 @@ pub(crate) fn sample(t: &dyn Fn(&str) -> String) -> Sample {
             last: Some((digest, receipt)),
             deleted_30_days: [184_220, 9_410_008, 61_377][nth],
             lag_is_large: nth == 1,
+            overdue: vec![Told::Counted(0), [Told::Counted(0), Told::Counted(0), Told::Counted(61)][nth]],
+            trend: Some([Trend::Steady, Trend::Steady, Trend::Rising][nth]),
+            backlog_days: [Some(0), None, Some(12)][nth],
+            due_by: Some(promise.max_lag.after(at("2026-11-21T05:45:00Z"))),
+            missed_slots: [0, 0, 3][nth],
         });
     }
     log.absent(at("2026-11-20T08:00:00Z"), EntryKind::Run, &t("1.4.1"), Digest::of(b"gone"), Visibility::Public);
@@ -300,6 +305,7 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         deleted: Some(6_140),
         cutoff: promise.keep.before(to),
         due_after: if nth == 1 { None } else { Some(0) },
+        overdue_after: (nth == 2).then_some(61),
         holds: nth != 2,
         exercised: true,
         oldest_after: (nth != 1).then(|| promise.keep.before(to).day()),
@@ -309,6 +315,7 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         children: (nth == 0).then_some(812),
         held: (nth == 0).then_some(37),
         erased: (nth == 0).then_some(true),
+        recovery_window: (nth == 0).then(|| "30 days".parse().unwrap()),
     }
 }
 

@@ -291,7 +291,7 @@ impl Daemon {
         });
         let mut counters = lock(&self.counters).clone();
         counters.running = lock(&self.holding).iter().map(|holding| holding.job.to_owned()).collect();
-        metrics::text(&counters, assessment.as_deref())
+        metrics::text(&counters, assessment.as_deref(), &self.project.configuration.schedule)
     }
 }
 

@@ -2,7 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use avouch_model::{Timestamp, assessment::Assessment, state::State};
+use avouch_model::{
+    Timestamp,
+    assessment::{Assessment, RetentionFinding, Trend},
+    configuration::Schedule,
+    state::State,
+};
+
+use crate::pipeline::retaining;
 
 /// What this is sent as.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,7 +28,7 @@ pub(super) struct Counters {
 }
 
 /// The metrics as text.
-pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> String {
+pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>, schedule: &Schedule) -> String {
     let mut out = String::new();
     let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, i64)>| {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -92,8 +99,51 @@ pub(super) fn text(counters: &Counters, assessment: Option<&Assessment>) -> Stri
         "Whether a retention rule is proven to hold (1) or not (0).",
         rules.map(|rule| (labels(&[("rule", &rule.promise.rule)]), i64::from(rule.state == State::Pass))).collect(),
     );
+    for (name, help, value) in OF_RULES {
+        let rules = assessment.retention.iter();
+        let samples = rules.filter_map(|rule| Some((labels(&[("rule", &rule.promise.rule)]), value(rule, schedule)?)));
+        family(name, "gauge", help, samples.collect());
+    }
     out
 }
+
+/// A number of a rule; none when it is not known: then there is no sample.
+type OfRule = fn(&RetentionFinding, &Schedule) -> Option<i64>;
+
+/// What is told of every retention rule.
+const OF_RULES: &[(&str, &str, OfRule)] = &[
+    ("avouch_retention_last_run_timestamp_seconds", "When the rule was last executed, by its last receipt.", |rule, _| {
+        Some(rule.last.as_ref()?.1.to.unix())
+    }),
+    ("avouch_retention_next_due_timestamp_seconds", "The first scheduled slot after the last run.", |rule, schedule| {
+        Some(retaining::next_due(schedule, &rule.promise, rule.last.as_ref()?.1.to)?.unix())
+    }),
+    ("avouch_retention_due_by_timestamp_seconds", "When the rule must have been executed again.", |rule, _| {
+        Some(rule.due_by?.unix())
+    }),
+    ("avouch_retention_oldest_row_timestamp_seconds", "The beginning of the day of the oldest row.", |rule, _| {
+        Some(rule.last.as_ref()?.1.oldest_after?.start().unix())
+    }),
+    ("avouch_retention_overdue_rows", "Rows older than the promise and its lag; 1 stands for fewer than five.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.overdue().order()?).ok()
+    }),
+    ("avouch_retention_overdue_trend", "Whether overdue rows become more (1), stay (0) or become fewer (-1).", |rule, _| {
+        Some(match rule.trend? {
+            Trend::Falling => -1,
+            Trend::Steady => 0,
+            Trend::Rising => 1,
+        })
+    }),
+    ("avouch_retention_backlog_days", "For how many days the oldest row had been due.", |rule, _| {
+        i64::try_from(rule.backlog_days?).ok()
+    }),
+    ("avouch_retention_missed_slots", "Scheduled slots that nobody ran since the last run of the rule.", |rule, _| {
+        i64::try_from(rule.missed_slots).ok()
+    }),
+    ("avouch_retention_recovery_window_seconds", "For how long backups can restore what was deleted, as stated.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.recovery_window?.seconds_min()).ok()
+    }),
+];
 
 /// `{name="value"}` with values escaped as the format asks.
 fn labels(pairs: &[(&str, &str)]) -> String {
@@ -115,7 +165,7 @@ mod tests {
     fn every_family_is_announced() {
         let mut counters = Counters::default();
         counters.jobs.insert(("run".into(), "done"), 3);
-        let text = text(&counters, None);
+        let text = text(&counters, None, &Schedule::default());
         assert!(text.contains("# TYPE avouch_jobs_total counter\navouch_jobs_total{job=\"run\",outcome=\"done\"} 3\n"));
         assert!(text.contains("avouch_jobs_running 0\n") && text.contains("avouch_ledger_readable 0\n"));
     }
