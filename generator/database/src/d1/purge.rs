@@ -9,7 +9,7 @@ use super::{
     exact,
     lease::{self, Lease, number, unread},
     mirror::{Mirror, SCHEMA},
-    session::{Session, TRIES, may_pass, rest},
+    session::{Session, TRIES, VALUE_MAX, may_pass, rest},
     sweep::{By, Sweep, lines},
     width::Width,
 };
@@ -196,6 +196,10 @@ impl Purger {
         for (table, going) in &work.going {
             let sql = format!("SELECT {}", lines(&self.tables, table, going));
             let text = self.ask(&sql, window)?.single().cloned().unwrap_or(Value::Null);
+            // Before anything is written: it is sent back to be compared.
+            if text.as_text().is_some_and(|text| text.len() > VALUE_MAX) {
+                return Err(self.session.failed(D1Error::TooMuch { message: format!("at most {VALUE_MAX} bytes in a value") }));
+            }
             let known = self.tables.iter().find(|known| known.name.eq_ignore_ascii_case(table));
             let columns = known.map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
             let read = text.as_text().map_or_else(

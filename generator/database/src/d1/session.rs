@@ -19,7 +19,7 @@ const PARAMETERS_MAX: usize = 100;
 /// The most bytes of one statement (the same).
 const STATEMENT_MAX: usize = 100_000;
 /// The most bytes of one value (the same).
-const VALUE_MAX: usize = 2_000_000;
+pub(super) const VALUE_MAX: usize = 2_000_000;
 /// How often something is asked that may be asked again.
 pub(super) const TRIES: u32 = 4;
 /// Before the second time; twice as long before every further one.

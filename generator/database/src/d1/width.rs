@@ -44,7 +44,8 @@ impl Width {
         let to = match from {
             // The cast holds what is too large at the bound.
             Value::Integer(from) => Value::Integer(from.checked_add(width as i64)?),
-            Value::Real(from) => Value::Real(from + width),
+            // What is added may be too little to change it.
+            Value::Real(from) => Value::Real((from + width).max(from.next_up())),
             Value::Text(text) => Value::Text(later(text, width)?),
             Value::Null | Value::Blob(_) => return None,
         };
@@ -118,6 +119,7 @@ mod tests {
         ] {
             assert_eq!(Width(60.0).end(&from, Some(&end)), expected, "{from:?}");
         }
+        assert_eq!(Width(0.0).end(&Value::Real(1.8e15), None), Some(Value::Real(1.8e15 + 0.25)));
         assert_eq!(Width::of_rows(7).end(&Value::Integer(3), None), Some(Value::Integer(10)));
         assert_eq!(Width(0.25).end(&Value::Integer(3), None), Some(Value::Integer(4)));
     }

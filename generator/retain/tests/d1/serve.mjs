@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 
 const { Miniflare } = createRequire(process.execPath)("miniflare");
 const [, , ACCOUNT, DATABASE] = process.argv;
+// Modules lie beneath the folder that it runs in.
+process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 const platform = new Miniflare({
   modules: true,
-  scriptPath: fileURLToPath(new URL("worker.mjs", import.meta.url)),
+  scriptPath: "worker.mjs",
   compatibilityDate: "2026-07-01",
   bindings: { ACCOUNT, DATABASE },
   d1Databases: { DB: DATABASE },

@@ -1,211 +1,23 @@
-//! Retention on a real D1 (Cloudflare's own runtime on this machine) behind a proxy that does wrong when it is told to.
-//!
-//! The tokens of a database are read from the environment, so the test runs itself again with them in it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
+//! What rules mean on D1, what it costs, and what is refused.
 
-mod common;
-
-use std::{
-    env, fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    ops::ControlFlow,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, io::Read as _, ops::ControlFlow, time::Duration};
 
 use avouch_database::{D1Error, DatabaseError, Limits, Value, open_read};
 use avouch_model::{
-    Span, Timestamp,
+    Span,
     product::{Action, D1, Hold, HoldList, Location, Tenants, Undated},
     receipt::Ended,
 };
-use avouch_retain::{Asked, Encoding, Execution, Gentleness, Pace, RetainError, journal, purge};
-use common::*;
-use serde_json::json;
+use avouch_retain::{Asked, Encoding, Gentleness, RetainError, journal, purge};
 
-const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
-const DATABASE: &str = "11111111-2222-3333-4444-555555555555";
-const NODE: &str = "target/test-tools/products/bin/node";
+use crate::{
+    cause,
+    common::*,
+    numbers,
+    server::{ACCOUNT, DATABASE, Place},
+};
 
-#[test]
-fn rules_hold_on_a_real_d1() {
-    let server = Server::start();
-    let mut inside = Command::new(env::current_exe().unwrap());
-    inside.args(["--exact", "inside", "--nocapture"]).env("AVOUCH_TEST_D1", server.port.to_string());
-    inside
-        .env("AVOUCH_TEST_D1_READ", "token-reads")
-        .env("AVOUCH_TEST_D1_PURGE", "token-edits")
-        .env("AVOUCH_TEST_D1_WRONG", "token-x");
-    let output = inside.output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(output.status.success(), "{said}");
-}
-
-/// What [`rules_hold_on_a_real_d1`] runs, one after the other on one database.
-#[test]
-fn inside() {
-    let Ok(port) = env::var("AVOUCH_TEST_D1") else { return };
-    let d1 = Place { port: port.parse().unwrap() };
-    for part in [
-        exactly_what_is_due_goes,
-        one_row_is_read_for_every_row_deleted,
-        every_encoding_is_compared_as_itself,
-        every_kind_of_key_is_gone_through,
-        terms_mean_what_they_mean_elsewhere,
-        what_would_touch_other_rows_is_refused_or_undone,
-        a_hold_that_comes_during_a_run_holds,
-        a_claim_is_of_one_alone,
-        what_goes_wrong_on_the_way_changes_no_count,
-        what_is_never_answered_is_told_by_the_next_run,
-        what_is_too_much_is_done_in_parts,
-        nothing_is_deleted_where_a_failed_request_is_not_undone,
-        a_reader_cannot_write,
-        what_cannot_be_done_is_said_and_no_token_is_shown,
-    ] {
-        part(&d1);
-    }
-}
-
-/// A D1 of this test's own.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start() -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let node = workspace.join(NODE);
-        assert!(node.exists(), "there is no `{NODE}`: run tests/setup.sh first");
-        let mut command = Command::new(node);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/d1/serve.mjs")).args([ACCOUNT, DATABASE]);
-        // What D1 answers waits until a disk has it; a disk in memory has it at once.
-        if Path::new("/dev/shm").is_dir() {
-            command.env("TMPDIR", "/dev/shm");
-        }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Self { child, port: port.trim().parse().unwrap() }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It ends when nobody can write to it any more.
-        drop(self.child.stdin.take());
-        self.child.wait().unwrap();
-    }
-}
-
-/// The way to it.
-struct Place {
-    port: u16,
-}
-
-impl Place {
-    fn post(&self, path: &str, body: &str) -> serde_json::Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: d1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        // A long answer is sent in chunks.
-        let json = body.get(body.find(['{', '[']).unwrap()..=body.rfind(['}', ']']).unwrap()).unwrap();
-        serde_json::from_str(json).expect(body)
-    }
-
-    /// Runs SQL as whoever owns the tables; gives back the first value of the last statement.
-    fn sql(&self, statements: &[&str]) -> serde_json::Value {
-        let batch: Vec<_> = statements.iter().map(|sql| json!({ "sql": sql })).collect();
-        let answer = self.post("/test/sql", &json!({ "batch": batch }).to_string());
-        let last = answer.as_array().unwrap_or_else(|| unreachable!("{statements:?}: {answer}")).last().unwrap();
-        last["results"]["rows"][0][0].clone()
-    }
-
-    fn count(&self, table: &str) -> i64 {
-        self.sql(&[&format!("SELECT count(*) FROM {table}")]).as_i64().unwrap()
-    }
-
-    /// From now on so many requests whose body has this text, but for the first few, go wrong in this way.
-    fn wrong(&self, with: &str, skip: u32, times: u32, wrong: &str) {
-        self.post("/test/faults", &json!([{ "with": with, "skip": skip, "times": times, "wrong": wrong }]).to_string());
-    }
-
-    /// Rows that D1 counted as read since the last look.
-    fn seen(&self) -> u64 {
-        self.post("/test/seen", "")["rows_read"].as_u64().unwrap()
-    }
-
-    /// A database with nothing but the `schema` and the journal, and a rule for `events`.
-    fn empty(&self, schema: &[&str]) -> Sample {
-        self.post("/test/faults", "[]");
-        let names = "SELECT group_concat(type || ' \"' || name || '\"', char(10)) FROM (SELECT type, name FROM sqlite_schema WHERE type = 'table' \
-                     AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf_%' ORDER BY rowid DESC)";
-        if let Some(names) = self.sql(&[names]).as_str() {
-            let drops: Vec<_> = names.lines().map(|name| format!("DROP {name}")).collect();
-            let drops: Vec<_> = ["PRAGMA defer_foreign_keys = ON"].into_iter().chain(drops.iter().map(String::as_str)).collect();
-            self.sql(&drops);
-        }
-        self.sql(&[&journal::TABLES[..], schema].concat());
-        let mut sample = Sample::new("");
-        sample.database.location = Location::D1(D1 {
-            account: ACCOUNT.into(),
-            database: DATABASE.into(),
-            endpoint: format!("http://127.0.0.1:{}/client/v4", self.port),
-            read_token_env: "AVOUCH_TEST_D1_READ".into(),
-            purge_token_env: "AVOUCH_TEST_D1_PURGE".into(),
-        });
-        // Its clock is that of today: the rule keeps what it would keep on the day of the samples.
-        sample.rule.keep = Span::Seconds((self.now(&sample).unix() - CUTOFF) as u64);
-        sample
-    }
-
-    /// Six rows that are due and six that are not, of `u1` to `u6`.
-    fn sample(&self, schema: &[&str]) -> Sample {
-        let fill = format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6), o(a) AS (VALUES (-100000), (100000)) \
-             INSERT INTO events (at, who) SELECT {CUTOFF} + a, 'u' || i FROM n, o ORDER BY i, a"
-        );
-        let table = ["CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, who TEXT)", &fill];
-        self.empty(&[&table[..], schema].concat())
-    }
-
-    fn now(&self, sample: &Sample) -> Timestamp {
-        open_read(&sample.database, sample.root()).unwrap().now().unwrap()
-    }
-
-    fn run(&self, sample: &Sample) -> Execution {
-        self.run_at(sample, &mut never_sleep)
-    }
-
-    fn run_at(&self, sample: &Sample, pace: &mut dyn Pace) -> Execution {
-        let now = self.now(sample);
-        purge(&Asked { now, ..sample.asked() }, None, &sample.gentle, pace)
-    }
-
-    fn done(&self, sample: &Sample) -> Execution {
-        let done = self.run(sample);
-        assert!(done.trouble.is_none(), "{:?}", done.trouble);
-        assert_eq!((done.run.ended, done.run.due_after), (Ended::Done, 0));
-        done
-    }
-}
-
-fn cause(done: &Execution) -> &DatabaseError {
-    let Some(RetainError::Database { cause, .. }) = &done.trouble else { unreachable!("{:?}", done.trouble) };
-    cause
-}
-
-/// The rows of `n` with numbers from 1.
-fn numbers(last: u32) -> String {
-    format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last})")
-}
-
-fn exactly_what_is_due_goes(d1: &Place) {
+pub(super) fn exactly_what_is_due_goes(d1: &Place) {
     for index in ["CREATE INDEX by_at ON events (at)", "SELECT 1"] {
         let more = format!("INSERT INTO events (at) VALUES ({CUTOFF} + 3600), (NULL), (32503680000)");
         let sample = d1.sample(&[index, &more]);
@@ -225,7 +37,7 @@ fn exactly_what_is_due_goes(d1: &Place) {
     }
 }
 
-fn one_row_is_read_for_every_row_deleted(d1: &Place) {
+pub(super) fn one_row_is_read_for_every_row_deleted(d1: &Place) {
     for (kind, at, index) in [
         ("INTEGER", "CUTOFF - 1000000 + i * 10", "CREATE INDEX by_at ON events (at)"),
         ("TEXT", "strftime('%Y-%m-%dT%H:%M:%SZ', CUTOFF - 1000000 + i * 10, 'unixepoch')", "CREATE INDEX by_at ON events (at)"),
@@ -250,7 +62,7 @@ fn one_row_is_read_for_every_row_deleted(d1: &Place) {
     }
 }
 
-fn every_encoding_is_compared_as_itself(d1: &Place) {
+pub(super) fn every_encoding_is_compared_as_itself(d1: &Place) {
     for (kind, expression, encoding) in [
         ("INTEGER", "SECONDS * 1000", Encoding::UnixMilliseconds),
         ("INTEGER", "SECONDS * 1000000", Encoding::UnixMicroseconds),
@@ -280,7 +92,7 @@ fn every_encoding_is_compared_as_itself(d1: &Place) {
     assert!(matches!(d1.run(&mixed).trouble, Some(RetainError::Mixed { others: 1, .. })));
 }
 
-fn every_kind_of_key_is_gone_through(d1: &Place) {
+pub(super) fn every_kind_of_key_is_gone_through(d1: &Place) {
     let old = format!("{CUTOFF} - i * 60");
     let (plain, indexed) = ("SELECT 1", "CREATE INDEX by_at ON events (at)");
     for (table, rows, index) in [
@@ -301,7 +113,7 @@ fn every_kind_of_key_is_gone_through(d1: &Place) {
     }
 }
 
-fn terms_mean_what_they_mean_elsewhere(d1: &Place) {
+pub(super) fn terms_mean_what_they_mean_elsewhere(d1: &Place) {
     let mut sample = d1.sample(&[
         "CREATE TABLE holds (who TEXT)",
         "INSERT INTO holds VALUES ('u1')",
@@ -359,7 +171,7 @@ fn terms_mean_what_they_mean_elsewhere(d1: &Place) {
     assert!(matches!(cause(&d1.run(&sample)), DatabaseError::D1 { cause: D1Error::TooMuch { .. }, .. }));
 }
 
-fn what_would_touch_other_rows_is_refused_or_undone(d1: &Place) {
+pub(super) fn what_would_touch_other_rows_is_refused_or_undone(d1: &Place) {
     let notes = "CREATE TABLE notes (id INTEGER PRIMARY KEY, event INTEGER REFERENCES events ON DELETE CASCADE)";
     let marks = "CREATE TABLE marks (note INTEGER REFERENCES notes)";
     let filled = [notes, marks, "INSERT INTO notes (event) VALUES (1), (2), (2)", "INSERT INTO marks VALUES (1), (2)"];
@@ -398,136 +210,7 @@ fn what_would_touch_other_rows_is_refused_or_undone(d1: &Place) {
     assert!(matches!(d1.run(&sample).trouble, Some(RetainError::Trigger { .. })));
 }
 
-fn a_hold_that_comes_during_a_run_holds(d1: &Place) {
-    let mut sample = d1.sample(&["CREATE TABLE holds (who TEXT)", "CREATE INDEX by_at ON events (at)"]);
-    let list = HoldList::Table { table: "holds".into(), key: "who".into() };
-    sample.rule.terms.hold = Some(Hold { column: "who".into(), list });
-    d1.sql(&[&format!("UPDATE events SET at = at + id * 8000 WHERE at < {CUTOFF}")]);
-    let mut hold = |_: Duration| {
-        d1.sql(&["INSERT INTO holds SELECT 'u5' WHERE NOT EXISTS (SELECT 1 FROM holds)"]);
-        ControlFlow::Continue(())
-    };
-    let done = d1.run_at(&sample, &mut hold);
-    assert!(done.trouble.is_none(), "{:?}", done.trouble);
-    assert_eq!((done.run.deleted, done.run.held, d1.count("events WHERE who = 'u5'")), (5, 1, 2));
-    // A list that cannot be read stops the rule.
-    d1.sql(&["DROP TABLE holds"]);
-    assert!(d1.run(&sample).trouble.is_some());
-    assert_eq!(d1.count("events WHERE who = 'u5'"), 2);
-}
-
-fn a_claim_is_of_one_alone(d1: &Place) {
-    let sample = d1.sample(&[]);
-    let now = d1.now(&sample);
-    let other = |later: i64| Asked { owner: "another".into(), now: now.plus_seconds(later), ..sample.asked() };
-    let (mut seen, mut theirs) = (Vec::new(), 0);
-    let mut meanwhile = |_: Duration| {
-        let (elsewhere, late) = (purge(&other(20), None, &sample.gentle, &mut never_sleep), seen.len() == 2);
-        seen.push(elsewhere.trouble.as_ref().is_some_and(RetainError::is_elsewhere));
-        if late {
-            // Its claim expired, as if it had stood still for long.
-            d1.sql(&["UPDATE avouch_retention_lease SET expires = 0"]);
-            theirs = purge(&other(30), None, &sample.gentle, &mut |_: Duration| ControlFlow::Break(())).run.deleted;
-        }
-        ControlFlow::Continue(())
-    };
-    let lost = d1.run_at(&sample, &mut meanwhile);
-    assert!(matches!(cause(&lost), DatabaseError::ClaimLost { .. }), "{:?}", lost.trouble);
-    assert_eq!(seen, [true; 3]);
-    let together = lost.run.deleted + theirs;
-    assert!(lost.run.deleted > 0 && theirs > 0 && together < 6, "{} and {theirs}", lost.run.deleted);
-    assert_eq!(d1.sql(&["SELECT sum(deleted) FROM avouch_retention_journal"]), together);
-    // Whoever comes next tells what is not told: the record knows of nothing.
-    let next = purge(&Asked { now: now.plus_seconds(40), ..sample.asked() }, None, &sample.gentle, &mut never_sleep);
-    assert_eq!(
-        (next.run.ended, next.run.deleted, next.run.recovered),
-        (Ended::Done, 6 - together, together),
-        "{:?}",
-        next.trouble
-    );
-}
-
-fn what_goes_wrong_on_the_way_changes_no_count(d1: &Place) {
-    let (window, claim) = ("DELETE FROM \\\"events\\\"", "ON CONFLICT (rule) DO UPDATE");
-    let (plain, indexed) = ("SELECT 1", "CREATE INDEX by_at ON events (at)");
-    for (with, times, wrong, index) in [
-        (window, 3, "too many requests", plain),
-        (window, 1, "failed before", plain),
-        (window, 1, "gone before", indexed),
-        (window, 2, "failed after", plain),
-        (window, 1, "gone after", indexed),
-        (window, 1, "half after", plain),
-        (claim, 1, "gone after", plain),
-        (claim, 1, "failed before", plain),
-        ("SELECT count(*)", 1, "gone before", plain),
-        ("expires = 0", 1, "failed after", plain),
-    ] {
-        let sample = d1.sample(&[index]);
-        d1.wrong(with, u32::from(with == window && index == plain), times, wrong);
-        let done = d1.done(&sample);
-        assert_eq!((done.run.deleted, done.run.recovered, done.run.claim), (6, 0, Some(1)), "{with} {wrong}");
-        assert_eq!(d1.sql(&["SELECT sum(deleted) FROM avouch_retention_journal"]), 6, "{with} {wrong}");
-        assert_eq!(d1.count("events"), 6);
-    }
-}
-
-fn what_is_never_answered_is_told_by_the_next_run(d1: &Place) {
-    let sample = d1.sample(&[]);
-    // A window is done and nobody hears of it, nor can the journal be asked.
-    d1.wrong("avouch_retention_journal", 5, 99, "gone after");
-    let done = d1.run(&sample);
-    assert!(cause(&done).leaves_it_open(), "{:?}", done.trouble);
-    assert_eq!((done.run.ended, done.run.deleted, done.run.claim), (Ended::Failed, 0, None));
-    let told = d1.sql(&["SELECT sum(deleted) FROM avouch_retention_journal"]).as_i64().unwrap();
-    assert_eq!((12 - d1.count("events"), told > 0), (told, true));
-    d1.post("/test/faults", "[]");
-    let next = d1.done(&sample);
-    assert_eq!((next.run.recovered, next.run.deleted), (told as u64, 6 - told as u64));
-    // Where it can be asked soon, the run itself tells.
-    let sample = d1.sample(&[]);
-    d1.wrong("avouch_retention_journal", 5, 8, "gone after");
-    let done = d1.run(&sample);
-    assert!(cause(&done).leaves_it_open(), "{:?}", done.trouble);
-    let told = d1.sql(&["SELECT sum(deleted) FROM avouch_retention_journal"]).as_i64().unwrap();
-    assert_eq!((12 - d1.count("events"), told > 0), (told, true));
-    assert_eq!((done.run.deleted, done.run.claim), (told as u64, Some(2)));
-}
-
-fn what_is_too_much_is_done_in_parts(d1: &Place) {
-    for index in ["SELECT 1", "CREATE INDEX by_at ON events (at)"] {
-        let fill = format!("{} INSERT INTO events SELECT i, {CUTOFF} - 60 * (1 + i / 50) FROM n", numbers(500));
-        let mut sample = d1.empty(&["CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER)", index, &fill]);
-        sample.gentle = Gentleness { rows_min: 400, rows_max: 400, ..sample.gentle };
-        d1.wrong("DELETE FROM \\\"events\\\"", 0, 3, "cpu before");
-        let done = d1.done(&sample);
-        assert_eq!((done.run.deleted, d1.count("events")), (500, 0), "{index}");
-        assert!(d1.count("avouch_retention_journal") > 2, "{index}");
-        // What is too much however little it is ends, and says so.
-        d1.sql(&[&fill]);
-        d1.wrong("DELETE FROM \\\"events\\\"", 0, 999, "cpu before");
-        let done = d1.run(&sample);
-        assert!(matches!(cause(&done), DatabaseError::D1 { cause: D1Error::TooMuch { .. }, .. }), "{:?}", done.trouble);
-        assert_eq!((done.run.deleted, done.run.due_after), (0, 500));
-    }
-    // A window whose rows cannot be archived in one piece.
-    let fill = format!("{} INSERT INTO events SELECT i, {CUTOFF} - i, hex(zeroblob(100000)) FROM n", numbers(20));
-    let mut sample = d1.empty(&["CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, body TEXT)", &fill]);
-    sample.gentle = Gentleness { rows_min: 20, rows_max: 20, ..sample.gentle };
-    sample.rule.terms.action = Action::Archive("old".into());
-    let done = d1.done(&sample);
-    assert_eq!(done.run.deleted, 20);
-    assert!(done.run.archived >= 5, "{}", done.run.archived);
-}
-
-fn nothing_is_deleted_where_a_failed_request_is_not_undone(d1: &Place) {
-    let sample = d1.sample(&[]);
-    d1.wrong("", 0, 9_999, "apart");
-    let done = d1.run(&sample);
-    assert!(matches!(cause(&done), DatabaseError::D1 { cause: D1Error::NotUndone, .. }), "{:?}", done.trouble);
-    assert_eq!((d1.count("events"), d1.count("avouch_retention_journal")), (12, 0));
-}
-
-fn a_reader_cannot_write(d1: &Place) {
+pub(super) fn a_reader_cannot_write(d1: &Place) {
     let sample = d1.sample(&[]);
     let mut read = open_read(&sample.database, sample.root()).unwrap();
     for sql in [
@@ -574,7 +257,7 @@ fn a_reader_cannot_write(d1: &Place) {
     d1.sql(&["DROP TABLE found"]);
 }
 
-fn what_cannot_be_done_is_said_and_no_token_is_shown(d1: &Place) {
+pub(super) fn what_cannot_be_done_is_said_and_no_token_is_shown(d1: &Place) {
     let sample = d1.sample(&[]);
     let with = |change: fn(&mut D1)| {
         let mut database = sample.database.clone();
