@@ -26,6 +26,9 @@ pub(super) struct Asked {
     columns: Vec<Pattern>,
     #[serde(default)]
     forbidden: Vec<Pattern>,
+    /// Where given, the names that columns may have; no other may be there.
+    #[serde(default)]
+    allowed: Vec<Pattern>,
     #[serde(default)]
     indexed: Vec<Pattern>,
 }
@@ -60,8 +63,8 @@ impl Question for DatabaseSchema {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
-        if asked.columns.is_empty() && (asked.forbidden.is_empty() || asked.table != EVERY) {
-            return Err(Unasked("give `columns`; of every table (`*`), `forbidden` is enough".to_owned()));
+        if asked.columns.is_empty() && ((asked.forbidden.is_empty() && asked.allowed.is_empty()) || asked.table != EVERY) {
+            return Err(Unasked("give `columns`; of every table (`*`), `forbidden` or `allowed` is enough".to_owned()));
         }
         let mut database = hold(world, asked.database.as_deref())?;
         if asked.table == EVERY {
@@ -93,7 +96,7 @@ impl Question for DatabaseSchema {
                     findings.push(format!("no column of `{table}` is named `{}`", pattern.as_str()));
                 }
             }
-            for column in columns.iter().filter(|column| asked.forbidden.iter().any(|pattern| pattern.is_whole(column))) {
+            for column in columns.iter().filter(|column| asked.refuses(column)) {
                 findings.push(format!("`{table}` has the column `{column}`, which must not be there"));
             }
         }
@@ -106,7 +109,7 @@ impl Question for DatabaseSchema {
                 for pattern in asked.columns.iter().filter(|pattern| matching(pattern).is_none()) {
                     findings.push(format!("no column of `{}` is named `{}`", asked.table, pattern.as_str()));
                 }
-                for column in asked.forbidden.iter().filter_map(matching) {
+                for column in shape.columns.iter().filter(|column| asked.refuses(column)) {
                     findings.push(format!("`{}` has the column `{column}`, which must not be there", asked.table));
                 }
                 for pattern in &asked.indexed {
@@ -127,6 +130,14 @@ impl Question for DatabaseSchema {
                 tables => format!("{tables} tables have {columns} columns, and none that must not be there."),
             },
         )
+    }
+}
+
+impl Asked {
+    /// Whether a column of this name must not be there.
+    fn refuses(&self, column: &str) -> bool {
+        let named = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_whole(column));
+        named(&self.forbidden) || (!self.allowed.is_empty() && !named(&self.allowed))
     }
 }
 
@@ -161,6 +172,12 @@ const EXAMPLES: &[Example] = &[
         name: "one of all tables has a column that none may have",
         asked: r#"{"table":"*","forbidden":["(?i).*(prompt|message).*"]}"#,
         seen: r#"{"tables":2,"table":null,"every":{"usage":["at","tokens"],"turns":["at","prompt_text"]}}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "one of all tables has a column that is none of those allowed",
+        asked: r#"{"table":"*","allowed":["(?:.*_)?(?:id|at|tokens)"]}"#,
+        seen: r#"{"tables":2,"table":null,"every":{"usage":["at","tokens"],"recaps":["session_id","summary"]}}"#,
         outcome: Outcome::Fail,
     },
     Example { name: "the table is not there", asked: ASKED, seen: r#"{"tables":3,"table":null}"#, outcome: Outcome::Fail },

@@ -7,7 +7,7 @@ use avouch_read::{
     source_text::{Strip, strip},
     workflow::{
         Format, Step, Workflow,
-        shell::{Script, Shell},
+        shell::{Script, Shell, Unheard},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub(super) struct Asked {
     /// All of them trigger the workflow.
     #[serde(default)]
     every_event: Vec<String>,
+    /// A step: whatever triggers a workflow in which it runs, that workflow has the others too.
+    wherever: Option<String>,
     steps: Vec<Wanted>,
 }
 
@@ -93,6 +95,8 @@ enum Lame {
     MayFail,
     /// Its own script hides its failure.
     Swallowed,
+    /// Its own script only prints it, or never comes to it.
+    Unrun,
     /// It says what it must not say.
     Forbidden,
 }
@@ -141,6 +145,10 @@ impl Question for WorkflowSteps {
             let events = [asked.events.join(" or "), asked.every_event.join(" and ")];
             let events: Vec<_> = events.iter().map(String::as_str).filter(|events| !events.is_empty()).collect();
             findings = nearest.unwrap_or_else(|| vec![format!("no workflow is triggered by {}", events.join(" and "))]);
+            for workflow in seen.workflows.iter().filter(|workflow| does_it(workflow, asked)) {
+                let told: BTreeSet<String> = findings.iter().cloned().collect();
+                findings.extend(missing(workflow, &asked.steps).into_iter().filter(|finding| !told.contains(finding)));
+            }
         }
         let examined = seen.workflows.len() as u64;
         let names: Vec<_> = asked.steps.iter().map(|step| format!("`{}`", step.name)).collect();
@@ -163,7 +171,18 @@ fn check(asked: &Asked) -> Result<(), Unasked> {
             return Err(Unasked(format!("the step `{}` stands before `{before}`, and there is no such step", step.name)));
         }
     }
+    if let Some(wherever) = &asked.wherever
+        && !asked.steps.iter().any(|step| step.name == *wherever)
+    {
+        return Err(Unasked(format!("`wherever` names `{wherever}`, and there is no such step")));
+    }
     Ok(())
+}
+
+/// Whether the step that `wherever` names runs in a workflow. One that may fail, or hides its failure, runs all the same.
+fn does_it(workflow: &WorkflowSeen, asked: &Asked) -> bool {
+    let steps = asked.steps.iter().zip(&workflow.steps).filter(|(step, _)| asked.wherever.as_ref() == Some(&step.name));
+    steps.flat_map(|(_, found)| found).any(|one| !matches!(one.lame, Some(Lame::Off | Lame::Unrun | Lame::Forbidden)))
 }
 
 /// Where something like a wanted step stands in a workflow.
@@ -222,12 +241,12 @@ fn like(wanted: &Wanted, step: &Step, shell: Shell) -> Option<Option<Lame>> {
     for found in pattern.find_iter(&text).take(CANDIDATES_MAX) {
         let place = script.commands.iter().rposition(|command| command.span.contains(&found.start()));
         let command = place.and_then(|place| script.commands.get(place));
-        let lame = match (place, command) {
-            (Some(place), Some(command)) if script.unheard(place, shell).is_none() => {
-                forbids(run.text.get(command.span.clone()).unwrap_or_default()).then_some(Lame::Forbidden)
-            }
-            _ => Some(Lame::Swallowed),
-        };
+        let lame = place.zip(command).map_or(Some(Lame::Swallowed), |(place, command)| match script.unheard(place, shell) {
+            Some(Unheard::Printed | Unheard::Never) => Some(Lame::Unrun),
+            _ if forbids(run.text.get(command.span.clone()).unwrap_or_default()) => Some(Lame::Forbidden),
+            Some(_) => Some(Lame::Swallowed),
+            None => None,
+        });
         if lame.is_none() {
             return Some(None);
         }
@@ -275,6 +294,7 @@ impl Lame {
             Self::Off => "is switched off",
             Self::MayFail => "may fail without stopping the pipeline",
             Self::Swallowed => "hides its own failure",
+            Self::Unrun => "is never run",
             Self::Forbidden => "says what takes the edge off it",
         }
     }
@@ -382,6 +402,24 @@ mod tests {
         let text = "on: [push, pull_request]\njobs:\n  a:\n    steps:\n      - run: make test\n";
         assert_eq!(judge(text, asked).outcome, Outcome::Pass);
         assert_eq!(judge(&text.replace(", pull_request", ""), asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_is_done_in_another_workflow_needs_the_same_steps_there() {
+        let asked = r#"{"every_event":["push:tags"],"wherever":"deploy","steps":[{"name":"evidence","run":"avouch run","before":"deploy"},{"name":"deploy","run":"wrangler deploy","forbid":"--env preview"}]}"#;
+        let asked: Asked = serde_json::from_str(asked).unwrap();
+        let release = "on:\n  push:\n    tags: ['v*']\njobs:\n  a:\n    steps:\n      - run: avouch run\n      - run: wrangler deploy\n";
+        let outcome = |other: &str| {
+            let scene = Scene::of([(".github/workflows/release.yml", release), (".github/workflows/hotfix.yml", other)]);
+            WorkflowSteps::judge(&scene.with(|world| WorkflowSteps::gather(world, &asked)).unwrap(), &asked).outcome
+        };
+        let hotfix = "on: workflow_dispatch\njobs:\n  a:\n    steps:\n      - run: wrangler deploy\n";
+        assert_eq!(outcome(hotfix), Outcome::Fail);
+        assert_eq!(outcome(&hotfix.replace("wrangler deploy", "wrangler deploy || true")), Outcome::Fail);
+        assert_eq!(outcome(&hotfix.replace("      - run: wrangler", "      - run: avouch run\n      - run: wrangler")), Outcome::Pass);
+        assert_eq!(outcome(&hotfix.replace("wrangler deploy", "wrangler deploy --env preview")), Outcome::Pass);
+        assert_eq!(outcome(&hotfix.replace("wrangler deploy", "echo wrangler deploy")), Outcome::Pass);
+        assert_eq!(outcome(&hotfix.replace("  a:\n", "  a:\n    if: false\n")), Outcome::Pass);
     }
 
     #[test]
