@@ -199,6 +199,9 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("authorization-header", "a.http", "Authorization: Bearer ‹word:40›"),
     ("generic-api-key", "a.ts", "const apiKey = \"‹alnum:32›\";"),
     ("generic-api-key", "a.py", "client_secret='‹alnum:40›'"),
+    // Random base64 with slashes and no other sign is no path.
+    ("generic-api-key", "smoke.sh", "API_KEY=\"‹alnum:9›4Q/‹alnum:18›/w7Gk\""),
+    ("generic-assignment", "smoke.sh", "API_KEY=‹alnum:16›K2x/‹alnum:20›\n"),
     ("generic-api-key", "tenant.config.json", "{\"apiKey\": \"ck|_live_7‹lower:25›\"}"),
     ("generic-assignment", "deploy.sh", "export CK_KEY=ck|_live_7‹base32:25›\n"),
     ("env-file-secret", ".env", "DB_PASSWORD=Xk29fm|Qz81LpVw"),
@@ -252,6 +255,8 @@ const SILENT: &[(&str, &str)] = &[
         "[vars]\nENVIRONMENT = \"production\"\nCF_AI_GATEWAY_MODEL = \"@cf/meta/llama-3.3-70b-instruct-fp8-fast\"\nMAX_TOKENS = \"4096\"\nRATE_LIMIT_KEYS_PER_MINUTE = \"60\"\n[[kv_namespaces]]\nid = \"0f2ac74b498b48028cb68387c421e279\"\n[[secrets_store_secrets]]\nstore_id = \"0f2ac74b498b48028cb68387c421e279\"\nsecret_name = \"PEPPER\"\n",
     ),
     ("wrangler.jsonc", "{ \"vars\": { \"PUBLIC_KEY\": \"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\" } }"),
+    // A path to where a secret lies may be committed.
+    ("values.yaml", "secret: \"projects/acme-1/secrets/db2\"\ntoken: \"kv2/data/Team1/appTokens\"\n"),
     // A file that only references a project may be committed.
     (
         "infisical.json",
