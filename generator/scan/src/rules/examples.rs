@@ -201,6 +201,7 @@ const FOUND: &[(&str, &str, &str)] = &[
     ("generic-api-key", "a.py", "client_secret='‹alnum:40›'"),
     // Random base64 with slashes and no other sign is no path.
     ("generic-api-key", "smoke.sh", "API_KEY=\"‹alnum:9›4Q/‹alnum:18›/w7Gk\""),
+    ("generic-api-key", "smoke.sh", "API_KEY=\"/‹alnum:9›4Q/‹alnum:22›w7Gk\""),
     ("generic-assignment", "smoke.sh", "API_KEY=‹alnum:16›K2x/‹alnum:20›\n"),
     ("generic-api-key", "tenant.config.json", "{\"apiKey\": \"ck|_live_7‹lower:25›\"}"),
     ("generic-assignment", "deploy.sh", "export CK_KEY=ck|_live_7‹base32:25›\n"),
@@ -256,7 +257,7 @@ const SILENT: &[(&str, &str)] = &[
     ),
     ("wrangler.jsonc", "{ \"vars\": { \"PUBLIC_KEY\": \"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\" } }"),
     // A path to where a secret lies may be committed.
-    ("values.yaml", "secret: \"projects/acme-1/secrets/db2\"\ntoken: \"kv2/data/Team1/appTokens\"\n"),
+    ("values.yaml", "secret: \"projects/acme-1/secrets/db2\"\ntoken: \"kv2/data/Team1/appTokens\"\npassword_token: \"/run/secrets/db_token1\"\n"),
     // A file that only references a project may be committed.
     (
         "infisical.json",
