@@ -408,7 +408,8 @@ mod tests {
     fn what_is_done_in_another_workflow_needs_the_same_steps_there() {
         let asked = r#"{"every_event":["push:tags"],"wherever":"deploy","steps":[{"name":"evidence","run":"avouch run","before":"deploy"},{"name":"deploy","run":"wrangler deploy","forbid":"--env preview"}]}"#;
         let asked: Asked = serde_json::from_str(asked).unwrap();
-        let release = "on:\n  push:\n    tags: ['v*']\njobs:\n  a:\n    steps:\n      - run: avouch run\n      - run: wrangler deploy\n";
+        let release =
+            "on:\n  push:\n    tags: ['v*']\njobs:\n  a:\n    steps:\n      - run: avouch run\n      - run: wrangler deploy\n";
         let outcome = |other: &str| {
             let scene = Scene::of([(".github/workflows/release.yml", release), (".github/workflows/hotfix.yml", other)]);
             WorkflowSteps::judge(&scene.with(|world| WorkflowSteps::gather(world, &asked)).unwrap(), &asked).outcome
@@ -416,7 +417,10 @@ mod tests {
         let hotfix = "on: workflow_dispatch\njobs:\n  a:\n    steps:\n      - run: wrangler deploy\n";
         assert_eq!(outcome(hotfix), Outcome::Fail);
         assert_eq!(outcome(&hotfix.replace("wrangler deploy", "wrangler deploy || true")), Outcome::Fail);
-        assert_eq!(outcome(&hotfix.replace("      - run: wrangler", "      - run: avouch run\n      - run: wrangler")), Outcome::Pass);
+        assert_eq!(
+            outcome(&hotfix.replace("      - run: wrangler", "      - run: avouch run\n      - run: wrangler")),
+            Outcome::Pass
+        );
         assert_eq!(outcome(&hotfix.replace("wrangler deploy", "wrangler deploy --env preview")), Outcome::Pass);
         assert_eq!(outcome(&hotfix.replace("wrangler deploy", "echo wrangler deploy")), Outcome::Pass);
         assert_eq!(outcome(&hotfix.replace("  a:\n", "  a:\n    if: false\n")), Outcome::Pass);

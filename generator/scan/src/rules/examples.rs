@@ -257,7 +257,10 @@ const SILENT: &[(&str, &str)] = &[
     ),
     ("wrangler.jsonc", "{ \"vars\": { \"PUBLIC_KEY\": \"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\" } }"),
     // A path to where a secret lies may be committed.
-    ("values.yaml", "secret: \"projects/acme-1/secrets/db2\"\ntoken: \"kv2/data/Team1/appTokens\"\npassword_token: \"/run/secrets/db_token1\"\n"),
+    (
+        "values.yaml",
+        "secret: \"projects/acme-1/secrets/db2\"\ntoken: \"kv2/data/Team1/appTokens\"\npassword_token: \"/run/secrets/db_token1\"\n",
+    ),
     // A file that only references a project may be committed.
     (
         "infisical.json",
