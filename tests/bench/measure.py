@@ -29,12 +29,13 @@ ROUNDS = 5
 class Bench:
     """Where the programs are, and a folder for one measurement."""
 
-    def __init__(self, built, tools, folder, nights):
+    def __init__(self, built, tools, folder, nights, runs):
         self.avouch = built / "avouch"
         self.examples = built / "examples"
         self.tools = tools
         self.folder = folder
         self.nights = nights
+        self.runs = runs
 
 
 def row(what, given, result, beside="–", ratio="–", bar="–", holds=None):
@@ -320,7 +321,26 @@ def hygiene(bench):
     return sources.hygiene(bench, row, ms, mb)
 
 
-SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, scan, hygiene, retention, verify, render, year, job)}
+def alarms(bench):
+    """Checks of times and limits, again and again beside load, of a service that keeps its promises: none may fail."""
+    command = ["cargo", "test", "--quiet", "--locked", "-p", "avouch", "--test", "false_alarms", "--", "--nocapture"]
+    environment = {**os.environ, "AVOUCH_REPEATED_RUNS": str(bench.runs)}
+    done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True)
+    counts = {}
+    for words in map(str.split, done.stdout.splitlines()):
+        if len(words) == 3 and words[2].isdigit():
+            counts.setdefault(words[0], {})[words[1]] = int(words[2])
+    if not counts:
+        sys.exit(f"the repeated runs told nothing:\n{done.stdout}{done.stderr}")
+    total = sum(sum(told.values()) for told in counts.values())
+    of = lambda outcome: sum(told.get(outcome, 0) for told in counts.values())
+    untold = total - of("pass") - of("fail")
+    given = f"{bench.runs} runs of {len(counts)} checks of times and limits, 4 services at a time, one processor kept busy"
+    failed = of("fail")
+    return [row("false alarms", given, f"{failed} of {total}", f"could not tell: {untold}", "–", "none", failed == 0)]
+
+
+SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, scan, hygiene, retention, verify, render, year, job, alarms)}
 
 
 def table():
@@ -344,6 +364,7 @@ def main():
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--write", action="store_true", help="replace the table in docs/performance.md")
     parser.add_argument("--nights", type=int, default=365, help="nights of the year (its work grows with their square)")
+    parser.add_argument("--runs", type=int, default=200, help="repeated runs of the checks of times and limits")
     parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS))
     given = parser.parse_args()
     unknown = [name for name in given.sections if name not in SECTIONS]
@@ -355,7 +376,7 @@ def main():
         print(f"measuring {name}", file=sys.stderr)
         seen = machine()
         with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", KEPT)) as folder:
-            rows = SECTIONS[name](Bench(given.built.resolve(), given.tools.resolve(), pathlib.Path(folder), given.nights))
+            rows = SECTIONS[name](Bench(given.built.resolve(), given.tools.resolve(), pathlib.Path(folder), given.nights, given.runs))
         (KEPT / f"{name}.json").write_text(json.dumps({"rows": rows, "machine": seen + kept_in(), "commit": commit}, indent=1))
     text = table()
     print(text)

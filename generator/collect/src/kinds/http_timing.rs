@@ -15,7 +15,9 @@ const HELD_MS_MIN: u64 = 30;
 const CONTROL_ROUNDS: u64 = 20;
 
 /// How often an allowance is used up again when its window ended while it was measured.
-const REFILLS_MAX: usize = 2;
+const REFILLS_MAX: usize = 5;
+/// How many requests a lane sends before it is looked whether the allowance is used up.
+const LANE_REQUESTS: usize = 8;
 
 /// What is measured, as the parameters of a check say it.
 #[derive(Debug)]
@@ -95,9 +97,21 @@ struct Way {
 fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms: u64) -> Result<Rounds, Unasked> {
     let call = site.call(asked.route, asked.call)?;
     let valid = Credential::Principal(asked.principal.to_owned());
-    let use_up = |credential: &Credential, burst: usize| {
+    // At most so many requests, and no more than until the answers turn to the expected ones: a window may be over before
+    // all of them are answered.
+    let use_up = |credential: &Credential, expected: &[u16], burst: usize| -> Result<(), Unasked> {
         let request = call.request(ProbeClass::Intrusive, credential.clone());
-        site.prober.burst(&request, burst, asked.concurrency, Source::Common).map_err(|error| unasked(&error))
+        let (mut left, mut otherwise, mut used_up) = (burst, false, false);
+        while left > 0 && !(otherwise && used_up) {
+            let some = left.min(asked.concurrency.max(1) * LANE_REQUESTS);
+            left -= some;
+            let sent = site.prober.burst(&request, some, asked.concurrency, Source::Common).map_err(|error| unasked(&error))?;
+            let statuses = sent.answers.iter().flatten().map(|answer| answer.status);
+            let (as_expected, others): (Vec<u16>, Vec<u16>) = statuses.partition(|status| expected.contains(status));
+            otherwise |= !others.is_empty();
+            used_up = !as_expected.is_empty();
+        }
+        Ok(())
     };
     let mut ways = Vec::new();
     let mut alone = Vec::new();
@@ -111,7 +125,7 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
         };
         if let Some(burst) = attempt.burst {
             alone.extend(credential.principal().map(|principal| site.prober.hold_principal(principal, Duration::ZERO)));
-            use_up(&credential, burst)?;
+            use_up(&credential, &expected, burst)?;
         }
         let series = Series { name: attempt.name.clone(), as_expected: 0, statuses: BTreeMap::new(), micros: Vec::new() };
         ways.push(Way { credential, expected, burst: attempt.burst, series });
@@ -136,7 +150,7 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
             if let Some(burst) = way.burst.filter(|_| refills < REFILLS_MAX && !way.expected.contains(&answer.status)) {
                 // Its window ended meanwhile: what is measured is an allowance that is used up.
                 refills += 1;
-                use_up(&way.credential, burst)?;
+                use_up(&way.credential, &way.expected, burst)?;
                 answer = conversation.send(&request).map_err(|error| unasked(&error))?;
             }
             way.series.micros.push(answer.micros());
