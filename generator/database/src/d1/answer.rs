@@ -54,6 +54,7 @@ struct Meta {
     /// Milliseconds.
     duration: f64,
     rows_read: u64,
+    served_by_primary: Option<bool>,
 }
 
 /// Reads an answer; `statements` is how many were asked.
@@ -72,6 +73,9 @@ pub(super) fn read(said: &Said, statements: usize) -> Result<Vec<Answer>, D1Erro
 }
 
 fn answer(one: One) -> Result<Answer, D1Error> {
+    if one.meta.served_by_primary == Some(false) {
+        return Err(D1Error::Unread { what: "a replica gave it, which may be behind".to_owned() });
+    }
     let Raw { columns, rows } = one.results;
     let read = |row: Vec<serde_json::Value>| {
         row.into_iter().map(value).collect::<Option<Vec<_>>>().filter(|row| row.len() == columns.len())
@@ -172,6 +176,9 @@ mod tests {
         assert_eq!((one.rows_read, one.took), (7, Duration::from_micros(1_500)));
         assert_eq!(one.rows.rows[1], [Value::Real(0.5), Value::Blob(vec![0, 255])]);
         assert_eq!(one.rows.rows[2], [Value::from("x"), Value::Integer(1)]);
+        // What a replica does not know yet would look as if it were gone.
+        let behind = body.replace("\"duration\"", "\"served_by_primary\":false,\"duration\"");
+        assert!(matches!(said(200, &behind), Err(D1Error::Unread { .. })));
     }
 
     #[test]
