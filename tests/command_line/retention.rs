@@ -262,3 +262,32 @@ fn a_rule_holds_on_postgres_as_well() {
         assert!(!text.contains("READ_URL") && !text.contains("user=purger"), "{file}");
     }
 }
+
+#[test]
+fn a_full_disk_ends_a_run_and_loses_nothing_that_must_stay() {
+    let (sandbox, database) = events(0, 0);
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 40000) INSERT INTO events (at, body) \
+                SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now', CASE i % 2 WHEN 0 THEN '-1000 days' ELSE '-1 days' END), hex(zeroblob(100)) FROM n";
+    database
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = wal; ALTER TABLE events ADD body TEXT; {fill}; PRAGMA wal_checkpoint(TRUNCATE)"
+        ))
+        .unwrap();
+    sandbox.file("avouch.toml", format!("{}fuse_percent = 100\n", sandbox.read("avouch.toml")));
+    // No file may grow beyond two or four MiB: the record has room, the write-ahead log of the deletion has not.
+    let mut cramped = std::process::Command::new("sh");
+    let run = sandbox.command(&["retention", "run"], &[]);
+    cramped.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" retention run"]).arg(run.get_program());
+    let output = cramped.current_dir(sandbox.path()).env("HOME", sandbox.path()).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("deleted before it failed"), "{said}");
+    let young = "SELECT count(*) FROM events WHERE at > strftime('%Y', 'now', '-100 days')";
+    let young = || database.query_row(young, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(young(), 20_000);
+    sandbox.avouch(&["retention", "status"]).exits(3);
+    sandbox.avouch(&["retention", "run"]).exits(0);
+    assert_eq!((rows(&database), young()), (20_000, 20_000));
+    let intact: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(intact, "ok");
+}

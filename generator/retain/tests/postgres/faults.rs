@@ -274,3 +274,17 @@ pub(super) fn another_shape_of_the_table_ends_a_run(scene: &Scene) {
     assert!(matches!(done.trouble, Some(RetainError::OtherPlan { .. })), "{:?}", done.trouble);
     assert_eq!((done.run.deleted, scene.server.count("events")), (0, 12));
 }
+
+pub(super) fn an_archive_whose_rows_were_not_deleted_is_written_once(scene: &Scene) {
+    let mut sample = scene.sample("SELECT 1");
+    scene.server.sql("REVOKE DELETE ON events FROM purger");
+    sample.rule.terms.action = Action::Archive("old".into());
+    let objects = |sample: &Sample| std::fs::read_dir(sample.root().join("old/events")).unwrap().count();
+    let done = scene.run(&sample);
+    assert!(matches!(cause(&done), DatabaseError::Postgres { .. }), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.archived, objects(&sample)), (Ended::Failed, 0, 1, 1));
+    scene.server.sql("GRANT DELETE ON events TO purger");
+    let done = scene.run(&Sample { told: done.run.claim, ..sample });
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, done.run.archived, done.run.due_after, scene.server.count("events")), (DUE, DUE - 1, 0, 6));
+}

@@ -57,6 +57,7 @@ fn inside() {
         faults::a_hold_that_comes_during_a_run_holds,
         faults::of_many_instances_one_works_at_a_time,
         faults::another_shape_of_the_table_ends_a_run,
+        faults::an_archive_whose_rows_were_not_deleted_is_written_once,
         tls::only_the_certificate_that_is_meant_is_believed,
     ] {
         part(&scene);

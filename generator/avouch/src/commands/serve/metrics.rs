@@ -162,6 +162,55 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_of_a_rule_has_no_sample() {
+        let mut assessment = avouch_evaluate::assess(&[], Timestamp::from_unix(0));
+        let promise = r#"{"rule":"events","keep":"2 hours","max_lag":"1 hour","enforce":"avouch"}"#;
+        assessment.retention.push(RetentionFinding {
+            promise: serde_json::from_str(promise).unwrap(),
+            state: State::NoData,
+            last: None,
+            deleted_30_days: 0,
+            lag_is_large: false,
+            overdue: Vec::new(),
+            trend: None,
+            backlog_days: None,
+            due_by: None,
+            missed_slots: 2,
+        });
+        let schedule = Schedule { purge: Some("0 0 * * * *".into()), ..Schedule::default() };
+        let samples = |assessment: &Assessment| {
+            let text = text(&Counters::default(), Some(assessment), &schedule);
+            let of_rules = text.lines().filter_map(|line| line.strip_prefix("avouch_retention_"));
+            of_rules.map(|line| line.replace("{rule=\"events\"}", "")).collect::<Vec<_>>()
+        };
+        assert_eq!(samples(&assessment), ["holds 0", "missed_slots 2"]);
+        let receipt = format!(
+            r#"{{"v":1,"promise":{promise},"from":"1970-01-02T03:20:00Z","to":"1970-01-02T03:20:00Z","runs":1,"failures":0,"gap_seconds_max":0,
+            "deleted":null,"cutoff":"1970-01-02T01:20:00Z","due_after":9,"overdue_after":7,"holds":false,"exercised":true,
+            "oldest_after":"1970-01-02","newest_deleted":null,"ended":"done","recovery_window":"1 hour"}}"#
+        );
+        let finding = &mut assessment.retention[0];
+        finding.last = Some((avouch_model::Digest::of(b""), serde_json::from_str(&receipt).unwrap()));
+        (finding.trend, finding.backlog_days, finding.due_by) =
+            (Some(Trend::Falling), Some(0), Some(Timestamp::from_unix(102_000)));
+        assert_eq!(
+            samples(&assessment),
+            [
+                "holds 0",
+                "last_run_timestamp_seconds 98400",
+                "next_due_timestamp_seconds 100800",
+                "due_by_timestamp_seconds 102000",
+                "oldest_row_timestamp_seconds 86400",
+                "overdue_rows 7",
+                "overdue_trend -1",
+                "backlog_days 0",
+                "missed_slots 2",
+                "recovery_window_seconds 3600",
+            ]
+        );
+    }
+
+    #[test]
     fn every_family_is_announced() {
         let mut counters = Counters::default();
         counters.jobs.insert(("run".into(), "done"), 3);
