@@ -4,7 +4,7 @@ use avouch_model::diagnostic::Source;
 use avouch_read::{
     javascript::{Call, Script as JavaScript, Sort},
     structured::Node,
-    workflow::shell::{Command, Script},
+    workflow::shell::{Command, Script, Shell},
 };
 
 use crate::{
@@ -27,6 +27,10 @@ const SHOWS: &[&str] = &["echo", "printf", ":", "true", "print"];
 /// Commands that ask a person, or whether a person said yes.
 const ASKS: &[&str] = &["read", "confirm", "gum", "whiptail", "dialog", "select"];
 
+/// How many commands before one are looked at, and in scripts of how many at most.
+const BEFORE_MAX: usize = 20;
+const COMMANDS_MAX: usize = 500;
+
 /// A command where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -37,6 +41,8 @@ pub(crate) struct Heard {
     pub(crate) written: String,
     /// A person has to say yes before it runs.
     pub(crate) confirmed: bool,
+    /// The commands of its script without whose success it does not run: the last few, and none of a long script.
+    pub(crate) before: Vec<String>,
 }
 
 /// The commands of the files that are asked about, and of pipelines.
@@ -91,6 +97,11 @@ fn shell(source: &Source, text: &str, at: impl Fn(usize) -> usize, confirmed: bo
             words: command.words.join(" "),
             written: line.get(..end).unwrap_or_default().to_owned(),
             confirmed: confirmed || is_confirmed(text, &script.commands, index),
+            before: (index.saturating_sub(BEFORE_MAX)..index)
+                .filter(|_| script.commands.len() <= COMMANDS_MAX)
+                .filter(|earlier| script.is_after_success(index, *earlier, Shell::PLAIN))
+                .filter_map(|earlier| Some(script.commands.get(earlier)?.words.join(" ")))
+                .collect(),
         });
     }
 }
@@ -157,6 +168,7 @@ fn steps(world: &World<'_>, heard: &mut Vec<Heard>, unreadable: &mut Vec<String>
                 words: format!("{name}={}", value.text),
                 written: String::new(),
                 confirmed: false,
+                before: vec![],
             }));
         };
         set(&workflow.variables.entries, heard);
@@ -196,6 +208,7 @@ fn programs(source: &Source, heard: &mut Vec<Heard>) {
                 written: words.clone(),
                 words,
                 confirmed: is_asked_before(&script, call.first),
+                before: vec![],
             });
         }
     }

@@ -74,6 +74,11 @@ impl PackageScripts {
         Ok(Self(scripts.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.as_text()?.to_owned()))).collect()))
     }
 
+    /// What the scripts are named.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The script that a command starts, `pnpm run lint`; none if it starts none of these.
     fn started(&self, program: &[String]) -> Option<&str> {
         let mut words = program.iter().map(String::as_str).filter(|word| !word.starts_with('-'));

@@ -6,7 +6,10 @@ use avouch_model::{
     observation::{Population, PositiveControl},
     state::Outcome,
 };
-use avouch_read::structured::Node;
+use avouch_read::{
+    structured::Node,
+    workflow::shell::{Shell, said},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -36,9 +39,11 @@ pub(super) struct Asked {
     files: Option<Globs>,
     #[serde(default)]
     actions: Vec<Action>,
-    /// No rule that allows something matches one of these.
+    /// No rule that allows something matches one of these, nor does a command of a script that it allows to start.
     #[serde(default)]
     never_allowed: Vec<Pattern>,
+    /// The pipelines that agents may start: no rule allows to start another.
+    pipelines: Option<Globs>,
     ladder: Option<Ladder>,
     /// The rung that is asked about; left out, all of them, and every rule must be of one.
     rung: Option<String>,
@@ -93,6 +98,9 @@ pub(super) struct Seen {
     actions: Vec<Vec<Place>>,
     /// Rules that allow what is never allowed.
     never: Vec<Place>,
+    /// Rules that allow to start a pipeline that agents may not start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pipelines: Vec<Place>,
     /// Rules that allow what belongs to a rung, by the rung.
     rungs: BTreeMap<String, Vec<Place>>,
     /// Rules that belong to no rung.
@@ -115,9 +123,10 @@ impl Question for AgentPermissions {
     type Seen = Seen;
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
-        if asked.actions.is_empty() && asked.never_allowed.is_empty() && asked.ladder.is_none() {
-            return Err(Unasked("nothing is asked: give `actions`, `never_allowed` or `ladder`".to_owned()));
+        if asked.actions.is_empty() && asked.never_allowed.is_empty() && asked.ladder.is_none() && asked.pipelines.is_none() {
+            return Err(Unasked("nothing is asked: give `actions`, `never_allowed`, `pipelines` or `ladder`".to_owned()));
         }
+        let scripts = world.package_scripts()?;
         let usual = Globs::new(USUAL.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked)?;
         let mut seen = Seen { actions: asked.actions.iter().map(|_| vec![]).collect(), ..Seen::default() };
         for path in world.matching(asked.files.as_ref().unwrap_or(&usual), &Globs::default())? {
@@ -149,8 +158,22 @@ impl Question for AgentPermissions {
                     add(wrong, said.map_or_else(|| at(&document.root), |(_, _, node)| at(node)));
                 }
             }
-            for (_, _, node) in rules.iter().filter(|(verdict, ..)| *verdict == Verdict::Allow) {
+            if !asked.never_allowed.is_empty() {
+                for act in scripts.names().flat_map(started) {
+                    let decides = rules.iter().find(|(_, rule, _)| rule.means(&act));
+                    let Some((Verdict::Allow, _, node)) = decides else { continue };
+                    let commands = scripts.commands(act.command().unwrap_or_default(), Shell::PLAIN);
+                    let mut commands = commands.iter().map(|(command, ..)| said(command.program()));
+                    if commands.any(|command| asked.never_allowed.iter().any(|pattern| pattern.is_match(&command))) {
+                        add(&mut seen.never, at(node));
+                    }
+                }
+            }
+            for (_, rule, node) in rules.iter().filter(|(verdict, ..)| *verdict == Verdict::Allow) {
                 let text = node.as_text().unwrap_or_default();
+                if asked.pipelines.as_ref().is_some_and(|pipelines| rule.starts_other_pipeline(pipelines)) {
+                    add(&mut seen.pipelines, at(node));
+                }
                 if asked.never_allowed.iter().any(|pattern| pattern.is_match(text)) {
                     add(&mut seen.never, at(node));
                 }
@@ -180,6 +203,8 @@ impl Question for AgentPermissions {
             }
         }
         findings.extend(seen.never.iter().map(|place| format!("the rule at {place} allows what no agent may do")));
+        let other = |place| format!("the rule at {place} allows to start a pipeline that agents may not start");
+        findings.extend(seen.pipelines.iter().map(other));
         findings.extend(seen.unasked.iter().map(|place| format!("nothing is asked before it is done, by {place}")));
         let mut examined = seen.files;
         if asked.ladder.is_some() {
@@ -207,8 +232,14 @@ impl Question for AgentPermissions {
     }
 }
 
+/// The ways in which a script of the manifest is started.
+fn started(script: &str) -> impl Iterator<Item = Rule> {
+    let ways = ["pnpm", "pnpm run", "npm run", "yarn", "yarn run", "bun run"];
+    ways.into_iter().filter_map(move |way| Rule::parse(&format!("Bash({way} {script})")))
+}
+
 fn add(places: &mut Vec<Place>, place: Place) {
-    if places.len() < PLACES_MAX {
+    if places.len() < PLACES_MAX && !places.contains(&place) {
         places.push(place);
     }
 }
@@ -292,6 +323,40 @@ mod tests {
         assert_eq!(judge(&settings(r#""Bash(wrangler:*)""#, r#""Edit(.env)""#), ASKED).outcome, Outcome::Fail);
         let bypassed = settings("", deny).replace(r#""allow""#, r#""defaultMode":"bypassPermissions","allow""#);
         assert_eq!(judge(&bypassed, ASKED).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_script_that_may_be_started_does_nothing_that_is_never_allowed() {
+        let asked: Asked = serde_json::from_str(r#"{"never_allowed":["wrangler d1 .*--remote"]}"#).unwrap();
+        let judged = |allow: &str| {
+            let settings = format!(r#"{{"permissions":{{"allow":["{allow}"],"deny":["Bash(pnpm run db:up)"]}}}}"#);
+            let manifest =
+                r#"{"scripts":{"test":"node --test","db:up":"wrangler d1 migrations apply shop --remote","up":"pnpm db:up"}}"#;
+            let scene = Scene::of([(".claude/settings.json", settings.as_str()), ("package.json", manifest)]);
+            let seen = scene.with(|world| AgentPermissions::gather(world, &asked)).unwrap();
+            AgentPermissions::judge(&seen, &asked).outcome
+        };
+        assert_eq!(judged("Bash(pnpm test:*)"), Outcome::Pass);
+        assert_eq!(judged("Bash(pnpm run db:up)"), Outcome::Pass, "it is refused as well");
+        for allow in ["Bash(pnpm db:up:*)", "Bash(pnpm:*)", "Bash(npm run up)"] {
+            assert_eq!(judged(allow), Outcome::Fail, "{allow}");
+        }
+    }
+
+    #[test]
+    fn only_pipelines_that_are_named_may_be_started() {
+        let asked = r#"{"pipelines":".github/workflows/{deploy,preview-*}.yml"}"#;
+        let judged = |rule: &str| judge(&format!(r#"{{"permissions":{{"allow":["{rule}"]}}}}"#), asked).outcome;
+        for rule in
+            ["Bash(gh workflow run deploy.yml:*)", "Bash(gh workflow run deploy)", "Bash(gh workflow view:*)", "Read(docs/**)"]
+        {
+            assert_eq!(judged(rule), Outcome::Pass, "{rule}");
+        }
+        for rule in
+            ["Bash(gh workflow run cache.yml:*)", "Bash(gh workflow run:*)", "Bash(gh workflow run *)", "Bash(gh:*)", "Bash"]
+        {
+            assert_eq!(judged(rule), Outcome::Fail, "{rule}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use avouch_read::ignore_rules::IgnoreRules;
 use serde::{Deserialize, Serialize};
 
+use crate::parameters::Globs;
+
 /// What comes of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +58,29 @@ impl Rule {
             tool: tool.to_owned(),
             specifier: specifier.filter(|text| !text.is_empty() && *text != "*").map(str::to_owned),
         })
+    }
+
+    /// The command of an action in a shell.
+    pub(super) fn command(&self) -> Option<&str> {
+        self.specifier.as_deref().filter(|_| self.tool == "Bash")
+    }
+
+    /// Whether it means the start of another pipeline than these (`gh workflow run FILE`), or of whichever.
+    pub(super) fn starts_other_pipeline(&self, pipelines: &Globs) -> bool {
+        if self.tool != "Bash" {
+            return false;
+        }
+        let Some(specifier) = &self.specifier else { return true };
+        let command = specifier.strip_suffix(":*").unwrap_or(specifier);
+        let mut words = command.split_whitespace();
+        if ["gh", "workflow", "run"].iter().any(|word| words.next().is_some_and(|own| own != *word && own != "*")) {
+            return false;
+        }
+        let Some(name) = words.find(|word| !word.starts_with('-')) else {
+            return specifier != command || specifier.ends_with('*');
+        };
+        let known = |ending: &str| pipelines.matches(&format!(".github/workflows/{name}{ending}"));
+        name.contains('*') || !(pipelines.matches(name) || ["", ".yml", ".yaml"].into_iter().any(known))
     }
 
     /// Whether it is about changing files.

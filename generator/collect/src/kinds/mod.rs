@@ -77,6 +77,7 @@ mod source_calls;
 mod source_commands;
 mod source_comparison;
 mod tls_minimum_version;
+mod typed_files;
 mod websocket_messages;
 mod workflow_audit_gate;
 mod workflow_audit_tools;

@@ -28,8 +28,12 @@ pub(super) struct Field {
     words_min: usize,
     at_least: Option<i64>,
     at_most: Option<i64>,
+    /// How many values there may be.
+    items_max: Option<usize>,
     /// No value is also in that field.
     differs: Option<String>,
+    /// No value is in that field of any record.
+    pub(super) differs_from_all: Option<String>,
     /// A time that has come.
     #[serde(default)]
     past: bool,
@@ -100,6 +104,9 @@ pub(super) fn broken(
         && found.iter().any(|value| pattern.is_match(value))
     {
         wrong.push(format!("`{name}` must not match `{}`", pattern.as_str()));
+    }
+    if let Some(most) = field.items_max.filter(|most| found.len() > *most) {
+        wrong.push(format!("`{name}` holds {} values, and at most {most} may be there", found.len()));
     }
     let words = |value: &String| value.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count();
     if found.iter().any(|value| words(value) < field.words_min) {

@@ -45,6 +45,9 @@ pub(super) struct Asked {
     /// What else some of these fields keep to: so that a check that is like another one need not repeat the schema.
     #[serde(default)]
     further: BTreeMap<String, Field>,
+    /// What else fields of some of the records keep to.
+    #[serde(default)]
+    given: Vec<Given>,
     /// The records that are asked about: those with one of these values in every field that is named.
     #[serde(default, rename = "where")]
     only: BTreeMap<String, Vec<String>>,
@@ -58,6 +61,8 @@ pub(super) struct Asked {
     needs: Vec<Need>,
     #[serde(default)]
     names: Vec<Names>,
+    #[serde(default)]
+    elsewhere: Vec<Elsewhere>,
     newest: Option<Newest>,
     #[serde(default = "one")]
     records_min: u64,
@@ -65,6 +70,26 @@ pub(super) struct Asked {
     attestation: Option<String>,
     /// How long ago that statement may have been recorded.
     attested_within: Option<Span>,
+}
+
+/// Records that say something keep to more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    when: BTreeMap<String, String>,
+    fields: BTreeMap<String, Field>,
+}
+
+/// What a field of some records says is known to another register.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Elsewhere {
+    #[serde(default)]
+    when: BTreeMap<String, String>,
+    field: String,
+    files: Globs,
+    /// Where the values lie in that register.
+    at: Selector,
 }
 
 /// A record needs another one.
@@ -152,8 +177,9 @@ impl Question for RegisterRecords {
         if asked.fields.is_empty() {
             return Err(Unasked("`fields` is empty: a record of nothing proves nothing".to_owned()));
         }
-        if let Some(name) = asked.further.keys().find(|name| !asked.fields.contains_key(*name)) {
-            return Err(Unasked(format!("`further` speaks of `{name}`, which is none of the `fields`")));
+        let given = asked.given.iter().flat_map(|given| given.fields.keys());
+        if let Some(name) = asked.further.keys().chain(given).find(|name| !asked.fields.contains_key(*name)) {
+            return Err(Unasked(format!("`further` or `given` speaks of `{name}`, which is none of the `fields`")));
         }
         let mut seen = Seen::default();
         let mut records = Records::default();
@@ -171,6 +197,9 @@ impl Question for RegisterRecords {
         for names in &asked.names {
             seen.names.push(records.named(world, names)?);
         }
+        for elsewhere in &asked.elsewhere {
+            records.known(world, elsewhere)?;
+        }
         seen.records = records.all.len() as u64;
         seen.wrong = records.wrong;
         seen.statement = asked.attestation.as_ref().and_then(|id| statement(world, id, &digests));
@@ -185,7 +214,7 @@ impl Question for RegisterRecords {
             .collect();
         let mut examined = seen.records;
         for (names, found) in asked.names.iter().zip(&seen.names) {
-            if *found < names.names_min.max(1) {
+            if *found < names.names_min {
                 examined = 0;
             }
         }
@@ -280,7 +309,8 @@ impl Records {
         for entry in table.entries().iter().filter(|entry| !asked.fields.contains_key(&entry.key)) {
             self.add(Some(place), format!("`{}` is no field of this register", entry.key));
         }
-        for (name, field) in asked.fields.iter().chain(&asked.further) {
+        let given = asked.given.iter().filter(|given| says(&record, &given.when)).flat_map(|given| &given.fields);
+        for (name, field) in asked.fields.iter().chain(&asked.further).chain(given) {
             for what in broken(name, field, table.get(name), &record, now) {
                 self.add(Some(place), what);
             }
@@ -307,6 +337,17 @@ impl Records {
                 if !self.all.iter().any(|(_, record)| has(record)) {
                     wrong.push((None, format!("no record has the `{field}` `{value}`")));
                 }
+            }
+        }
+        for (name, field) in asked.fields.iter().chain(&asked.further) {
+            let Some(other) = &field.differs_from_all else { continue };
+            let taken: BTreeSet<&String> =
+                self.all.iter().flat_map(|(_, record)| record.get(other).into_iter().flatten()).collect();
+            let own = |record: &BTreeMap<String, Vec<String>>| {
+                record.get(name).is_some_and(|own| own.iter().any(|value| taken.contains(value)))
+            };
+            for (place, _) in self.all.iter().filter(|(_, record)| own(record)) {
+                wrong.push((Some(place.clone()), format!("`{name}` must differ from every `{other}` of the register")));
             }
         }
         for need in &asked.needs {
@@ -353,6 +394,25 @@ impl Records {
             self.add(Some(&place), format!("`{name}` is not in the register"));
         }
         Ok(count)
+    }
+
+    /// Holds what the records say against another register.
+    fn known(&mut self, world: &World<'_>, elsewhere: &Elsewhere) -> Result<(), Unasked> {
+        let mut known = BTreeSet::new();
+        for path in world.matching(&elsewhere.files, &Globs::default())? {
+            let document = world.document(&path, form(&path)?, FILE_BYTES_MAX)?;
+            known.extend(elsewhere.at.select(&document.root).into_iter().flat_map(values));
+        }
+        let field = &elsewhere.field;
+        let unknown = |record: &BTreeMap<String, Vec<String>>| {
+            let own = record.get(field).filter(|own| !own.is_empty());
+            says(record, &elsewhere.when) && own.is_none_or(|own| own.iter().any(|value| !known.contains(value)))
+        };
+        let missing: Vec<Place> = self.all.iter().filter(|(_, record)| unknown(record)).map(|(place, _)| place.clone()).collect();
+        for place in missing {
+            self.add(Some(&place), format!("its `{field}` is not in the register `{}`", elsewhere.files.shown()));
+        }
+        Ok(())
     }
 }
 

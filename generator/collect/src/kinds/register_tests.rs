@@ -121,3 +121,34 @@ fn a_whole_document_is_one_record_with_closed_keys() {
     assert_eq!(judged(r#"{"workspaceId":"w"}"#), Outcome::Pass);
     assert_eq!(judged(r#"{"workspaceId":"w","clientSecret":"x"}"#), Outcome::Fail);
 }
+
+#[test]
+fn some_records_keep_to_more_and_nobody_of_a_register_answers_for_another() {
+    let asked = r#"{"files":"tokens.toml","at":"it","fields":{"agent":{},"by":{"differs_from_all":"agent"},"path":{},"opens":{"type":"texts"}},
+        "given":[{"when":{"path":"scoped"},"fields":{"opens":{"type":"texts","items_max":1}}}]}"#;
+    let text = |by: &str, path: &str| {
+        let one = |agent: &str, by: &str| {
+            format!("[[it]]\nagent = \"{agent}\"\nby = \"{by}\"\npath = \"{path}\"\nopens = [\"a\", \"b\"]\n")
+        };
+        one("builder", "ann") + &one("reviewer", by)
+    };
+    assert_eq!(outcome(&text("ann", "ci"), asked), (Outcome::Pass, String::new()));
+    let given_by_an_agent = "tokens.toml:6:1: `by` must differ from every `agent` of the register";
+    assert_eq!(outcome(&text("builder", "ci"), asked), (Outcome::Fail, given_by_an_agent.to_owned()));
+    assert!(outcome(&text("ann", "scoped"), asked).1.contains("`opens` holds 2 values, and at most 1 may be there"));
+}
+
+#[test]
+fn what_some_records_say_is_known_to_another_register() {
+    let asked = r#"{"files":"keys.toml","at":"key","fields":{"provider":{},"held":{}},
+        "elsewhere":[{"when":{"held":"exception"},"field":"provider","files":"exceptions.toml","at":"exception[*].provider"}]}"#;
+    let keys = |held: &str| format!("[[key]]\nprovider = \"deepgram\"\nheld = \"{held}\"\n");
+    let judged = |held: &str, exceptions: &str| {
+        judge(&Scene::of([("keys.toml", keys(held).as_str()), ("exceptions.toml", exceptions)]), asked)
+    };
+    assert_eq!(judged("exception", "[[exception]]\nprovider = \"deepgram\"\n").outcome, Outcome::Pass);
+    let judgement = judged("exception", "[[exception]]\nprovider = \"other\"\n");
+    assert_eq!(judgement.findings, ["keys.toml:1:1: its `provider` is not in the register `exceptions.toml`"]);
+    assert_eq!(judged("exception", "").outcome, Outcome::Fail);
+    assert_eq!(judged("byok", "").outcome, Outcome::Pass);
+}

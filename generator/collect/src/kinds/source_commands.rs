@@ -33,7 +33,7 @@ pub(super) struct Asked {
     commands_min: u64,
 }
 
-/// What is asked of some commands. At least one of `require`, `forbid`, `confirmed` and `never`.
+/// What is asked of some commands. At least one of `require`, `forbid`, `confirmed`, `after` and `never`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
@@ -48,6 +48,8 @@ struct Rule {
     forbid: Option<Pattern>,
     #[serde(default)]
     confirmed: bool,
+    /// A command before it in the same script, without whose success it does not run, matches this.
+    after: Option<Pattern>,
     #[serde(default)]
     never: bool,
     /// How many commands it must be asked of; 1 where something is demanded of them, otherwise 0.
@@ -86,10 +88,10 @@ impl Question for SourceCommands {
 
     fn gather(world: &World<'_>, asked: &Asked) -> Result<Seen, Unasked> {
         for rule in &asked.rules {
-            if rule.matches.is_empty() || (rule.require.is_none() && rule.forbid.is_none() && !rule.confirmed && !rule.never) {
+            if rule.matches.is_empty() || !rule.asks() {
                 let name = &rule.name;
                 return Err(Unasked(format!(
-                    "the rule `{name}` needs `match`, and one of `require`, `forbid`, `confirmed`, `never`"
+                    "the rule `{name}` needs `match`, and one of `require`, `forbid`, `confirmed`, `after`, `never`"
                 )));
             }
         }
@@ -147,10 +149,15 @@ impl Rule {
         self.matches.iter().all(says) && !self.except.iter().any(says)
     }
 
+    const fn asks(&self) -> bool {
+        self.require.is_some() || self.forbid.is_some() || self.confirmed || self.after.is_some() || self.never
+    }
+
     fn is_broken_by(&self, command: &Heard) -> bool {
         let says = |pattern: &Pattern| pattern.is_match(&command.words) || pattern.is_match(&command.written);
         self.never
             || (self.confirmed && !command.confirmed)
+            || self.after.as_ref().is_some_and(|after| !command.before.iter().any(|one| after.is_match(one)))
             || self.require.as_ref().is_some_and(|require| !says(require))
             || self.forbid.as_ref().is_some_and(says)
     }
@@ -249,6 +256,27 @@ mod tests {
             assert_eq!(judge("scripts/purge.sh", &bad, GUARDED).outcome, Outcome::Fail, "{bad}");
         }
         assert_eq!(judge("scripts/purge.sh", "echo wrangler r2 object delete", GUARDED).outcome, Outcome::NotExercised);
+    }
+
+    #[test]
+    fn a_script_of_the_manifest_refuses_before_it_deploys() {
+        let asked =
+            r#"{"files":"package.json","rules":[{"name":"deploys","match":["wrangler deploy"],"after":"only-in-ci|\\$CI"}]}"#;
+        let judged = |script: &str| {
+            let manifest = format!(r#"{{"scripts":{{"test":"node --test","ship":"{script}"}}}}"#);
+            judge("package.json", &manifest, asked).outcome
+        };
+        assert_eq!(judged("node only-in-ci.mjs && wrangler deploy"), Outcome::Pass);
+        assert_eq!(judged("[ $CI = true ] || exit 1; wrangler deploy"), Outcome::Pass);
+        assert_eq!(judged("tsc"), Outcome::NotExercised);
+        for bad in [
+            "wrangler deploy",
+            "tsc && wrangler deploy",
+            "node only-in-ci.mjs; wrangler deploy",
+            "wrangler deploy && node only-in-ci.mjs",
+        ] {
+            assert_eq!(judged(bad), Outcome::Fail, "{bad}");
+        }
     }
 
     #[test]

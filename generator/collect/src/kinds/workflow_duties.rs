@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::workflow::{
     Format, Job, Step, Text, Trigger, Workflow,
-    shell::{Shell, Unheard},
+    shell::{Shell, Unheard, said},
 };
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -222,7 +222,7 @@ pub(super) struct Duties<'a> {
 
 impl Duties<'_> {
     fn of_command(&self, words: &[String]) -> BTreeSet<String> {
-        let text = words.join(" ");
+        let text = said(words);
         if self.asked.is_empty() {
             if text.contains("--dry-run") {
                 return BTreeSet::new();

@@ -5,12 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use avouch_model::{Span, observation::Population, state::Outcome};
 use avouch_read::{
     protection::{Branch, Environment},
-    workflow::{Format, Job, Step, Trigger, Workflow, shell::Shell},
+    workflow::{
+        Format, Job, Step, Trigger, Workflow,
+        shell::{Shell, said},
+    },
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     forge_protection::answers,
+    typed_files::is_of_its_schema,
     workflow_duties::{Duties, Duty, duties_of, usual},
 };
 use crate::{
@@ -83,7 +87,8 @@ struct Answered {
 struct Earlier {
     run: Option<Pattern>,
     uses: Option<Pattern>,
-    /// Files of the commit that the step reads: without any the gate does not count.
+    /// Files of the commit that the step reads: without any the gate does not count, nor with one that is not of the schema that it
+    /// names.
     files: Option<Globs>,
 }
 
@@ -235,7 +240,14 @@ impl Proofs {
         for (gate, earlier) in accepted.earlier() {
             let there = match &earlier.files {
                 None => true,
-                Some(files) => !world.matching(files, &Globs::default())?.is_empty(),
+                Some(files) => {
+                    let found = world.matching(files, &Globs::default())?;
+                    let mut typed = !found.is_empty();
+                    for path in &found {
+                        typed &= is_of_its_schema(world, path)?;
+                    }
+                    typed
+                }
             };
             proofs.files.insert(gate, there);
         }
@@ -278,11 +290,14 @@ impl Looker<'_> {
         if duties.is_empty() {
             return None;
         }
-        if let (Some(_), Some(own)) = (&self.accepted.environment, &job.environment) {
+        if let (Some(_), Some(own)) = (&self.accepted.environment, &job.environment)
+            && self.proofs.environments.iter().any(|one| one.name == own.text.trim())
+        {
+            gates.insert(Gate::Environment);
+        }
+        // An approval in a job beside it, for which this one does not wait.
+        if self.accepted.environment.is_some() && workflow.jobs.iter().any(|other| other.environment.is_some()) {
             spoken_of.insert(Gate::Environment);
-            if self.proofs.environments.iter().any(|one| one.name == own.text.trim()) {
-                gates.insert(Gate::Environment);
-            }
         }
         let by_hand = |trigger: &Trigger| trigger.event == "workflow_dispatch";
         if self.accepted.dispatch && (job.manual || triggers.iter().any(by_hand)) {
@@ -293,7 +308,9 @@ impl Looker<'_> {
         }
         if let Some(review) = &self.accepted.review {
             let to_branch = |trigger: &Trigger| trigger.event == "push" && trigger.filter("branches") == [review.branch.clone()];
-            if triggers.iter().any(to_branch) {
+            // One that also runs for other branches speaks of review, and passes none.
+            let names_branch = |trigger: &Trigger| trigger.event == "push" && trigger.filter("branches").contains(&review.branch);
+            if triggers.iter().any(names_branch) {
                 spoken_of.insert(Gate::Review);
                 if self.proofs.reviewed && triggers.iter().all(to_branch) {
                     gates.insert(Gate::Review);
@@ -337,7 +354,7 @@ impl Looker<'_> {
             } else if let (Some(pattern), Some(run)) = (&earlier.run, &step.run) {
                 let shell = if format == Format::Gitlab { Shell::GITLAB } else { Shell::of_step(step.shell.as_deref()) };
                 let commands = self.scripts.commands(&run.text, shell).into_iter();
-                let meant = commands.filter(|(command, _, _)| pattern.is_match(&command.program().join(" ")));
+                let meant = commands.filter(|(command, _, _)| pattern.is_match(&said(command.program())));
                 found = meant.map(|(_, _, unheard)| unheard.is_none()).reduce(|one, other| one || other);
             }
             let Some(heard) = found else { continue };
@@ -478,6 +495,19 @@ mod tests {
         let both =
             workflow("[workflow_dispatch, push]", "    environment: production\n    steps:\n      - run: wrangler deploy\n");
         assert_eq!(judge(&both, &shown("dispatch")).0, Outcome::NotExercised);
+    }
+
+    #[test]
+    fn a_job_that_also_runs_for_another_branch_or_beside_its_approval_relies_on_what_stops_nothing() {
+        let shown = |gate: &str| ALL.replacen("{\"accepted\"", &format!("{{\"shown\":\"{gate}\",\"accepted\""), 1);
+        let ship = "    steps:\n      - run: wrangler deploy\n";
+        assert_eq!(judge(&workflow("{push: {branches: [main]}}", ship), &shown("review")).0, Outcome::Pass);
+        assert_eq!(judge(&workflow("{push: {branches: [main, 'release/**']}}", ship), &shown("review")).0, Outcome::Fail);
+        let beside = format!("{ship}  ask:\n    runs-on: x\n    environment: production\n    steps:\n      - run: echo yes\n");
+        assert_eq!(judge(&workflow("push", &beside), &shown("environment")).0, Outcome::Fail);
+        // The option of a program comes before its command as well.
+        let told = "    steps:\n      - run: npx wrangler --env production deploy\n";
+        assert_eq!(judge(&workflow("push", told), ALL).0, Outcome::Fail);
     }
 
     #[test]

@@ -129,6 +129,26 @@ impl Command {
     }
 }
 
+/// Words from the program on as one text, in the order in which people mostly write them: wrangler takes its general options before
+/// its command as well, and package managers start it by its bare name (Wrangler docs, "General commands"; pnpm docs, "pnpm exec").
+pub fn said(words: &[String]) -> String {
+    let words = match words {
+        [manager, rest @ ..]
+            if matches!(manager.as_str(), "pnpm" | "yarn" | "bun") && rest.first().is_some_and(|word| word == "wrangler") =>
+        {
+            rest
+        }
+        words => words,
+    };
+    let Some((program, rest)) = words.split_first().filter(|(program, _)| *program == "wrangler") else { return words.join(" ") };
+    let mut options = 0;
+    while let Some(option) = rest.get(options).filter(|word| word.starts_with('-')) {
+        options += if matches!(option.as_str(), "--config" | "-c" | "--cwd" | "--env" | "-e" | "--env-file") { 2 } else { 1 };
+    }
+    let (options, command) = rest.split_at(options.min(rest.len()));
+    [std::slice::from_ref(program), command, options].concat().join(" ")
+}
+
 /// Why a failure of a command is not heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unheard {
@@ -182,6 +202,13 @@ impl Script {
         let mut script = scan::scan(text);
         script.cut_off = script.cut_off();
         script
+    }
+
+    /// Whether the command at a place runs only where one before it succeeded.
+    pub fn is_after_success(&self, place: usize, earlier: usize, shell: Shell) -> bool {
+        let between = self.commands.get(earlier..place).unwrap_or_default();
+        let chained = !between.is_empty() && between.iter().all(|command| command.next == Link::And);
+        chained || self.unheard(earlier, shell).is_none()
     }
 
     /// Why nobody hears when the command at this place fails; none if its failure is the step's.
@@ -341,6 +368,40 @@ mod tests {
         let parsed = Script::parse(script);
         let place = parsed.commands.iter().rposition(|command| command.words.iter().any(|word| word == "audit"));
         parsed.unheard(place.unwrap_or_else(|| panic!("{script}\n{parsed:#?}")), shell)
+    }
+
+    #[test]
+    fn a_command_runs_after_the_success_of_those_that_stop_it() {
+        for (script, stopped) in [
+            ("guard && ship", true),
+            ("guard && build && ship", true),
+            ("guard || exit 1; ship", true),
+            ("guard; ship", false),
+            ("guard || true; ship", false),
+            ("guard && build; ship", false),
+        ] {
+            let parsed = Script::parse(script);
+            let last = parsed.commands.len() - 1;
+            assert_eq!(parsed.is_after_success(last, 0, Shell::PLAIN), stopped, "{script}");
+        }
+    }
+
+    #[test]
+    fn general_options_of_wrangler_come_last() {
+        for (script, said_so) in [
+            (
+                "npx wrangler --env production d1 migrations apply DB --remote",
+                "wrangler d1 migrations apply DB --remote --env production",
+            ),
+            ("pnpm wrangler -c a.jsonc --x-remote deploy", "wrangler deploy -c a.jsonc --x-remote"),
+            ("wrangler deploy --env production", "wrangler deploy --env production"),
+            ("wrangler --env", "wrangler --env"),
+            ("pnpm deploy", "pnpm deploy"),
+            ("terraform -chdir=a apply", "terraform -chdir=a apply"),
+        ] {
+            assert_eq!(said(Script::parse(script).commands[0].program()), said_so);
+        }
+        assert_eq!(said(&[]), "");
     }
 
     #[test]

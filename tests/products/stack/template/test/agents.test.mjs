@@ -29,6 +29,7 @@ for (const source of ["web page", "e-mail", "pdf", "issue", "chat message", "upl
 
 test("instructions in retrieved text are data", () => {
   const [, user] = messages("Sum it up.", [{ source: "web page", text: injection }]);
+  assert.notEqual(user.content.indexOf("<data"), -1);
   assert.ok(user.content.indexOf("<data") < user.content.indexOf("Ignore"));
   assert.ok(user.content.indexOf("Ignore") < user.content.lastIndexOf("</data>"));
 });
