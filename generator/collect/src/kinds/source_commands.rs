@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_script_of_the_manifest_refuses_before_it_deploys() {
         let asked =
-            r#"{"files":"package.json","rules":[{"name":"deploys","match":["wrangler deploy"],"after":"only-in-ci|\\$CI"}]}"#;
+            r#"{"files":"package.json","rules":[{"name":"deploys","match":["^wrangler deploy"],"after":"only-in-ci|\\$CI"}]}"#;
         let judged = |script: &str| {
             let manifest = format!(r#"{{"scripts":{{"test":"node --test","ship":"{script}"}}}}"#);
             judge("package.json", &manifest, asked).outcome
