@@ -10,6 +10,7 @@ mod parameters;
 mod postgres;
 pub mod purge;
 mod sqlite;
+mod tls;
 mod value;
 
 use std::path::Path;

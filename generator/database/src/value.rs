@@ -95,7 +95,17 @@ pub struct Rows {
 impl Rows {
     /// The first value of the first row: the answer to `SELECT count(*) …`.
     pub fn single(&self) -> Option<&Value> {
-        self.rows.first()?.first()
+        self.field(0)
+    }
+
+    /// The value at a place of the first row.
+    pub(crate) fn field(&self, place: usize) -> Option<&Value> {
+        self.rows.first()?.get(place)
+    }
+
+    /// The number at a place of the first row, 0 where there is none.
+    pub(crate) fn number(&self, place: usize) -> i64 {
+        self.field(place).and_then(Value::as_integer).unwrap_or(0)
     }
 }
 

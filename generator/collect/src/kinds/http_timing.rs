@@ -101,15 +101,16 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
     // all of them are answered.
     let use_up = |credential: &Credential, expected: &[u16], burst: usize| -> Result<(), Unasked> {
         let request = call.request(ProbeClass::Intrusive, credential.clone());
-        let (mut left, mut otherwise, mut used_up) = (burst, false, false);
-        while left > 0 && !(otherwise && used_up) {
+        let (mut left, mut otherwise) = (burst, false);
+        while left > 0 {
             let some = left.min(asked.concurrency.max(1) * LANE_REQUESTS);
             left -= some;
             let sent = site.prober.burst(&request, some, asked.concurrency, Source::Common).map_err(|error| unasked(&error))?;
-            let statuses = sent.answers.iter().flatten().map(|answer| answer.status);
-            let (as_expected, others): (Vec<u16>, Vec<u16>) = statuses.partition(|status| expected.contains(status));
-            otherwise |= !others.is_empty();
-            used_up = !as_expected.is_empty();
+            let is_expected: Vec<bool> = sent.answers.iter().flatten().map(|answer| expected.contains(&answer.status)).collect();
+            otherwise |= is_expected.contains(&false);
+            if otherwise && is_expected.contains(&true) {
+                break;
+            }
         }
         Ok(())
     };

@@ -25,14 +25,11 @@ use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring},
-};
+use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::{budget, error::D1Error};
-use crate::DatabaseError;
+use crate::{DatabaseError, tls};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -130,7 +127,8 @@ impl Client {
             Ok(address) => ServerName::from(address),
             Err(_) => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         };
-        handshake(TlsConnector::from(trust()?).connect(name, stream).await?).await
+        let trust = Arc::new(tls::trusting(tls::public()).map_err(io::Error::other)?);
+        handshake(TlsConnector::from(trust).connect(name, stream).await?).await
     }
 }
 
@@ -139,15 +137,6 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S
     // It ends with the sender; what went wrong is told by the request that waited for it.
     tokio::spawn(async { drop(connection.await) });
     Ok(sender)
-}
-
-/// The public authorities.
-fn trust() -> io::Result<Arc<ClientConfig>> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 async fn whole(mut body: Incoming, bytes_max: usize) -> io::Result<Vec<u8>> {

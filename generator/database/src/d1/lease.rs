@@ -7,7 +7,7 @@ use super::{
     session::{Session, TRIES, may_pass, rest},
 };
 use crate::{
-    DatabaseError, Limits, Rows, Value,
+    DatabaseError, Limits, Value,
     purge::{
         Claim,
         journal::{Clock, JOURNAL_TABLE, LEASE_TABLE, TABLES},
@@ -44,12 +44,12 @@ pub(super) fn claim(
         rule: rule.to_owned(),
         until: Timestamp::from_unix(until),
     };
-    if number(&last, 2) > now.unix() && field(&last, 1) != Some(&owner) {
-        return Err(claimed(number(&last, 2), session));
+    if last.number(2) > now.unix() && last.field(1) != Some(&owner) {
+        return Err(claimed(last.number(2), session));
     }
     // A database that was restored from a copy may have forgotten claims that the record knows.
-    let (clock, seen) = (Clock::at(now), Value::Integer(number(&last, 0)));
-    let next = Value::Integer(number(&last, 0).max(told) + 1);
+    let (clock, seen) = (Clock::at(now), Value::Integer(last.number(0)));
+    let next = Value::Integer(last.number(0).max(told) + 1);
     let (told, expires) = (Value::Integer(told), Value::Integer(clock.expires()));
     // Nothing happens where the last claim is not the one that was seen: of two who come at once one is late, and so is the
     // same request when it comes again.
@@ -66,11 +66,11 @@ pub(super) fn claim(
     let request = [take.as_str(), &forget, &sql, &recovered].map(|sql| (sql, binds.to_vec()));
     let answers = session.again(&request, Limits::default())?;
     let [_, _, held, recovered] = &answers[..] else { return Err(unread(session)) };
-    if field(&held.rows, 0) != Some(&next) || field(&held.rows, 1) != Some(&owner) {
-        return Err(claimed(number(&held.rows, 2), session));
+    if held.rows.field(0) != Some(&next) || held.rows.field(1) != Some(&owner) {
+        return Err(claimed(held.rows.number(2), session));
     }
-    let sum = |place: usize| number(&recovered.rows, place).unsigned_abs();
-    let claim = Claim { number: number(&held.rows, 0).unsigned_abs(), recovered: sum(0), recovered_children: sum(1) };
+    let sum = |place: usize| recovered.rows.number(place).unsigned_abs();
+    let claim = Claim { number: held.rows.number(0).unsigned_abs(), recovered: sum(0), recovered_children: sum(1) };
     Ok((claim, Lease { rule: name, owner, number: next, clock, batches: 0 }))
 }
 
@@ -100,7 +100,7 @@ fn what_fails_is_undone(session: &mut Session, rule: &Value) -> Result<(), Datab
     }
     let sql = format!("SELECT count(*) FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim = :trial");
     let left = session.ask(&sql, &[("rule", rule), ("trial", &trial)], Limits::default())?;
-    if number(&left, 0) == 0 {
+    if left.number(0) == 0 {
         return Ok(());
     }
     let sql = format!("DELETE FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim = :trial");
@@ -115,7 +115,7 @@ impl Lease {
             format!("SELECT deleted, children FROM {JOURNAL_TABLE} WHERE rule = :rule AND claim = :claim AND batch = :batch");
         let batch = Value::Integer(i64::try_from(batch).unwrap_or(i64::MAX));
         let found = session.ask(&sql, &[("rule", &self.rule), ("claim", &self.number), ("batch", &batch)], Limits::default())?;
-        Ok(found.rows.first().map(|_| (number(&found, 0).unsigned_abs(), number(&found, 1).unsigned_abs())))
+        Ok(found.rows.first().map(|_| (found.number(0).unsigned_abs(), found.number(1).unsigned_abs())))
     }
 
     /// Gives it back, if nobody took it.
@@ -132,18 +132,9 @@ pub(crate) fn prepare_journal(database: &str, place: &D1) -> Result<bool, Databa
     let there =
         format!("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('{LEASE_TABLE}', '{JOURNAL_TABLE}')");
     let answers = session.again(&[there.as_str(), TABLES[0], TABLES[1]].map(|sql| (sql, Vec::new())), Limits::default())?;
-    Ok(answers.first().is_some_and(|there| number(&there.rows, 0) < 2))
+    Ok(answers.first().is_some_and(|there| there.rows.number(0) < 2))
 }
 
 pub(super) fn unread(session: &Session) -> DatabaseError {
     session.failed(D1Error::Unread { what: "a result is missing".to_owned() })
-}
-
-fn field(rows: &Rows, place: usize) -> Option<&Value> {
-    rows.rows.first()?.get(place)
-}
-
-/// The number at a place of the first row, 0 where there is none.
-pub(super) fn number(rows: &Rows, place: usize) -> i64 {
-    field(rows, place).and_then(Value::as_integer).unwrap_or(0)
 }

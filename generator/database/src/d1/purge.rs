@@ -7,7 +7,7 @@ use avouch_model::{Timestamp, product::D1};
 use super::{
     error::D1Error,
     exact,
-    lease::{self, Lease, number, unread},
+    lease::{self, Lease, unread},
     mirror::{Mirror, SCHEMA},
     session::{Session, TRIES, VALUE_MAX, may_pass, rest},
     sweep::{By, Sweep, lines},
@@ -130,7 +130,7 @@ impl Purger {
         let database = self.session.database.clone();
         let Some(lease) = &self.lease else { return Err(DatabaseError::ClaimLost { database }) };
         let line = "rule = :rule AND claim = :claim AND batch = :batch";
-        let ours = format!("{LEASE_TABLE} WHERE rule = :rule AND claim = :claim AND owner = :owner");
+        let ours = "rule = :rule AND claim = :claim AND owner = :owner";
         let kept_lines = kept.map(|kept| &kept.lines[..]).unwrap_or_default();
         let same: Vec<_> = (work.going.iter().zip(0..kept_lines.len()))
             .map(|((table, going), place)| format!("{} IS :kept_{place}", lines(&self.tables, table, going)))
@@ -139,13 +139,10 @@ impl Purger {
         // Of the columns that are not NULL each is NULL when something is wrong; then nothing of the request is done.
         let begin = format!(
             "INSERT INTO {JOURNAL_TABLE} (rule, claim, batch, at, deleted, children, archive) SELECT :rule, \
-             CASE WHEN EXISTS (SELECT 1 FROM {ours}) THEN :claim END, :batch, CASE WHEN {SCHEMA} IS :schema THEN :at END, \
+             CASE WHEN EXISTS (SELECT 1 FROM {LEASE_TABLE} WHERE {ours}) THEN :claim END, :batch, CASE WHEN {SCHEMA} IS :schema THEN :at END, \
              -total_changes(), CASE WHEN {same} THEN 0 END, :archive"
         );
-        let renew = format!(
-            "UPDATE {LEASE_TABLE} SET expires = :expires WHERE {}",
-            ours.split_once(" WHERE ").map_or("", |(_, ours)| ours)
-        );
+        let renew = format!("UPDATE {LEASE_TABLE} SET expires = :expires WHERE {ours}");
         let add = format!("UPDATE {JOURNAL_TABLE} SET children = children + changes() WHERE {line}");
         // Our own changes: the line, the claim, and the line again after every child. What is beyond was done by a cascade.
         let own = 2 + work.children.len();
@@ -181,8 +178,8 @@ impl Purger {
             return Err(unread(&self.session));
         };
         Ok(Done {
-            deleted: number(told, 0).unsigned_abs(),
-            children: number(told, 1).unsigned_abs(),
+            deleted: told.number(0).unsigned_abs(),
+            children: told.number(1).unsigned_abs(),
             next: if self.sweep.by == By::Key { to.cloned() } else { next.and_then(|next| key(&next.rows)) },
             // One more than there are: the row that it ends at.
             met: answers.get(rows).map_or(0, |rows| rows.rows_read.saturating_sub(1)),
@@ -239,12 +236,12 @@ impl Purger {
             ("deleted", _) => {
                 let mut others = 0;
                 for sql in self.sweep.referring.clone() {
-                    others += number(&self.ask(&sql, window)?, 0).unsigned_abs();
+                    others += self.ask(&sql, window)?.number(0).unsigned_abs();
                 }
                 DatabaseError::SideEffect { database, table, others: others.max(1) }
             }
             ("children", Some(left)) => {
-                let rows = number(&self.ask(&left.clone(), window)?, 0).unsigned_abs();
+                let rows = self.ask(&left.clone(), window)?.number(0).unsigned_abs();
                 DatabaseError::NotSettled { database, table, rows }
             }
             ("children", None) => DatabaseError::Restless { database },
@@ -363,29 +360,11 @@ impl Purge for Purger {
         }
     }
 
-    fn tidy(&mut self, _: u64) -> Result<u64, DatabaseError> {
-        // D1 keeps its log by itself.
-        Ok(0)
-    }
-
-    fn settle(&mut self) -> Result<bool, DatabaseError> {
-        Ok(true)
-    }
-
     fn release(&mut self) -> Result<(), DatabaseError> {
         match self.lease.take() {
             Some(lease) => lease.release(&mut self.session),
             None => Ok(()),
         }
-    }
-
-    fn canaries(&mut self, _: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        Ok(Vec::new())
-    }
-
-    fn erase(&mut self, _: &[Vec<u8>]) -> Result<Option<u64>, DatabaseError> {
-        // Time Travel can bring rows back for days, and nobody here can look into its files.
-        Ok(None)
     }
 
     fn rows_read(&self) -> Option<u64> {

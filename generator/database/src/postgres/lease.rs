@@ -51,15 +51,13 @@ fn claim_within(
     )?;
     let sql = format!("SELECT claim, owner, expires FROM {LEASE_TABLE} WHERE rule = :rule FOR UPDATE");
     let last = session.ask(&sql, &[("rule", &name)], Limits::default())?;
-    let number = |place: usize| last.rows.first().and_then(|row| row.get(place)).and_then(Value::as_integer).unwrap_or(0);
-    let holder = last.rows.first().and_then(|row| row.get(1));
-    if number(2) > now.unix() && holder != Some(&owner) {
+    if last.number(2) > now.unix() && last.field(1) != Some(&owner) {
         let database = session.database.clone();
-        return Err(DatabaseError::Claimed { database, rule: rule.to_owned(), until: Timestamp::from_unix(number(2)) });
+        return Err(DatabaseError::Claimed { database, rule: rule.to_owned(), until: Timestamp::from_unix(last.number(2)) });
     }
     // A database that was restored from a copy may have forgotten claims that the record knows.
     let clock = Clock::at(now);
-    let next = Value::Integer(number(0).max(told) + 1);
+    let next = Value::Integer(last.number(0).max(told) + 1);
     let (told, expires) = (Value::Integer(told), Value::Integer(clock.expires()));
     session.change(
         &format!("UPDATE {LEASE_TABLE} SET claim = :claim, owner = :owner, expires = :expires WHERE rule = :rule"),
@@ -72,15 +70,14 @@ fn claim_within(
          WHERE rule = :rule AND claim < :claim"
     );
     let untold = session.ask(&sql, &[("rule", &name), ("claim", &next)], Limits::default())?;
-    let sum = |place: usize| untold.rows.first().and_then(|row| row.get(place)).and_then(Value::as_integer).unwrap_or(0);
-    let (recovered, recovered_children) = (sum(0).unsigned_abs(), sum(1).unsigned_abs());
+    let (recovered, recovered_children) = (untold.number(0).unsigned_abs(), untold.number(1).unsigned_abs());
     let claim = Claim { number: next.as_integer().unwrap_or(0).unsigned_abs(), recovered, recovered_children };
     Ok((claim, Lease { rule: name, owner, number: next, clock, batches: 0 }))
 }
 
 /// The answer to a count.
 pub(super) fn count(rows: &Rows) -> u64 {
-    rows.single().and_then(Value::as_integer).unwrap_or(0).unsigned_abs()
+    rows.number(0).unsigned_abs()
 }
 
 impl Lease {

@@ -197,29 +197,11 @@ impl Purge for Purger {
         Ok(dropped)
     }
 
-    fn tidy(&mut self, _: u64) -> Result<u64, DatabaseError> {
-        // The server checkpoints by itself.
-        Ok(0)
-    }
-
-    fn settle(&mut self) -> Result<bool, DatabaseError> {
-        Ok(true)
-    }
-
     fn release(&mut self) -> Result<(), DatabaseError> {
         match self.lease.take() {
             Some(lease) => lease.release(&mut self.session),
             None => Ok(()),
         }
-    }
-
-    fn canaries(&mut self, _: usize) -> Result<Vec<Vec<u8>>, DatabaseError> {
-        Ok(Vec::new())
-    }
-
-    fn erase(&mut self, _: &[Vec<u8>]) -> Result<Option<u64>, DatabaseError> {
-        // Rows live on until VACUUM, and after that in the log, in replicas and in backups: nobody here can look.
-        Ok(None)
     }
 }
 

@@ -16,11 +16,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{
     TlsConnector, client,
-    rustls::{self, CertificateError, ClientConfig, RootCertStore, crypto::ring},
+    rustls::{self, CertificateError, RootCertStore},
 };
 
 use super::session::Way;
-use crate::DatabaseError;
+use crate::{DatabaseError, tls};
 
 /// Whom to trust.
 #[derive(Clone)]
@@ -28,10 +28,10 @@ pub(super) struct Trust(TlsConnector);
 
 impl Trust {
     pub(super) fn of(way: Way<'_>) -> Result<Self, DatabaseError> {
-        let mut roots = RootCertStore::empty();
-        match way.ca_file {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        let roots = match way.ca_file {
+            None => tls::public(),
             Some(file) => {
+                let mut roots = RootCertStore::empty();
                 let path = way.root.join(file);
                 let wrong = |cause| DatabaseError::Authorities { database: way.database.to_owned(), path: path.clone(), cause };
                 let pem = fs::read(&path).map_err(|cause| wrong(Some(cause)))?;
@@ -42,12 +42,11 @@ impl Trust {
                 if roots.is_empty() {
                     return Err(wrong(None));
                 }
+                roots
             }
-        }
+        };
         let unready = |cause| DatabaseError::Unready { database: way.database.to_owned(), cause: io::Error::other(cause) };
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = config.with_safe_default_protocol_versions().map_err(unready)?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        let mut config = tls::trusting(roots).map_err(unready)?;
         // PostgreSQL 17, "Protocol Flow", SSL Session Encryption: what `sslnegotiation=direct` asks for; before, it is not looked at.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Self(TlsConnector::from(Arc::new(config))))
