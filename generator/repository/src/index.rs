@@ -129,8 +129,9 @@ impl Entry {
             group: found.gid(),
             size: cut(found.size()),
         };
-        // An entry without nanoseconds was written where none are kept; then it proves nothing about this second.
-        looks == self.seen && self.seen.modified < time(index.mtime(), index.mtime_nsec()) && self.seen.modified.1 != 0
+        // Whoever writes a file, or sets its time of modification, moves its time of change, and nobody can set that. One without
+        // nanoseconds was taken where none are kept; then it proves nothing about its second.
+        looks == self.seen && self.seen.changed < time(index.mtime(), index.mtime_nsec()) && self.seen.changed.1 != 0
     }
 
     /// Nothing is gone by where files look otherwise.
