@@ -11,7 +11,8 @@ use avouch_log::layout;
 use super::{file, listed};
 use crate::{disk::Disk, error::RecordError};
 
-/// Lies in the published folder, so that a rename never crosses file systems. A crash leaves it to the next publication.
+/// Lies in the published folder, so that a rename never crosses file systems. A crash leaves it to the next publication; a
+/// publication that is refused takes it away.
 const STAGING: &str = ".avouch-staging";
 
 /// A publication on its way.
@@ -182,5 +183,12 @@ impl<'a> Stage<'a> {
     pub(super) fn end(self) -> Result<u64, RecordError> {
         self.sweep()?;
         Ok(self.written)
+    }
+}
+
+impl Drop for Stage<'_> {
+    /// Why the publication did not end is told already; what cannot be removed either is left to the next one.
+    fn drop(&mut self) {
+        let _ = self.sweep();
     }
 }

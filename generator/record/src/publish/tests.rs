@@ -172,6 +172,8 @@ fn foreign_files_and_impossible_pages_stop_before_anything_is_written() {
     fs::write(house.out().join("thesis.txt"), b"mine").unwrap();
     assert!(matches!(house.publish(&pages(1)), Err(RecordError::Stranger { .. })));
     assert_eq!(house.ledger.size().unwrap(), 5);
+    let left: Vec<_> = fs::read_dir(house.out()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["thesis.txt"]);
     fs::remove_file(house.out().join("thesis.txt")).unwrap();
     for path in ["../x", "/x", "checkpoint", "tile/0/000", "a/../b", ".git/config", ""] {
         let error = house.publish(&BTreeMap::from([(path.to_owned(), vec![])])).unwrap_err();
