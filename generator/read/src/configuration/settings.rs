@@ -264,7 +264,16 @@ pub(super) fn evidence(root: &TableReader<'_, '_>) -> Option<EvidenceSettings> {
 pub(super) fn site(root: &TableReader<'_, '_>) -> SiteSettings {
     let default = SiteSettings { out: "public".to_owned(), base_url: None };
     let Some(table) = root.optional("site").table() else { return default };
-    let out = table.optional("out").words().map_or(default.out, toml::Spanned::into_inner);
+    let field = table.optional("out");
+    let out = field.words();
+    if let Some(out) = out.as_ref().filter(|out| !is_a_folder_of_its_own(out.get_ref())) {
+        field.report(
+            "bad-out",
+            out.span(),
+            format!("the site cannot be put into `{}`: everything in that folder belongs to the site", out.get_ref()),
+            "name a folder of its own: `public`",
+        );
+    }
     let base_url = table.optional("base_url").words();
     if let Some(url) = &base_url
         && !(url.get_ref().starts_with("https://") || url.get_ref().starts_with("http://"))
@@ -273,7 +282,21 @@ pub(super) fn site(root: &TableReader<'_, '_>) -> SiteSettings {
         table.walk().report(table.walk().error("bad-url", url.span(), message).label("written here"));
     }
     table.finish();
+    let out = out.map_or(default.out, toml::Spanned::into_inner);
     SiteSettings { out, base_url: base_url.map(|url| url.into_inner().trim_end_matches('/').to_owned()) }
+}
+
+/// Whether a path is neither the folder of the configuration, nor one around it, nor what git or the ledger keep to themselves.
+fn is_a_folder_of_its_own(path: &str) -> bool {
+    let mut below = Vec::new();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match (part, below.last()) {
+            (".git" | ".avouch", _) => return false,
+            ("..", Some(&last)) if last != ".." => drop(below.pop()),
+            _ => below.push(part),
+        }
+    }
+    below.last().is_some_and(|last| *last != "..")
 }
 
 /// A slug, or none with a report.

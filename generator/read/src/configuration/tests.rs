@@ -171,6 +171,34 @@ fn each_mistake_is_refused_where_it_stands() {
     }
 }
 
+#[test]
+fn the_site_has_a_folder_of_its_own() {
+    let seen =
+        |out: &str| mistakes(&format!("[product]\nname = 'X'\nslug = 'x'\n[evidence]\norigin = 'x'\n[site]\nout = '{out}'\n"));
+    for out in [
+        "",
+        ".",
+        "/",
+        "./",
+        "..",
+        "../..",
+        "a/..",
+        "a/../..",
+        "../x/..",
+        ".git",
+        "a/../.git",
+        ".git/pages",
+        ".avouch",
+        "/srv/.git",
+    ] {
+        let seen = seen(out);
+        assert!(seen.len() == 1 && seen[0].starts_with("avouch.toml:7:7: "), "{out}: {seen:?}");
+    }
+    for out in ["public", "./public", "../public", "a/../b", "/srv/www", "docs/.github"] {
+        assert_eq!(seen(out), Vec::<String>::new(), "{out}");
+    }
+}
+
 const D1_URL: &str = "d1://0123456789abcdef0123456789ABCDEF/11111111-2222-3333-4444-555555555555";
 
 #[test]
