@@ -10,6 +10,8 @@ mod decisions;
 mod gate;
 #[path = "command_line/hygiene.rs"]
 mod hygiene;
+#[path = "command_line/probing.rs"]
+mod probing;
 #[path = "command_line/record.rs"]
 mod record;
 #[path = "command_line/retention.rs"]

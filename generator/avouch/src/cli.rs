@@ -195,6 +195,9 @@ pub(crate) struct Run {
     /// Leave the site as it is: `avouch publish` puts it out later
     #[arg(long)]
     pub(crate) no_publish: bool,
+    /// Whose the targets are
+    #[command(flatten)]
+    pub(crate) owning: Owning,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -564,6 +567,9 @@ pub(crate) struct Check {
     /// Print every request that would be sent to a target, and send none
     #[arg(long, conflicts_with_all = ["bundle", "from", "to"])]
     pub(crate) dry_run: bool,
+    /// Whose the targets are
+    #[command(flatten)]
+    pub(crate) owning: Owning,
     /// Write the observations to this file, for `avouch evidence import` elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<Utf8PathBuf>,
@@ -702,6 +708,17 @@ pub(crate) struct Serve {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     pub(crate) listen: std::net::SocketAddr,
+    /// Whose the targets are
+    #[command(flatten)]
+    pub(crate) owning: Owning,
+}
+
+/// What whoever gives a command says of the targets.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Owning {
+    /// The targets are yours: intrusive requests go to those not on this machine too, where they show it (`avouch doctor`)
+    #[arg(long)]
+    pub(crate) i_own_this: bool,
 }
 
 /// Shows what is wrong with the command line, or the help that was asked for.

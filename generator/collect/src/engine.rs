@@ -16,7 +16,7 @@ use avouch_model::{
     state::Outcome,
 };
 
-use crate::{Judgement, Kind, Patience, Unasked, Vantage, World, kinds};
+use crate::{Judgement, Kind, Patience, Unasked, Vantage, World, kinds, redact};
 
 /// The most bytes that a transcript may have in a [`Detail`]; what is longer is cut and says so.
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
@@ -111,17 +111,15 @@ fn ask(world: &World<'_>, kind: &Kind, asked: &Asked) -> Answer {
             Err(unasked) => Err((seen, unasked)),
         }
     }));
-    match answer {
-        Ok(Ok((seen, judgement))) => {
-            let binding = bind(world, kind.vantage, &asked.parameters, judgement.commit.as_deref());
-            observe(asked, sound(judgement), binding, seen)
-        }
-        Ok(Err((seen, Unasked(why)))) => {
-            let binding = bind(world, kind.vantage, &asked.parameters, None);
-            observe(asked, error(why), binding, seen)
-        }
-        Err(cause) => panicked(asked, &*cause),
-    }
+    let (mut seen, mut judgement) = match answer {
+        Ok(Ok((seen, judgement))) => (seen, sound(judgement)),
+        Ok(Err((seen, Unasked(why)))) => (seen, error(why)),
+        Err(cause) => return panicked(asked, &*cause),
+    };
+    redact::transcript(world, &mut seen);
+    redact::judgement(world, &mut judgement);
+    let binding = bind(world, kind.vantage, &asked.parameters, judgement.commit.as_deref());
+    observe(asked, judgement, binding, seen)
 }
 
 /// The last gate, whatever a judge says: no pass with a broken positive control or without its population.

@@ -20,6 +20,7 @@ mod parsed;
 mod pipelines;
 #[cfg(test)]
 mod profile_tests;
+mod redact;
 mod reports;
 mod scripts;
 mod secret;

@@ -71,6 +71,17 @@ impl Place {
         Ok(self.addresses.get_or_init(|| found))
     }
 
+    /// Whether all its addresses are of the loopback network: what is sent there stays on this machine.
+    pub(crate) fn is_loopback(&self) -> Result<bool, ProbeError> {
+        Ok(self.resolved()?.iter().all(|address| address.ip().to_canonical().is_loopback()))
+    }
+
+    /// As [`Place::is_loopback`], for who may not resolve a name: `localhost` is one of the loopback network (RFC 6761 section 6.3).
+    pub(crate) fn is_loopback_by_name(&self) -> bool {
+        let address = self.name().parse::<IpAddr>();
+        address.map_or_else(|_| self.host.eq_ignore_ascii_case("localhost"), |address| address.to_canonical().is_loopback())
+    }
+
     /// A TCP connection from the given source address, or from the machine's choice.
     pub(crate) async fn tcp(&self, from: Option<IpAddr>, within: Duration) -> Result<TcpStream, ProbeError> {
         let mut last = None;
@@ -205,6 +216,24 @@ mod tests {
         for text in ["ftp://h", "https://h/x", "https://u@h", "https://h/?q", "h:80", "", "https://", "file:///etc/passwd"] {
             assert!(Place::parse("t", text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_on_this_machine_is_known_by_its_addresses() {
+        for (url, here) in [
+            ("http://127.0.0.1:1", true),
+            ("https://127.3.2.1", true),
+            ("http://[::1]:1", true),
+            ("http://[::ffff:127.0.0.1]:1", true),
+            ("http://0.0.0.0:1", false),
+            ("http://192.0.2.7", false),
+            ("http://[2001:db8::1]", false),
+        ] {
+            let place = Place::parse("t", url).unwrap();
+            assert_eq!((place.is_loopback().unwrap(), place.is_loopback_by_name()), (here, here), "{url}");
+        }
+        assert!(Place::parse("t", "http://LocalHost:1").unwrap().is_loopback_by_name());
+        assert!(!Place::parse("t", "http://localhost.example").unwrap().is_loopback_by_name());
     }
 
     #[test]

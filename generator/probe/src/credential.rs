@@ -92,6 +92,24 @@ impl Secret {
     }
 }
 
+/// The fewest bytes of a value that are taken for a secret when they stand in a text.
+const TOLD_MIN: usize = 8;
+
+impl Secret {
+    /// Writes `instead` in place of what this principal sends, wherever it stands in a text; also of a key whose end was altered.
+    pub(crate) fn hide(&self, text: &mut String, instead: &str) {
+        for value in std::iter::once(&self.value).chain(self.with.iter().map(|(_, value)| value)).flatten() {
+            let key = value.rsplit(' ').next().unwrap_or_default();
+            let stem = key.char_indices().rev().nth(3).map_or("", |(end, _)| &key[..end]);
+            for told in [key, stem].into_iter().filter(|told| told.len() >= TOLD_MIN) {
+                if text.contains(told) {
+                    *text = text.replace(told, instead);
+                }
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Secret").field("header", &self.header).finish_non_exhaustive()
@@ -203,6 +221,26 @@ mod tests {
             Principal { name: "a".into(), tenant: None, header: "X".into(), value: "${GONE}".into(), with: BTreeMap::new() };
         let error = Secret::of(&principal, &|_| None).fields(&Credential::Principal("a".into()), 0).unwrap_err();
         assert!(matches!(error, ProbeError::NoCredential { variable, .. } if variable == "GONE"));
+    }
+
+    #[test]
+    fn a_key_is_hidden_in_a_text_also_with_its_end_altered_and_ordinary_words_are_left() {
+        let secret = secret("ck_live_0123456789ABCDEF");
+        let hidden = |text: &str| {
+            let mut text = text.to_owned();
+            secret.hide(&mut text, "(a's)");
+            text
+        };
+        assert_eq!(
+            hidden("got `Bearer ck_live_0123456789ABCDEF`, twice ck_live_0123456789ABCDEF"),
+            "got `Bearer (a's)`, twice (a's)"
+        );
+        let altered = secret.fields(&Credential::Altered("a".into()), 7).unwrap().remove(0).1;
+        assert!(!hidden(&altered).contains("0123456789"), "{}", hidden(&altered));
+        assert_eq!(hidden("Bearer ck_live_"), "Bearer ck_live_");
+        let mut text = "GET /x".to_owned();
+        self::secret("x").hide(&mut text, "(a's)");
+        assert_eq!(text, "GET /x");
     }
 
     #[test]

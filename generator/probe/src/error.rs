@@ -13,6 +13,26 @@ pub enum ProbeError {
         /// `passive`, `active` or `intrusive`.
         class: &'static str,
     },
+    /// Nobody says that the target is theirs, and it is not on this machine.
+    #[error(
+        "intrusive requests leave this machine only for what is yours: give the command `--i-own-this` if `[targets.{target}]` is"
+    )]
+    NotStated {
+        /// The target's name.
+        target: String,
+    },
+    /// The target does not show that it is ours.
+    #[error("nothing shows that `[targets.{target}]` is yours ({reason}): let {at} answer with the line `{line}`")]
+    NotProven {
+        /// The target's name.
+        target: String,
+        /// What its answer lacks.
+        reason: String,
+        /// The line that it must show.
+        line: String,
+        /// Where.
+        at: String,
+    },
     /// The run has sent as many requests as it may.
     #[error("all {max} requests of this run are spent: raise `requests_max` in `[targets.{target}]`")]
     RequestsSpent {

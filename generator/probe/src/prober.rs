@@ -16,7 +16,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 use tokio_rustls::rustls::version;
 
 use crate::{
-    Alone, Callbacks, Certificate, Lease, Offered, ProbeError, Request, Response, Version,
+    Alone, Callbacks, Certificate, Lease, Offered, Ownership, ProbeError, Request, Response, Version,
     addresses::{Addresses, Next},
     alone::Principals,
     connect::{Place, Trust},
@@ -57,6 +57,8 @@ pub struct Burst {
 pub struct Prober {
     pub(crate) inner: Arc<Inner>,
     pub(crate) runtime: Runtime,
+    pub(crate) ownership: Ownership,
+    pub(crate) proven: Mutex<Option<Result<(), String>>>,
     release: Mutex<Option<String>>,
     memory: Mutex<BTreeMap<String, Arc<Mutex<Option<serde_json::Value>>>>>,
 }
@@ -126,7 +128,14 @@ impl Prober {
         };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| ProbeError::Runtime { cause })?;
-        Ok(Self { inner: Arc::new(inner), runtime, release: Mutex::new(None), memory: Mutex::default() })
+        Ok(Self {
+            inner: Arc::new(inner),
+            runtime,
+            ownership: Ownership::default(),
+            proven: Mutex::default(),
+            release: Mutex::default(),
+            memory: Mutex::default(),
+        })
     }
 
     /// A prober of this target that opens no socket, sends nothing and waits for nothing: it notes what it would send.
@@ -164,7 +173,7 @@ impl Prober {
     /// # Errors
     /// When it may not be sent at all, or there are too few source addresses.
     pub fn burst(&self, request: &Request, count: usize, concurrency: usize, source: Source<'_>) -> Result<Burst, ProbeError> {
-        self.inner.allowed(request)?;
+        self.admit(request)?;
         if let Some(rehearsal) = &self.inner.rehearsal {
             let answer = rehearsal.answer(&self.inner.target, request, count);
             return Ok(Burst { answers: (0..count).map(|_| Ok(answer.clone())).collect(), elapsed: Duration::ZERO });
@@ -359,6 +368,13 @@ impl Prober {
         Duration::from_nanos(u64::try_from(window - now % window).unwrap_or(u64::MAX))
     }
 
+    /// Hides the credentials of the target's principals in a text: a target may answer with what it was sent.
+    pub fn redact(&self, text: &mut String) {
+        for (principal, secret) in &self.inner.secrets {
+            secret.hide(text, &format!("(credential of {principal})"));
+        }
+    }
+
     /// How many requests this run has sent.
     pub fn spent(&self) -> u32 {
         self.inner.spent.load(Ordering::Relaxed)
@@ -435,7 +451,7 @@ impl Conversation<'_> {
 
     fn exchange(&mut self, request: &Request, keep: bool) -> Result<Response, ProbeError> {
         let prober = self.prober;
-        prober.inner.allowed(request)?;
+        prober.admit(request)?;
         let from = prober.turns(1, self.source)?.0.into_iter().next().flatten();
         let answer = prober.inner.answer(&mut self.open, request, from, keep);
         prober.runtime.block_on(answer)
@@ -454,7 +470,7 @@ impl std::fmt::Debug for Conversation<'_> {
 
 impl Inner {
     /// Classes are ordered: a target that allows one allows the milder ones.
-    fn permit(&self, class: ProbeClass) -> Result<(), ProbeError> {
+    pub(crate) fn permit(&self, class: ProbeClass) -> Result<(), ProbeError> {
         if self.target.allow.iter().any(|allowed| *allowed >= class) {
             return Ok(());
         }

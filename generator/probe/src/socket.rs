@@ -82,7 +82,7 @@ impl Prober {
     /// When the request may not be sent, or is not answered in HTTP.
     pub fn socket(&self, request: &Request) -> Result<Result<Socket<'_>, u16>, ProbeError> {
         let inner = &self.inner;
-        inner.allowed(request)?;
+        self.admit(request)?;
         let socket = |connection| Socket { prober: self, class: request.class, connection, timeout: request.timeout };
         if let Some(rehearsal) = &inner.rehearsal {
             rehearsal.answer(&inner.target, request, 1);

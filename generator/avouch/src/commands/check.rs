@@ -57,6 +57,7 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
 
 /// Asks the checks, and judges their answers alone: in memory, with the decisions of the ledger where there is one.
 fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<Exit> {
+    let owned = arguments.owning.i_own_this;
     let ledger = record::open_if_any(project)?;
     let recorded = ledger.as_ref().map(|ledger| ledger.recorded(None)).transpose()?.unwrap_or_default();
     let in_record = decisions::in_record(&recorded);
@@ -69,7 +70,8 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         _ => releases::current(project, None)?,
     };
     if arguments.dry_run {
-        let beside = collecting::Beside { current: &current, retention: &BTreeMap::new(), releases: &[], decisions: &in_record };
+        let retention = BTreeMap::new();
+        let beside = collecting::Beside { current: &current, retention: &retention, releases: &[], decisions: &in_record, owned };
         return rehearse(project, output, &beside, &resolved.asked);
     }
     let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
@@ -78,7 +80,8 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         Some(ledger) => record::releases(ledger, &recorded)?,
         None => Vec::new(),
     };
-    let beside = collecting::Beside { current: &current, retention: &retention, releases: &releases, decisions: &in_record };
+    let beside =
+        collecting::Beside { current: &current, retention: &retention, releases: &releases, decisions: &in_record, owned };
     let started = clock::now();
     let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
     let mut scope = scoping::scope(project, &resolved);

@@ -12,7 +12,7 @@ use crate::{
     cli::Global,
     exit::Exit,
     output::{Output, causes, plain},
-    pipeline::{decisions, releases, scoping},
+    pipeline::{collecting, decisions, releases, scoping},
     project::Project,
 };
 
@@ -143,7 +143,7 @@ impl Examination<'_> {
             let pem = target.ca_file.as_ref().and_then(|file| fs::read(project.path(file)).ok());
             let environment = |name: &str| std::env::var(name).ok();
             let prober = match Prober::new(target, "doctor", 1, &environment, pem.as_deref()) {
-                Ok(prober) => prober,
+                Ok(prober) => prober.owned(collecting::ownership(project, false)),
                 Err(error) => {
                     self.ill(&format!("the target `{}` cannot be probed", plain(name)), &plain(&error.chain()));
                     continue;
@@ -158,6 +158,16 @@ impl Examination<'_> {
                 Ok(None) => self.absent(&format!("the target `{}` does not name its release: set `release_from`", plain(name))),
                 Err(error) => {
                     self.ill(&format!("the target `{}` does not answer as it must", plain(name)), &plain(&error.chain()))
+                }
+            }
+            if prober.wants_proof() {
+                match prober.proof() {
+                    Ok(()) => self.well(&format!(
+                        "the target `{}` shows that it is yours: intrusive checks are asked with `--i-own-this`",
+                        plain(name)
+                    )),
+                    Err(error) => self
+                        .ill(&format!("no intrusive check can be asked of the target `{}`", plain(name)), &plain(&error.chain())),
                 }
             }
             self.principals(&prober, project, name);

@@ -1,10 +1,10 @@
 //! `avouch check --dry-run`: every request that the checks would send, and none sent.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use anyhow::Context as _;
-use avouch_model::catalogue::Asked;
-use avouch_probe::Rehearsed;
+use avouch_model::{catalogue::Asked, product::ProbeClass};
+use avouch_probe::{PROOF_PATH, Prober, Rehearsed};
 
 use crate::{
     exit::Exit,
@@ -17,6 +17,7 @@ use crate::{
 pub(crate) fn rehearse(project: &Project, output: &Output, beside: &Beside<'_>, asked: &[Asked]) -> anyhow::Result<Exit> {
     let mut text = String::new();
     let (mut checks, mut requests) = (0_usize, 0_usize);
+    let mut intruded = BTreeSet::new();
     for each in asked.iter().filter(|asked| collecting::asks_a_target(asked)) {
         let (target, rehearsed, why) = collecting::rehearse(project, output, beside, each)
             .with_context(|| format!("cannot rehearse `{}`", each.check.id))?;
@@ -24,6 +25,9 @@ pub(crate) fn rehearse(project: &Project, output: &Output, beside: &Beside<'_>, 
         let _ = writeln!(text, "{} ({}) at {}", output.strong(&plain(&each.check.id)), plain(&each.check.kind), plain(&target));
         for line in together(&rehearsed) {
             requests += line.times;
+            if line.class == ProbeClass::Intrusive {
+                intruded.insert(target.clone());
+            }
             let _ = writeln!(text, "  {}", plain(&line.to_string()));
         }
         for why in why {
@@ -34,6 +38,12 @@ pub(crate) fn rehearse(project: &Project, output: &Output, beside: &Beside<'_>, 
     for (name, target) in &project.configuration.targets {
         if let Some(from) = &target.release_from {
             let _ = writeln!(text, "passive GET {} as nobody, once in a run, at {}", plain(&from.path), plain(name));
+        }
+        if intruded.contains(name) && Prober::rehearsing(target, 1)?.wants_proof() {
+            let _ = writeln!(text, "passive GET {PROOF_PATH} as nobody, once in a run, at {}", plain(name));
+            if !beside.owned {
+                let _ = writeln!(text, "Nothing intrusive is sent to {} without --i-own-this.", plain(name));
+            }
         }
     }
     let _ = writeln!(

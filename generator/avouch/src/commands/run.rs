@@ -14,7 +14,12 @@ use crate::{
 /// Does the whole job and says how everything stands.
 pub(crate) fn run(global: &Global, output: &Output, arguments: &Run) -> anyhow::Result<Exit> {
     let project = Project::load(global, output)?;
-    let asked = pipeline::Asked { release: arguments.release.as_deref(), purge: arguments.purge, publish: !arguments.no_publish };
+    let asked = pipeline::Asked {
+        release: arguments.release.as_deref(),
+        purge: arguments.purge,
+        publish: !arguments.no_publish,
+        owned: arguments.owning.i_own_this,
+    };
     let done = pipeline::run(&project, output, asked)?;
     if arguments.json {
         output.result(&format!("{}\n", serde_json::to_string_pretty(&done.assessment)?))?;

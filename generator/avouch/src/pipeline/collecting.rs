@@ -13,7 +13,7 @@ use avouch_model::{
     receipt::RetentionRun,
     state::Outcome,
 };
-use avouch_probe::{Prober, Rehearsed};
+use avouch_probe::{Ownership, Prober, Rehearsed};
 
 use super::releases::Current;
 use crate::{clock, kept::Kept, output::Output, project::Project};
@@ -28,13 +28,15 @@ pub(crate) struct Beside<'a> {
     pub(crate) releases: &'a [(ReleaseRecord, Vec<Vec<u8>>)],
     /// The decisions of the record with the time they count from.
     pub(crate) decisions: &'a [(Timestamp, Decision)],
+    /// Whether whoever gave the command says that the targets are theirs.
+    pub(crate) owned: bool,
 }
 
 /// Asks the checks. Databases and targets that none of them needs are not opened; with `build` no socket is.
 pub(crate) fn collect(project: &Project, output: &Output, beside: &Beside<'_>, asked: &[Asked]) -> anyhow::Result<Collected> {
     let operates = asked.iter().any(|asked| asked.check.when == When::Operate);
     let databases = if operates { open_databases(project, output) } else { BTreeMap::new() };
-    let probers = if operates { open_probers(project, output)? } else { BTreeMap::new() };
+    let probers = if operates { open_probers(project, output, beside.owned)? } else { BTreeMap::new() };
     let collected = with_world(project, beside, &databases, &probers, |world| {
         avouch_collect::collect_and_tell(world, asked, &|progress| {
             let word = match progress.outcome {
@@ -125,7 +127,12 @@ fn open_databases(project: &Project, output: &Output) -> BTreeMap<String, Mutex<
     open
 }
 
-fn open_probers(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<String, Prober>> {
+/// What is known of whose the targets are.
+pub(crate) fn ownership(project: &Project, stated: bool) -> Ownership {
+    Ownership { stated, origin: project.configuration.evidence.origin.clone() }
+}
+
+fn open_probers(project: &Project, output: &Output, owned: bool) -> anyhow::Result<BTreeMap<String, Prober>> {
     let mut open = BTreeMap::new();
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).context("the system gives no random bytes")?;
@@ -140,7 +147,7 @@ fn open_probers(project: &Project, output: &Output) -> anyhow::Result<BTreeMap<S
             .transpose()
             .and_then(|pem| Ok(Prober::new(target, &run, u64::from_le_bytes(seed), &environment, pem.as_deref())?));
         match prober {
-            Ok(prober) => drop(open.insert(name.clone(), prober)),
+            Ok(prober) => drop(open.insert(name.clone(), prober.owned(ownership(project, owned)))),
             Err(error) => output.warn(&format!("{:#}", error.context(format!("the target `{name}` cannot be probed")))),
         }
     }

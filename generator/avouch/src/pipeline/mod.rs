@@ -37,6 +37,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) purge: bool,
     /// Whether to put the site out.
     pub(crate) publish: bool,
+    /// Whether whoever asks says that the targets are theirs.
+    pub(crate) owned: bool,
 }
 
 /// What the job did.
@@ -73,7 +75,13 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     retaining::record(project, &mut ledger, &signer, &recorded)?;
 
     let releases = record::releases(&ledger, &recorded)?;
-    let beside = collecting::Beside { current: &current, retention: &retention, releases: &releases, decisions: &in_record };
+    let beside = collecting::Beside {
+        current: &current,
+        retention: &retention,
+        releases: &releases,
+        decisions: &in_record,
+        owned: asked.owned,
+    };
     let started = clock::now();
     let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
     record_run(&mut ledger, &signer, scope_digest, current.release.clone(), started, collected)?;

@@ -102,7 +102,7 @@ const TARGETS: &str = "\
 # A running system that may be probed. Nothing else is ever connected to.
 # [targets.api]
 # url = \"https://staging.example.com\"
-# allow = [\"active\"]                    # passive, active, intrusive
+# allow = [\"active\"]                    # passive, active, intrusive (the last also waits for --i-own-this and a proof)
 # environment = \"staging\"
 # release_from = { get = \"/version\", json = \"/commit\" }
 #
@@ -123,6 +123,8 @@ const TARGETS: &str = "\
 const REST: &str = "\
 [gate]
 require = \"configured\"                  # every check whose slots are filled; or \"all\", or a list
+# no_worse_than = \"1.4.0\"               # block only what stands worse than in the record of this release or commit
+# baseline = true                       # let the baseline block too, which nobody claims
 
 # [people.alice]                        # who may sign decisions; roles are published, names never
 # key = \"ssh-ed25519 AAAA…\"

@@ -327,11 +327,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does the job: the same functions as the commands.
-pub(super) fn execute(job: &str, project: &Project, output: &Output, stopping: &dyn Fn() -> bool) -> anyhow::Result<()> {
+/// Does the job: the same functions as the commands. `owned`: whoever started the daemon says that the targets are theirs.
+pub(super) fn execute(
+    owned: bool,
+    job: &str,
+    project: &Project,
+    output: &Output,
+    stopping: &dyn Fn() -> bool,
+) -> anyhow::Result<()> {
     if job != "purge" {
         // Deleting is asked for by a line of its own in the schedule.
-        return pipeline::run(project, output, pipeline::Asked { release: None, purge: false, publish: true }).map(drop);
+        return pipeline::run(project, output, pipeline::Asked { release: None, purge: false, publish: true, owned }).map(drop);
     }
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;

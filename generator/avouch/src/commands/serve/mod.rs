@@ -46,7 +46,11 @@ pub(crate) fn serve(global: &Global, output: &Output, arguments: &Serve) -> anyh
     record::signer(&project)?;
     record::open(&project)?;
     let site = project.path(&project.configuration.site.out).into_std_path_buf();
-    let daemon = Arc::new(Daemon::new(global.clone(), project, Box::new(jobs::execute))?);
+    let owned = arguments.owning.i_own_this;
+    let execute = move |job: &str, project: &Project, output: &Output, stopping: &dyn Fn() -> bool| {
+        jobs::execute(owned, job, project, output, stopping)
+    };
+    let daemon = Arc::new(Daemon::new(global.clone(), project, Box::new(execute))?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let served = runtime.block_on(serve_until_told(arguments, output, daemon, site));
     // A job that outlasted its ten seconds is left to the lease in the ledger: the next daemon takes its slot over.
