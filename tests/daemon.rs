@@ -290,6 +290,7 @@ fn slots_missed_while_it_was_down_are_recorded_and_the_newest_is_caught_up_with_
     let ledger = rusqlite::Connection::open(sandbox.path().join(".avouch/ledger.db")).unwrap();
     ledger.execute("DELETE FROM slots WHERE scheduled_for < ?1", [last]).unwrap();
     ledger.execute("UPDATE slots SET scheduled_for = scheduled_for - 100", []).unwrap();
+    ledger.execute("UPDATE promises SET since = since - 100", []).unwrap();
     drop(ledger);
     let daemon = Daemon::start(&sandbox);
     until("it caught up", || (ended(&sandbox, "finished") >= 2).then_some(()));
@@ -333,12 +334,67 @@ fn a_daemon_that_was_killed_leaves_a_record_that_holds_and_its_slot_to_the_next(
     until("a run is done", || (ended(&sandbox, "finished") >= 1).then_some(()));
     assert_eq!(daemon.stop().0, Some(0));
     // Where no newer slot was due yet, the killed one itself was run; otherwise it was missed, and that is on record.
-    let ledger = rusqlite::Connection::open(sandbox.path().join(".avouch/ledger.db")).unwrap();
-    let state: String = ledger.query_row("SELECT state FROM slots WHERE scheduled_for = ?1", [killed], |row| row.get(0)).unwrap();
-    drop(ledger);
+    let was_run = slots(&sandbox).iter().any(|slot| slot.1 == killed && slot.2 == "finished");
     let missed = payloads(&sandbox, "missed");
-    assert!(state == "finished" || missed.iter().any(|missed| missed["why"] == "down"), "{state} {missed:?}");
+    assert!(was_run || missed.iter().any(|missed| missed["why"] == "down"), "{missed:?}");
     verifies(&sandbox);
+}
+
+#[test]
+fn killed_at_any_moment_the_record_tells_once_of_every_slot() {
+    let sandbox = scheduled("run = \"*/2 * * * * *\"");
+    let ledger = || {
+        let ledger = rusqlite::Connection::open(sandbox.path().join(".avouch/ledger.db")).unwrap();
+        ledger.busy_timeout(Duration::from_secs(30)).unwrap();
+        ledger
+    };
+    let count = |sql: &str| ledger().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    // Once it serves, once it has promised, once a slot is taken, once something is in the record, and once a run has ended.
+    for moment in [
+        "SELECT 1",
+        "SELECT count(*) FROM promises",
+        "SELECT count(*) FROM slots WHERE state = 'running'",
+        "SELECT count(*) - 2 FROM entries",
+        "SELECT count(*) FROM slots WHERE state = 'finished'",
+    ] {
+        let mut daemon = Daemon::start(&sandbox);
+        until(moment, || (count(moment) > 0).then_some(()));
+        daemon.process.kill().unwrap();
+        daemon.process.wait().unwrap();
+        // As it is a minute and a half later.
+        ledger().execute("UPDATE slots SET lease_until = scheduled_for WHERE state = 'running'", []).unwrap();
+    }
+    let before = ended(&sandbox, "finished");
+    let daemon = Daemon::start(&sandbox);
+    until("a run is done", || (ended(&sandbox, "finished") > before).then_some(()));
+    assert_eq!(daemon.stop().0, Some(0));
+    let mut told: Vec<i64> = slots(&sandbox).into_iter().filter(|slot| slot.2 == "finished").map(|slot| slot.1).collect();
+    let second = |time: &serde_json::Value| time.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+    for missed in payloads(&sandbox, "missed") {
+        told.extend((second(&missed["from"])..=second(&missed["to"])).filter(|second| second % 2 == 0));
+    }
+    told.sort_unstable();
+    let since = count("SELECT since FROM promises");
+    let owed: Vec<i64> = (since + 1..=*told.last().unwrap()).filter(|second| second % 2 == 0).collect();
+    assert_eq!(told, owed);
+    verifies(&sandbox);
+}
+
+#[test]
+fn the_schedule_is_in_utc_wherever_it_is_read() {
+    let sandbox = scheduled("run = \"0 30 2 * * *\"");
+    sandbox.avouch(&["run"]).exits(0);
+    let next = |zone: &str| {
+        let ran = sandbox.command(&["due", "--within", "2 days"], &[("TZ", zone)]).output().unwrap();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        text.lines().find(|line| line.ends_with("the next run")).unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let utc = next("UTC");
+    assert!(utc.contains("T02:30:00Z"), "{utc}");
+    // POSIX rules, so that no database of zones is needed: summer time in Berlin, in New York, and one that never ends.
+    for zone in ["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "XXX-14YYY,J1/0,J365/25"] {
+        assert_eq!(next(zone), utc, "{zone}");
+    }
 }
 
 #[test]

@@ -45,6 +45,11 @@ impl Slots {
         self.cron.find_next_occurrence(&instant.chrono(), false).ok().map(Timestamp::from_chrono)
     }
 
+    /// The last slot at this instant or before it; none when there is none in the years that a calendar holds.
+    pub fn last(&self, instant: Timestamp) -> Option<Timestamp> {
+        self.cron.find_previous_occurrence(&instant.chrono(), true).ok().map(Timestamp::from_chrono)
+    }
+
     /// The slots after `from`, up to and including `to`, oldest first, at most `most`.
     pub fn between(&self, from: Timestamp, to: Timestamp, most: usize) -> Vec<Timestamp> {
         let slots = std::iter::successors(self.after(from), |slot| self.after(*slot));
@@ -64,7 +69,74 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{Datelike as _, Timelike as _};
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// One field of an expression: how it is written, and the numbers that it names.
+    type Field = (String, Vec<u32>);
+
+    /// A field of numbers from `first` to `last`, written in the ways that people write.
+    fn field(first: u32, last: u32) -> impl Strategy<Value = Field> {
+        let number = first..=last;
+        prop_oneof![
+            2 => Just(("*".to_owned(), (first..=last).collect())),
+            3 => number.clone().prop_map(|number| (number.to_string(), vec![number])),
+            2 => (number.clone(), number.clone()).prop_map(|(one, other)| {
+                let (low, high) = (one.min(other), one.max(other));
+                (format!("{low}-{high}"), (low..=high).collect())
+            }),
+            2 => proptest::collection::btree_set(number, 1..5).prop_map(|numbers| {
+                let written: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                (written.join(","), numbers.into_iter().collect())
+            }),
+            1 => (2..7_u32).prop_map(move |step| (format!("*/{step}"), (first..=last).step_by(step as usize).collect())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        /// Held against an oracle that walks minute by minute and looks at each whether the fields name it. The days around the
+        /// ends of summer time in Europe and America, of February and of the year are among the beginnings.
+        #[test]
+        fn slots_are_the_minutes_that_the_fields_name(
+            (minute, hour, day, month, weekday) in (field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 6)),
+            begin in prop_oneof![
+                Just("2026-03-28T22:00:00Z"), Just("2026-10-24T22:00:00Z"), Just("2026-11-01T00:00:00Z"), Just("2027-03-14T00:00:00Z"),
+                Just("2026-12-31T12:00:00Z"), Just("2028-02-28T12:00:00Z"),
+            ],
+            offset in 0..90_i64,
+        ) {
+            let expression = format!("0 {} {} {} {} {}", minute.0, hour.0, day.0, month.0, weekday.0);
+            let Ok(slots) = Slots::parse(&expression) else { return Ok(()) };
+            let from = begin.parse::<Timestamp>().unwrap().plus_seconds(offset);
+            let to = from.plus_seconds(4 * 86_400);
+            // A day is named by its number or by its weekday, as cron has it, where neither is `*` alone.
+            let is_day = |at: chrono::DateTime<chrono::Utc>| {
+                let by_number = day.1.contains(&at.day());
+                let by_weekday = weekday.1.contains(&at.weekday().num_days_from_sunday());
+                let either = day.0 != "*" && weekday.0 != "*";
+                if either { by_number || by_weekday } else { by_number && by_weekday }
+            };
+            let named: Vec<Timestamp> = (from.unix() + 1..=to.unix())
+                .filter(|second| second % 60 == 0)
+                .map(Timestamp::from_unix)
+                .filter(|at| {
+                    let at = at.chrono();
+                    month.1.contains(&at.month()) && is_day(at) && hour.1.contains(&at.hour()) && minute.1.contains(&at.minute())
+                })
+                .collect();
+            let found = slots.between(from, to, usize::MAX);
+            let other = found.iter().zip(&named).find(|(found, named)| found != named);
+            prop_assert!(found == named, "{}: {} and {} slots, {:?}", expression, found.len(), named.len(), other);
+            if let Some(last) = named.last() {
+                prop_assert_eq!(slots.last(to), Some(*last), "{}", expression);
+                prop_assert_eq!(slots.last(*last), Some(*last), "{}", expression);
+            }
+        }
+    }
 
     fn gap(text: &str) -> String {
         Slots::parse(text).unwrap().longest_gap().to_string()

@@ -16,7 +16,9 @@ mod signer;
 
 pub use error::RecordError;
 pub use folder::Folder;
-pub use ledger::{Appended, Claim, Content, Ledger, NewEntry, PayloadState, PendingRun, Sealed, Slot, SlotState};
+pub use ledger::{
+    Appended, Claim, Content, Ledger, NewEntry, PayloadState, PendingRun, Promised, Sealed, Slot, SlotState, Standing,
+};
 pub use publish::{Published, Render, publish};
 pub use restore::restore;
 pub use signer::{KeyPair, Signer};

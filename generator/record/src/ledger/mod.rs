@@ -29,7 +29,7 @@ pub use append::{Appended, Content, NewEntry, Sealed};
 pub(crate) use open::discard;
 pub use pending::PendingRun;
 pub use read::PayloadState;
-pub use slots::{Claim, Slot, SlotState};
+pub use slots::{Claim, Promised, Slot, SlotState, Standing};
 
 use crate::error::RecordError;
 

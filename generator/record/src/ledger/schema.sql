@@ -46,3 +46,11 @@ CREATE TABLE slots (
     finished_at   INTEGER,
     PRIMARY KEY (job, scheduled_for)
 ) STRICT;
+CREATE INDEX slots_that_run ON slots (job) WHERE state = 'running';
+
+-- What the daemon promised to do from when on. What was due before was not missed.
+CREATE TABLE promises (
+    job      TEXT PRIMARY KEY,
+    schedule TEXT NOT NULL,
+    since    INTEGER NOT NULL
+) STRICT;

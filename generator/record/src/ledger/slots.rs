@@ -1,7 +1,7 @@
 //! Slots of the schedule: what the daemon holds, so that no two of them run one slot, and a missed one is seen.
 
 use avouch_model::Timestamp;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Ledger;
 use crate::error::RecordError;
@@ -39,14 +39,49 @@ pub struct Slot {
 pub enum Claim {
     /// The slot is the caller's: run it, then finish or fail it.
     Taken,
-    /// Somebody else runs it.
+    /// Somebody runs this slot or another one of the job.
     Held,
-    /// It ended, well or not.
+    /// It ended, well or not, or a later one did.
     Ended,
 }
 
+/// What a daemon promised: to do a job by a schedule, from a moment on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promised {
+    /// The expression.
+    pub schedule: String,
+    /// What was due later is owed.
+    pub since: Timestamp,
+}
+
+/// How the slots of a job stand at a moment. What a clock that was ahead left behind says nothing of what is due now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The last slot, due by now, that ended.
+    pub ended: Option<Timestamp>,
+    /// The slot that was taken and did not end; of several the one that is held longest. It may be due later than now.
+    pub taken: Option<Slot>,
+}
+
+impl Slot {
+    /// Whether its lease can be believed: it has not ended, and is no longer than leases are. One that is was given by a clock
+    /// that was ahead; whoever works on it mends it.
+    pub fn is_held(&self, now: Timestamp, lease_seconds: i64) -> bool {
+        (0..=lease_seconds).contains(&self.lease_until.seconds_since(now))
+    }
+}
+
 impl Ledger {
-    /// Claims a slot until the lease ends. A slot whose lease ended without an end is taken over.
+    /// How the slots of a job stand.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn standing(&self, job: &str, now: Timestamp) -> Result<Standing, RecordError> {
+        standing(&self.database, job, now)
+    }
+
+    /// Claims a slot until the lease ends: the job is the caller's alone then. What another left unended is taken away from it, and
+    /// stays unended until it is [forgotten](Self::forget_unended).
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -59,28 +94,82 @@ impl Ledger {
         lease_seconds: i64,
     ) -> Result<Claim, RecordError> {
         let (transaction, ..) = self.write()?;
-        let found: Option<(String, i64)> = transaction
-            .query_row(
-                "SELECT state, lease_until FROM slots WHERE job = ?1 AND scheduled_for = ?2",
-                params![job, scheduled_for.unix()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()
-            .map_err(RecordError::database("read"))?;
-        match found {
-            Some((state, _)) if state != "running" => return Ok(Claim::Ended),
-            Some((_, lease)) if lease >= now.unix() => return Ok(Claim::Held),
-            _ => {}
+        let Standing { ended, taken } = standing(&transaction, job, now.max(scheduled_for))?;
+        if taken.is_some_and(|taken| taken.is_held(now, lease_seconds)) {
+            return Ok(Claim::Held);
         }
+        if ended >= Some(scheduled_for) {
+            return Ok(Claim::Ended);
+        }
+        let until = now.plus_seconds(lease_seconds);
         transaction
             .execute(
-                "INSERT INTO slots (job, scheduled_for, state, owner, lease_until) VALUES (?1, ?2, 'running', ?3, ?4) \
-                 ON CONFLICT (job, scheduled_for) DO UPDATE SET owner = ?3, lease_until = ?4",
-                params![job, scheduled_for.unix(), owner, now.plus_seconds(lease_seconds).unix()],
+                "UPDATE slots SET owner = ?2, lease_until = min(lease_until, ?3) WHERE job = ?1 AND state = 'running'",
+                params![job, owner, now.plus_seconds(-1).unix()],
             )
+            .and_then(|_| {
+                transaction.execute(
+                    "INSERT INTO slots (job, scheduled_for, state, owner, lease_until) VALUES (?1, ?2, 'running', ?3, ?4) \
+                     ON CONFLICT (job, scheduled_for) DO UPDATE SET owner = ?3, lease_until = ?4",
+                    params![job, scheduled_for.unix(), owner, until.unix()],
+                )
+            })
             .map_err(RecordError::database("write to"))?;
         transaction.commit().map_err(RecordError::database("write to"))?;
         Ok(Claim::Taken)
+    }
+
+    /// Holds a slot until another time. Tells whether it is still the owner's.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn prolong_slot(
+        &mut self,
+        job: &str,
+        scheduled_for: Timestamp,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<bool, RecordError> {
+        let changed = self.database.execute(
+            "UPDATE slots SET lease_until = ?1 WHERE job = ?2 AND scheduled_for = ?3 AND owner = ?4 AND state = 'running'",
+            params![until.unix(), job, scheduled_for.unix(), owner],
+        );
+        Ok(changed.map_err(RecordError::database("write to"))? == 1)
+    }
+
+    /// Forgets what others left unended, once it is recorded as missed. Only this slot is left of those that run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn forget_unended(&mut self, job: &str, scheduled_for: Timestamp, owner: &str) -> Result<(), RecordError> {
+        let gone = self.database.execute(
+            "DELETE FROM slots WHERE job = ?1 AND state = 'running' AND scheduled_for <> ?2 AND owner = ?3",
+            params![job, scheduled_for.unix(), owner],
+        );
+        gone.map(drop).map_err(RecordError::database("write to"))
+    }
+
+    /// What was promised of a job.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn promised(&self, job: &str) -> Result<Option<Promised>, RecordError> {
+        let read = |row: &rusqlite::Row<'_>| Ok(Promised { schedule: row.get(0)?, since: Timestamp::from_unix(row.get(1)?) });
+        let found = self.database.query_row("SELECT schedule, since FROM promises WHERE job = ?1", [job], read);
+        found.optional().map_err(RecordError::database("read"))
+    }
+
+    /// Promises a job in place of what was promised of it before.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn promise(&mut self, job: &str, promised: &Promised) -> Result<(), RecordError> {
+        let written = self.database.execute(
+            "INSERT INTO promises (job, schedule, since) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (job) DO UPDATE SET schedule = ?2, since = ?3",
+            params![job, promised.schedule, promised.since.unix()],
+        );
+        written.map(drop).map_err(RecordError::database("write to"))
     }
 
     /// Ends a slot well.
@@ -121,41 +210,42 @@ impl Ledger {
         transaction.commit().map_err(RecordError::database("write to"))
     }
 
-    /// The last slot of a job that ended well.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn last_finished_slot(&self, job: &str) -> Result<Option<Slot>, RecordError> {
-        let found = self.slots_where("job = ?1 AND state = 'finished' ORDER BY scheduled_for DESC LIMIT ?2", job, 1)?;
-        Ok(found.into_iter().next())
-    }
-
     /// The last slots of a job, newest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub fn slots(&self, job: &str, count: u32) -> Result<Vec<Slot>, RecordError> {
-        self.slots_where("job = ?1 ORDER BY scheduled_for DESC LIMIT ?2", job, count)
+        slots(&self.database, "job = ?1 ORDER BY scheduled_for DESC LIMIT ?2", params![job, count])
     }
+}
 
-    fn slots_where(&self, condition: &'static str, job: &str, count: u32) -> Result<Vec<Slot>, RecordError> {
-        let query = format!("SELECT job, scheduled_for, state, owner, lease_until, finished_at FROM slots WHERE {condition}");
-        let mut statement = self.database.prepare_cached(&query).map_err(RecordError::database("read"))?;
-        let rows = statement.query_map(params![job, count], |row| {
-            let state: String = row.get(2)?;
-            Ok(Slot {
-                job: row.get(0)?,
-                scheduled_for: Timestamp::from_unix(row.get(1)?),
-                state: match state.as_str() {
-                    "running" => SlotState::Running,
-                    "finished" => SlotState::Finished,
-                    _ => SlotState::Failed,
-                },
-                owner: row.get(3)?,
-                lease_until: Timestamp::from_unix(row.get(4)?),
-                finished_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_unix),
-            })
-        });
-        rows.and_then(Iterator::collect).map_err(RecordError::database("read"))
-    }
+fn standing(database: &Connection, job: &str, now: Timestamp) -> Result<Standing, RecordError> {
+    let ended = slots(
+        database,
+        "job = ?1 AND scheduled_for <= ?2 AND state <> 'running' ORDER BY scheduled_for DESC LIMIT 1",
+        params![job, now.unix()],
+    )?;
+    let taken = slots(database, "job = ?1 AND state = 'running' ORDER BY lease_until DESC LIMIT 1", params![job])?;
+    Ok(Standing { ended: ended.first().map(|slot| slot.scheduled_for), taken: taken.into_iter().next() })
+}
+
+fn slots(database: &Connection, condition: &'static str, values: impl rusqlite::Params) -> Result<Vec<Slot>, RecordError> {
+    let query = format!("SELECT job, scheduled_for, state, owner, lease_until, finished_at FROM slots WHERE {condition}");
+    let mut statement = database.prepare_cached(&query).map_err(RecordError::database("read"))?;
+    let rows = statement.query_map(values, |row| {
+        let state: String = row.get(2)?;
+        Ok(Slot {
+            job: row.get(0)?,
+            scheduled_for: Timestamp::from_unix(row.get(1)?),
+            state: match state.as_str() {
+                "running" => SlotState::Running,
+                "finished" => SlotState::Finished,
+                _ => SlotState::Failed,
+            },
+            owner: row.get(3)?,
+            lease_until: Timestamp::from_unix(row.get(4)?),
+            finished_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_unix),
+        })
+    });
+    rows.and_then(Iterator::collect).map_err(RecordError::database("read"))
 }

@@ -8,7 +8,7 @@ use avouch_model::{
     receipt::{Ended, Enforcement, Exceptions, Fate, Promise, RetentionRun},
 };
 
-use super::{Claim, Ledger, NewEntry, Sealed, SlotState};
+use super::{Claim, Ledger, NewEntry, Sealed, SlotState, Standing};
 use crate::{
     Folder, RecordError,
     fixture::{House, ORIGIN, SALT, SECRET, at, bom, check, details, missed, pages, signer},
@@ -272,10 +272,41 @@ fn a_slot_is_run_once_and_taken_over_when_its_lease_ends() {
     assert_eq!(ledger.claim_slot("run", at(0), "a", at(9), 60).unwrap(), Claim::Ended);
     assert_eq!(ledger.claim_slot("run", at(60), "a", at(60), 60).unwrap(), Claim::Taken);
     ledger.fail_slot("run", at(60), "a", at(61)).unwrap();
-    assert_eq!(ledger.last_finished_slot("run").unwrap().unwrap().scheduled_for, at(0));
+    assert_eq!(ledger.standing("run", at(99)).unwrap(), Standing { ended: Some(at(60)), taken: None });
     let states: Vec<_> = ledger.slots("run", 9).unwrap().into_iter().map(|slot| slot.state).collect();
     assert_eq!(states, [SlotState::Failed, SlotState::Finished]);
     assert_eq!(ledger.slots("purge", 9).unwrap(), []);
+}
+
+#[test]
+fn a_job_has_one_lease_whichever_of_its_slots_is_run() {
+    let mut house = House::new();
+    let ledger = &mut house.ledger;
+    assert_eq!(ledger.claim_slot("run", at(0), "a", at(0), 60).unwrap(), Claim::Taken);
+    assert_eq!(ledger.claim_slot("run", at(1), "b", at(1), 60).unwrap(), Claim::Held);
+    assert_eq!(ledger.claim_slot("purge", at(1), "b", at(1), 60).unwrap(), Claim::Taken);
+    assert!(ledger.prolong_slot("run", at(0), "a", at(3)).unwrap() && !ledger.prolong_slot("run", at(0), "b", at(9)).unwrap());
+    assert_eq!(ledger.claim_slot("run", at(3), "b", at(3), 60).unwrap(), Claim::Held);
+    // Its lease ended: the slot is another's, though it was not the one that was claimed.
+    assert_eq!(ledger.claim_slot("run", at(4), "b", at(4), 60).unwrap(), Claim::Taken);
+    assert!(!ledger.prolong_slot("run", at(0), "a", at(9)).unwrap());
+    ledger.forget_unended("run", at(4), "b").unwrap();
+    assert_eq!(ledger.slots("run", 9).unwrap().len(), 1);
+    ledger.finish_slot("run", at(4), "b", at(5)).unwrap();
+    assert_eq!(ledger.claim_slot("run", at(3), "a", at(9), 60).unwrap(), Claim::Ended);
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_left_behind_neither_holds_a_job_nor_ends_it() {
+    let mut house = House::new();
+    let ledger = &mut house.ledger;
+    assert_eq!(ledger.claim_slot("run", at(900), "a", at(900), 60).unwrap(), Claim::Taken);
+    ledger.fail_slot("run", at(900), "a", at(900)).unwrap();
+    assert_eq!(ledger.claim_slot("run", at(901), "a", at(901), 60).unwrap(), Claim::Taken);
+    let Standing { ended, taken } = ledger.standing("run", at(5)).unwrap();
+    assert_eq!((ended, taken.unwrap().is_held(at(5), 60)), (None, false));
+    assert_eq!(ledger.claim_slot("run", at(5), "b", at(5), 60).unwrap(), Claim::Taken);
+    assert_eq!(ledger.standing("run", at(5)).unwrap().taken.unwrap().scheduled_for, at(5));
 }
 
 #[test]

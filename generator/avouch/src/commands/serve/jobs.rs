@@ -1,14 +1,15 @@
 //! The daemon's jobs. Which slots are due is read from the ledger; nothing is remembered that a restart would lose.
 //!
 //! A slot is held by a short lease that is renewed while its job runs: a daemon that dies holds up its successor for a minute
-//! and a half, however long the job was.
+//! and a half, however long the job was. Leases go by the wall clock, which may be set while a job runs; so a lease that has
+//! ended is looked at a few times, a second apart, before it is believed to be nobody's: whoever lives renews it meanwhile.
 
 use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     thread,
     time::Duration,
@@ -17,7 +18,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use avouch_model::{Timestamp, assessment::Assessment, entry::EntryKind, payload::Missed, receipt::Ended};
 use avouch_read::schedule::Slots;
-use avouch_record::{Claim, Ledger, NewEntry};
+use avouch_record::{Claim, Ledger, NewEntry, Promised, RecordError, Slot};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -25,7 +26,7 @@ use tokio::{
 
 use super::{
     metrics::{self, Counters},
-    slots::{self, Look},
+    slots,
 };
 use crate::{
     cli::{Colour, Global},
@@ -39,9 +40,11 @@ use crate::{
 const LEASE_SECONDS: i64 = 90;
 /// A lease with less than this left is renewed.
 const RENEWED_SECONDS: i64 = 60;
+/// How often a lease of another daemon that has ended is looked at before its slot is taken over.
+const LOOKS: u32 = 5;
 /// How long a daemon that could not look at the ledger waits before it looks again.
 const RETRY_SECONDS: i64 = 30;
-/// A daemon that did not wake for this many seconds is not ready.
+/// A daemon that did not wake for this many seconds is not ready, and was not there meanwhile.
 const WAKE_AGE_MAX: i64 = 10;
 /// How long an answer about readiness is given again, so that asking often costs nothing.
 const READY_SECONDS: i64 = 1;
@@ -56,6 +59,20 @@ struct Scheduled {
     name: &'static str,
     slots: Slots,
     expression: String,
+    /// Whether this daemon has looked at what was promised of the job before.
+    promised: AtomicBool,
+    /// What another daemon seems to have left, and how often it was looked at.
+    suspect: Mutex<Option<(Slot, u32)>>,
+}
+
+impl Scheduled {
+    /// Whether the slot was seen often enough, and always the same, to be left by whoever took it.
+    fn is_forsaken(&self, taken: Slot) -> bool {
+        let mut suspect = lock(&self.suspect);
+        let looks = suspect.take().filter(|(slot, _)| *slot == taken).map_or(0, |(_, looks)| looks + 1);
+        *suspect = Some((taken, looks));
+        looks >= LOOKS
+    }
 }
 
 /// A slot that this daemon holds.
@@ -64,6 +81,8 @@ struct Holding {
     job: &'static str,
     slot: Timestamp,
     until: Timestamp,
+    /// Another daemon took it over.
+    is_lost: bool,
 }
 
 /// The daemon's state: only what may be lost.
@@ -76,6 +95,8 @@ pub(super) struct Daemon {
     owner: String,
     started: Timestamp,
     woken: AtomicI64,
+    /// Since when it has woken again and again.
+    there_since: AtomicI64,
     look_at: AtomicI64,
     stopping: watch::Sender<bool>,
     working: watch::Sender<bool>,
@@ -91,7 +112,8 @@ impl Daemon {
         let schedule = &project.configuration.schedule;
         for (name, expression) in [("purge", &schedule.purge), ("run", &schedule.run)] {
             if let Some(expression) = expression {
-                jobs.push(Scheduled { name, slots: Slots::parse(expression)?, expression: expression.clone() });
+                let (slots, expression) = (Slots::parse(expression)?, expression.clone());
+                jobs.push(Scheduled { name, slots, expression, promised: AtomicBool::default(), suspect: Mutex::default() });
             }
         }
         let mut random = [0; 8];
@@ -105,6 +127,7 @@ impl Daemon {
             owner: format!("{}-{:016x}", std::process::id(), u64::from_le_bytes(random)),
             started: now,
             woken: AtomicI64::new(now.unix()),
+            there_since: AtomicI64::new(now.unix()),
             look_at: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
             working: watch::Sender::new(false),
@@ -141,10 +164,16 @@ impl Daemon {
 
     /// Called every second, and returns at once: starts what is due on a thread of its own, or renews what is held.
     pub(super) fn wake(self: &Arc<Self>, now: Timestamp) {
-        self.woken.store(now.unix(), Ordering::SeqCst);
+        let passed = now.unix().saturating_sub(self.woken.swap(now.unix(), Ordering::SeqCst));
+        if !(0..=WAKE_AGE_MAX).contains(&passed) {
+            // The clock was set, or the process stood still: what was planned by the time before is planned anew.
+            self.there_since.store(now.unix(), Ordering::SeqCst);
+            self.look_at.store(i64::MIN, Ordering::SeqCst);
+        }
         let holding = lock(&self.holding).clone();
         if let Some(holding) = holding {
-            if holding.until.seconds_since(now) < RENEWED_SECONDS {
+            // Of a lease that is too long the clock has been set back.
+            if !holding.is_lost && !(RENEWED_SECONDS..=LEASE_SECONDS).contains(&holding.until.seconds_since(now)) {
                 self.spawn(move |daemon| daemon.renew(&holding, now));
             }
             return;
@@ -159,11 +188,15 @@ impl Daemon {
         let idle = Idle(Arc::clone(self));
         self.spawn(move |daemon| {
             let idle = idle;
+            let there_since = daemon.there_since.load(Ordering::SeqCst);
             let look_at = daemon.work(now).unwrap_or_else(|error| {
                 daemon.output().failed(&error);
                 now.plus_seconds(RETRY_SECONDS)
             });
             idle.0.look_at.store(look_at.unix(), Ordering::SeqCst);
+            if idle.0.there_since.load(Ordering::SeqCst) != there_since {
+                idle.0.look_at.store(i64::MIN, Ordering::SeqCst);
+            }
         });
     }
 
@@ -197,30 +230,56 @@ impl Daemon {
     fn work_on(&self, job: &Scheduled, now: Timestamp) -> anyhow::Result<Timestamp> {
         let next = job.slots.after(now).unwrap_or(now.plus_seconds(86_400));
         let mut ledger = record::open(&self.project)?;
-        let (slot, missed) = match slots::look(&ledger, job.name, &job.slots, self.started, now)? {
-            Look::Nothing => return Ok(next),
-            // What it leaves undone is due at once when its lease ends.
-            Look::Held(until) => return Ok(next.min(until.plus_seconds(1))),
-            Look::Due { slot, missed } => (slot, missed),
-        };
+        let last = ledger.last_at()?;
+        if now < last {
+            // Nothing could be recorded: neither what is run nor what is missed.
+            bail!(RecordError::ClockWentBack { at: now, last });
+        }
+        if let Some(taken) = ledger.standing(job.name, now)?.taken {
+            if taken.is_held(now, LEASE_SECONDS) {
+                // What it leaves undone is due at once when its lease ends.
+                return Ok(next.min(taken.lease_until.plus_seconds(1)));
+            }
+            if taken.owner != self.owner && !job.is_forsaken(taken) {
+                return Ok(now.plus_seconds(1));
+            }
+        }
+        self.promise(job, &mut ledger, now)?;
+        let told = slots::told_until(&ledger, job.name, now)?;
+        let Some(slot) = slots::newest(&job.slots, told, now) else { return Ok(next) };
         if ledger.claim_slot(job.name, slot, &self.owner, now, LEASE_SECONDS)? != Claim::Taken {
             // Another daemon was faster.
             return Ok(now.plus_seconds(1));
         }
-        *lock(&self.holding) = Some(Holding { job: job.name, slot, until: now.plus_seconds(LEASE_SECONDS) });
-        let done = self.hold(job, slot, missed, &mut ledger);
+        let until = now.plus_seconds(LEASE_SECONDS);
+        *lock(&self.holding) = Some(Holding { job: job.name, slot, until, is_lost: false });
+        let done = self.hold(job, slot, now, &mut ledger);
         *lock(&self.holding) = None;
         done.map(|()| next)
     }
 
-    /// Does the job of a slot that was taken.
-    fn hold(&self, job: &Scheduled, slot: Timestamp, missed: Vec<Missed>, ledger: &mut Ledger) -> anyhow::Result<()> {
-        // A daemon that dies from here on leaves a slot that did not end: its successor finds the same ones missed.
-        for missed in missed {
-            self.record_missed(ledger, missed)?;
+    /// What was due before anybody promised to run it was not missed. What another schedule owed before this one took its place was.
+    fn promise(&self, job: &Scheduled, ledger: &mut Ledger, now: Timestamp) -> anyhow::Result<()> {
+        let before = ledger.promised(job.name)?.filter(|promised| promised.since <= now);
+        let is_kept = job.promised.load(Ordering::SeqCst);
+        if before.as_ref().is_none_or(|before| before.schedule != job.expression && !is_kept) {
+            if let Some(schedule) = before.and_then(|before| Slots::parse(&before.schedule).ok()) {
+                self.record_all_missed(ledger, job.name, &schedule, now, now)?;
+            }
+            ledger.promise(job.name, &Promised { schedule: job.expression.clone(), since: self.started.min(now) })?;
         }
+        job.promised.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Does the job of a slot that was taken.
+    fn hold(&self, job: &Scheduled, slot: Timestamp, now: Timestamp, ledger: &mut Ledger) -> anyhow::Result<()> {
+        // Looked at again, now that nobody else changes it. A daemon that dies from here on leaves a slot that did not end: its
+        // successor goes on where the record ends.
+        self.record_all_missed(ledger, job.name, &job.slots, slot, now)?;
+        ledger.forget_unended(job.name, slot, &self.owner)?;
         let output = self.output();
-        let stopping = || self.is_stopping();
+        let stopping = || self.is_stopping() || lock(&self.holding).as_ref().is_none_or(|holding| holding.is_lost);
         let done = catch_unwind(AssertUnwindSafe(|| {
             let project = Project::load(&self.global, &output)?;
             (self.execute)(job.name, &project, &output, &stopping)
@@ -238,9 +297,10 @@ impl Daemon {
                 "failed"
             }
             Err(_) => {
-                ledger.fail_slot(job.name, slot, &self.owner, ended)?;
+                // First the record: a daemon that dies in between has told of it.
                 let why = "panicked".to_owned();
                 self.record_missed(ledger, Missed { v: 1, job: job.name.to_owned(), from: slot, to: slot, slots: 1, why })?;
+                ledger.fail_slot(job.name, slot, &self.owner, ended)?;
                 "panicked"
             }
         };
@@ -248,19 +308,36 @@ impl Daemon {
         Ok(())
     }
 
-    /// Holds a slot for longer: claims it from the moment on which its lease would end. Whoever took it over before has moved
-    /// that moment, and keeps it.
+    /// Holds a slot for longer, unless another daemon took it over.
     fn renew(&self, holding: &Holding, now: Timestamp) {
-        let end = holding.until.plus_seconds(1);
         let until = now.plus_seconds(LEASE_SECONDS);
-        let claim = record::open(&self.project).and_then(|mut ledger| {
-            Ok(ledger.claim_slot(holding.job, holding.slot, &self.owner, end, until.seconds_since(end))?)
-        });
-        if let Ok(Claim::Taken) = claim
-            && let Some(held) =
-                lock(&self.holding).as_mut().filter(|held| held.slot == holding.slot && held.until == holding.until)
-        {
-            held.until = until;
+        let held = record::open(&self.project)
+            .and_then(|mut ledger| Ok(ledger.prolong_slot(holding.job, holding.slot, &self.owner, until)?));
+        // A ledger that cannot be written is tried again at the next waking.
+        let Ok(held) = held else { return };
+        if let Some(holding) = lock(&self.holding).as_mut().filter(|now_held| now_held.slot == holding.slot) {
+            (holding.until, holding.is_lost) = (until, !held);
+        }
+    }
+
+    /// Records every slot before `end` of which the record does not tell yet.
+    fn record_all_missed(
+        &self,
+        ledger: &mut Ledger,
+        job: &str,
+        schedule: &Slots,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let there_since = Timestamp::from_unix(self.there_since.load(Ordering::SeqCst));
+        let mut told = slots::told_until(ledger, job, now)?;
+        loop {
+            let missed = slots::missed(job, schedule, told, end, there_since);
+            let Some(last) = missed.last() else { return Ok(()) };
+            told = last.to;
+            for missed in missed {
+                self.record_missed(ledger, missed)?;
+            }
         }
     }
 

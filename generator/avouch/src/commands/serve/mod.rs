@@ -15,7 +15,10 @@ use axum::{
     http::{HeaderValue, Method, Response, StatusCode, Uri, header},
     routing::get,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 use crate::{
@@ -32,6 +35,8 @@ use jobs::Daemon;
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the daemon wakes: every second, by the expression of the scheduler.
 const WAKE: &str = "* * * * * *";
+/// How long the scheduler may be silent. It goes by the wall clock: set back by an hour, it would wake nobody for an hour.
+const SILENT: Duration = Duration::from_secs(5);
 /// The media type of health answers.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -63,11 +68,8 @@ async fn serve_until_told(arguments: &Serve, output: &Output, daemon: Arc<Daemon
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let told = termination().context("cannot wait for signals")?;
-    let mut scheduler = JobScheduler::new().await.context("cannot start the scheduler")?;
-    let waker = Arc::clone(&daemon);
-    let wake = Job::new(WAKE, move |_, _| waker.wake(clock::now())).context("cannot schedule the waking")?;
-    scheduler.add(wake).await.context("cannot schedule the waking")?;
-    scheduler.start().await.context("cannot start the scheduler")?;
+    let first = scheduler(&daemon).await?;
+    let waking = tokio::spawn(keep_waking(Arc::clone(&daemon), first));
     output.note(&format!("serving http://{address}; jobs: {}", daemon.describe()));
 
     let router = Router::new()
@@ -89,16 +91,43 @@ async fn serve_until_told(arguments: &Serve, output: &Output, daemon: Arc<Daemon
     if failed.is_none() {
         let _ = timeout_at(deadline, &mut server).await;
     }
-    // The scheduler's own shutdown does not wait for anything; the jobs are ours to wait for.
-    let _ = scheduler.shutdown().await;
+    // What runs is held until it ends. The scheduler's own shutdown does not wait for anything; the jobs are ours to wait for.
     if !daemon.drain(deadline).await {
         output.warn("a job did not end within ten seconds; the next daemon takes its slot over");
     }
+    waking.abort();
     if let Some(ended) = failed {
         ended.context("the server panicked")?.context("the server failed")?;
     }
     output.note("stopped");
     Ok(())
+}
+
+/// A scheduler that wakes the daemon every second, and tells of it.
+async fn scheduler(daemon: &Arc<Daemon>) -> anyhow::Result<(JobScheduler, mpsc::Receiver<()>)> {
+    let scheduler = JobScheduler::new().await.context("cannot start the scheduler")?;
+    let (told, woken) = mpsc::channel(1);
+    let waker = Arc::clone(daemon);
+    let wake = Job::new(WAKE, move |_, _| {
+        waker.wake(clock::now());
+        // A full channel has told.
+        let _ = told.try_send(());
+    });
+    scheduler.add(wake.context("cannot schedule the waking")?).await.context("cannot schedule the waking")?;
+    scheduler.start().await.context("cannot start the scheduler")?;
+    Ok((scheduler, woken))
+}
+
+/// Puts another scheduler, which begins with the clock as it is now, in the place of one that is silent.
+async fn keep_waking(daemon: Arc<Daemon>, (mut wakes, mut woken): (JobScheduler, mpsc::Receiver<()>)) {
+    loop {
+        while let Ok(Some(())) = timeout(SILENT, woken.recv()).await {}
+        // Without another one the daemon is not ready, and says so; this is tried again.
+        if let Ok(next) = scheduler(&daemon).await {
+            let _ = wakes.shutdown().await;
+            (wakes, woken) = next;
+        }
+    }
 }
 
 /// Ends on SIGTERM or SIGINT. Signals count from this call on, also before anybody waits for them.
