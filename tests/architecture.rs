@@ -120,6 +120,7 @@ fn only_retain_deletes_and_only_record_holds_the_key() {
         for (path, code) in sources(room) {
             if !["retain", "database"].contains(&room.as_str()) {
                 assert!(!code.contains("avouch_database::Purge"), "{} names the Purge face", path.display());
+                assert!(!code.contains("avouch_database::bucket"), "{} names the face of buckets", path.display());
             }
             if room != "record" {
                 assert!(!code.contains("SigningKey"), "{} names a signing key", path.display());

@@ -139,6 +139,48 @@ fn a_person_who_was_deleted_is_in_the_archive_and_nowhere_else() {
     }
 }
 
+/// What the bucket does with it is for the tests of `retain`: here is what is said before and when it cannot be had.
+#[test]
+fn rows_that_are_to_be_archived_in_a_bucket_stay_until_it_takes_them() {
+    const KEYS: [(&str, &str); 2] = [("COLD_ID", "id-of-the-key"), ("COLD_SECRET", "secret-of-the-key")];
+    let (sandbox, database) = events(2, 18);
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let before = sandbox.read("avouch.toml");
+    let rule = format!("{before}action = \"archive\"\narchive = \"s3://cold-rows/main\"\n");
+    sandbox.file("avouch.toml", &rule);
+    let line = rule.lines().position(|line| line.starts_with("archive")).unwrap() + 1;
+    let wrong = sandbox.avouch(&["retention", "plan"]).exits(2).stderr;
+    assert!(wrong.contains(&format!("avouch.toml:{line}:11")) && wrong.contains("add `[buckets.\"cold-rows\"]`"), "{wrong}");
+    let bucket = format!(
+        "[buckets.cold-rows]\nregion = \"us-east-1\"\nendpoint = \"http://{}\"\naccess_key_env = \"COLD_ID\"\n\
+         secret_key_env = \"COLD_SECRET\"\n",
+        listener.local_addr().unwrap()
+    );
+    sandbox.file("avouch.toml", rule + &bucket);
+    let plan = sandbox.avouch(&["retention", "plan"]).exits(0).stdout;
+    assert!(plan.contains("archive    s3://cold-rows/main/events"), "{plan}");
+    assert!(plan.contains("`COLD_SECRET` is not set here: without it a run deletes nothing"), "{plan}");
+    let doctor = sandbox.avouch(&["doctor"]).exits(3).stdout;
+    assert!(doctor.contains("the bucket `cold-rows` has no keys") && doctor.contains("set `COLD_ID`, `COLD_SECRET`"), "{doctor}");
+    let ran = sandbox.avouch(&["retention", "run"]).exits(3);
+    assert!(ran.stderr.contains("`COLD_ID` with its key is not set"), "{}", ran.stderr);
+    let plan = sandbox.avouch_with(&["retention", "plan"], &KEYS).exits(0).stdout;
+    assert!(!plan.contains("is not set here"), "{plan}");
+    assert!(sandbox.avouch_with(&["doctor"], &KEYS).stdout.contains("keys of the bucket `cold-rows` are set"));
+    sandbox.avouch_with(&["run"], &KEYS);
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody asked for a deletion, and the store was asked");
+    drop(listener);
+    let ran = sandbox.avouch_with(&["-vv", "retention", "run"], &KEYS).exits(3);
+    assert!(ran.stderr.contains("bucket `cold-rows` cannot be reached"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("0 deleted before it failed"), "{}", ran.stdout);
+    assert_eq!(rows(&database), 20);
+    for (file, bytes) in files(sandbox.path()) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(KEYS.iter().all(|(_, key)| !text.contains(key) && !ran.stderr.contains(key)), "{file}");
+    }
+}
+
 #[test]
 fn without_its_journal_a_rule_deletes_nothing() {
     let (sandbox, database) = events(2, 18);

@@ -1,11 +1,14 @@
-//! Databases: a face that reads ([`Read`]) and a face that purges ([`purge::Purge`]).
+//! Databases: a face that reads ([`Read`]) and a face that purges ([`purge::Purge`]); and the buckets that rows are archived in
+//! ([`bucket`]).
 //!
 //! Architecture invariants: a [`Read`] cannot write, whatever SQL it is given, and never creates a database; every
 //! question it answers is bounded in rows, bytes and time. Identifiers are text from outside: they are held against the
 //! schema and quoted with [`quote`], never pasted.
 
+pub mod bucket;
 mod d1;
 mod error;
+mod http;
 mod parameters;
 mod postgres;
 pub mod purge;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, Json, Span,
     payload::{DisclosurePromise, ProductName},
-    product::{Database, Person, RetentionRule, Target},
+    product::{Bucket, Database, Person, RetentionRule, Target},
 };
 
 /// The whole configuration of a product. Made by `avouch-read` from the text of `avouch.toml`, which reports every mistake.
@@ -25,6 +25,8 @@ pub struct Configuration {
     pub sbom: SbomSettings,
     /// The databases, by name.
     pub databases: BTreeMap<String, Database>,
+    /// The buckets that rows are archived in, by name.
+    pub buckets: BTreeMap<String, Bucket>,
     /// The retention rules, in order.
     pub retention: Vec<RetentionRule>,
     /// The targets, by name.

@@ -1,6 +1,9 @@
 //! The product as the checks meet it: its targets, principals and routes, its databases and retention rules, its people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{Span, receipt::Enforcement};
 
@@ -186,8 +189,58 @@ pub enum Action {
     Delete,
     /// Columns are set to SQL expressions, by the name of the column. The row stays.
     Anonymise(BTreeMap<String, String>),
-    /// They are written to files in this folder, relative to the repository, and then deleted.
-    Archive(String),
+    /// They are written to an archive, and then deleted.
+    Archive(Archive),
+}
+
+/// Where rows are kept that are deleted from the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Archive {
+    /// Files in this folder, relative to the repository.
+    Folder(String),
+    /// Objects in a bucket.
+    Objects {
+        /// The bucket.
+        bucket: Bucket,
+        /// What their names begin with, without a slash at its ends; empty: nothing.
+        prefix: String,
+    },
+}
+
+impl fmt::Display for Archive {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => formatter.write_str(folder),
+            Self::Objects { bucket, prefix } if prefix.is_empty() => write!(formatter, "s3://{}", bucket.name),
+            Self::Objects { bucket, prefix } => write!(formatter, "s3://{}/{prefix}", bucket.name),
+        }
+    }
+}
+
+/// A bucket of object storage, by the API of S3. Its keys are held by environment variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The name that the store has for it.
+    pub name: String,
+    /// Where the API is, `https://s3.eu-central-1.amazonaws.com`; plain HTTP only on a loopback address. No slash at its end.
+    pub endpoint: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The variable with the id of the access key.
+    pub access_key_env: String,
+    /// The variable with the secret access key.
+    pub secret_key_env: String,
+    /// The variable with the token of temporary keys.
+    pub session_token_env: Option<String>,
+    /// A PEM file with the certificate authorities to trust instead of the public ones, relative to the repository.
+    pub ca_file: Option<String>,
+}
+
+impl Bucket {
+    /// The variables that must be set.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        [&self.access_key_env, &self.secret_key_env].into_iter().chain(&self.session_token_env).map(String::as_str)
+    }
 }
 
 /// Rows that are kept whatever their age: those whose column has a value that the list names. A list that cannot be read,

@@ -177,9 +177,9 @@ fn work(
     let canaries = if terms.erase { purge.canaries(CANARIES) } else { Ok(Vec::new()) };
     let canaries = canaries.map_err(database(asked, "sample rows that are due"))?;
     match &terms.action {
-        Action::Archive(folder) => {
+        Action::Archive(place) => {
             let cannot = |cause| DatabaseError::NotKept { database: asked.database.name.clone(), cause };
-            let archive = Archive::open(asked.root, folder, &asked.rule.name).map_err(cannot);
+            let archive = Archive::open(asked.root, place, &asked.rule.name).map_err(cannot);
             let mut archive = archive.map_err(database(asked, "open the archive"))?;
             let gentle = Gentleness { rows_max: gentle.rows_max.min(ARCHIVED_ROWS), ..*gentle };
             let mut keep = |rows: &[(String, Rows)]| archive.keep(rows);

@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use avouch_model::{product::Action, receipt::Ended};
+use avouch_model::{
+    product::{Action, Archive},
+    receipt::Ended,
+};
 use avouch_retain::purge;
 use common::*;
 
@@ -30,7 +33,7 @@ fn sample(archived: bool) -> Sample {
     sample.gentle.rows_min = 6;
     sample.gentle.rows_max = 6;
     if archived {
-        sample.rule.terms.action = Action::Archive("old".into());
+        sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     }
     sample
 }

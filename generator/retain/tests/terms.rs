@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, io::Read as _, ops::ControlFlow, path::Path
 
 use avouch_database::DatabaseError;
 use avouch_model::{
-    product::{Action, Hold, HoldList, Tenants, Undated},
+    product::{Action, Archive, Hold, HoldList, Tenants, Undated},
     receipt::{Ended, Exceptions, Fate, Receipt, Remnants},
 };
 use avouch_retain::{RetainError, purge};
@@ -231,7 +231,7 @@ fn objects(sample: &Sample) -> Vec<PathBuf> {
 #[test]
 fn rows_are_archived_before_they_are_deleted() {
     let mut sample = people();
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     let run = sample.purge().run;
     assert_eq!((run.ended, run.deleted, run.archived, run.rows_after), (Ended::Done, 5, 5, 5));
     let lines = archived(&sample);
@@ -244,7 +244,7 @@ fn rows_are_archived_before_they_are_deleted() {
 #[test]
 fn what_was_archived_and_not_deleted_is_not_archived_twice() {
     let mut sample = people();
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     // The journal cannot be written: the object is there, and the rows are too.
     let block = "CREATE TRIGGER full BEFORE INSERT ON avouch_retention_journal BEGIN SELECT RAISE(ABORT, 'full'); END";
     sample.connection.execute_batch(block).unwrap();
@@ -260,7 +260,7 @@ fn what_was_archived_and_not_deleted_is_not_archived_twice() {
 #[test]
 fn what_cannot_be_archived_is_not_deleted() {
     let mut sample = people();
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     fs::write(sample.root().join("old"), "a file, not a folder").unwrap();
     let failed = sample.purge();
     assert!(format!("{:?}", failed.trouble).contains("NotKept"), "{:?}", failed.trouble);
@@ -358,7 +358,7 @@ fn no_two_terms_stand_in_each_others_way() {
     sample.rule.terms.tenants =
         Some(Tenants { column: "who".into(), table: "orgs".into(), key: "id".into(), keep: "keep".into() });
     sample.rule.terms.condition = Some("kind = 'odd'".into());
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     let run = sample.purge().run;
     assert_eq!((run.deleted, run.held, run.due_after), (1, 1, 0));
     assert_eq!(due(&sample), ["u1", "u2", "u3", "u4"]);

@@ -12,7 +12,7 @@ use crate::{
     cli::Global,
     exit::Exit,
     output::{Output, causes, plain},
-    pipeline::{collecting, decisions, releases, scoping},
+    pipeline::{collecting, decisions, releases, retaining, scoping},
     project::Project,
 };
 
@@ -23,6 +23,7 @@ pub(crate) fn doctor(global: &Global, output: &Output) -> anyhow::Result<Exit> {
     examination.record(&project);
     examination.repository(&project);
     examination.databases(&project);
+    examination.buckets(&project);
     examination.targets(&project);
     let signed = decisions::signed(&project, output)?;
     let decisions: Vec<_> = signed.into_iter().map(|accepted| accepted.decision).collect();
@@ -134,6 +135,20 @@ impl Examination<'_> {
             match avouch_database::open_read(database, project.root.as_std_path()).and_then(|mut read| read.tables()) {
                 Ok(tables) => self.well(&format!("the database `{}` has {} tables", plain(name), tables.len())),
                 Err(error) => self.ill(&format!("the database `{}` cannot be read", plain(name)), &plain(&causes(&error))),
+            }
+        }
+    }
+
+    /// A bucket is not tried: that would leave an object in it.
+    fn buckets(&mut self, project: &Project) {
+        for (name, bucket) in &project.configuration.buckets {
+            let unset: Vec<&str> = retaining::unset(bucket).collect();
+            if unset.is_empty() {
+                self.well(&format!("the keys of the bucket `{}` are set; it was not asked", plain(name)));
+            } else {
+                let variables = plain(&unset.join("`, `"));
+                let way_out = format!("set `{variables}` where this runs: until then no row that is to be archived is deleted");
+                self.ill(&format!("the bucket `{}` has no keys", plain(name)), &way_out);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, ops::ControlFlow, time::Duration};
 use anyhow::bail;
 use avouch_model::{
     Digest,
-    product::RetentionRule,
+    product::{Action, Archive, RetentionRule},
     receipt::{Ended, Enforcement, Fate, RetentionRun},
     state::State,
 };
@@ -187,6 +187,14 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
     ] {
         if count > 0 {
             let _ = writeln!(text, "  {count} rows are {what}");
+        }
+    }
+    if let Action::Archive(archive) = &rule.terms.action {
+        let _ = writeln!(text, "  archive    {}", plain(&format!("{archive}/{}", rule.name)));
+        if let Archive::Objects { bucket, .. } = archive {
+            for variable in retaining::unset(bucket) {
+                let _ = writeln!(text, "  `{}` is not set here: without it a run deletes nothing", plain(variable));
+            }
         }
     }
     for (child, count) in &plan.children {

@@ -8,7 +8,7 @@ use avouch_model::{
     configuration::Schedule,
     entry::EntryKind,
     payload::{Payload, Recorded},
-    product::RetentionRule,
+    product::{Bucket, RetentionRule},
     receipt::{Enforcement, Promise, Receipt, RetentionRun},
 };
 use avouch_read::schedule::Slots;
@@ -45,6 +45,11 @@ pub(crate) fn asked<'a>(project: &'a Project, rule: &'a RetentionRule, last: Las
         owner: owner()?,
         told: last.claim,
     })
+}
+
+/// The variables of a bucket's keys that are not set here.
+pub(crate) fn unset(bucket: &Bucket) -> impl Iterator<Item = &str> {
+    bucket.variables().filter(|variable| !std::env::var(variable).is_ok_and(|key| !key.trim().is_empty()))
 }
 
 /// A name that no other process has.

@@ -1,44 +1,32 @@
 //! Requests over one connection that is kept, over TLS but for a loopback address. No redirect is followed, and the token is in no
 //! error and in no output.
 
-use std::{
-    env, io,
-    net::{IpAddr, ToSocketAddrs as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, io, sync::Arc, time::Duration};
 
 use avouch_model::product::D1;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::{
     Request,
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
+    client::conn::http1::SendRequest,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
-use hyper_util::rt::TokioIo;
-use rustls_pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     runtime::{Builder, Runtime},
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
 use super::{budget, error::D1Error};
-use crate::{DatabaseError, tls};
-
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{DatabaseError, http, tls};
 
 /// The way to one database.
 pub(super) struct Client {
     url: Url,
     authority: String,
     token: HeaderValue,
+    trust: Arc<ClientConfig>,
     // Before the runtime, which it lives in.
     connection: Option<SendRequest<Full<Bytes>>>,
     runtime: Runtime,
@@ -64,11 +52,11 @@ impl Client {
         let wrong = || failed(D1Error::Endpoint { endpoint: place.endpoint.clone() });
         let text = format!("{}/accounts/{}/d1/database/{}/raw", place.endpoint, place.account, place.database);
         let url = Url::parse(&text).map_err(|_| wrong())?;
-        let host = url.host_str().ok_or_else(wrong)?;
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|cause| DatabaseError::Unready { database: database.to_owned(), cause })?;
-        Ok(Self { authority, url, token, connection: None, runtime })
+        url.host_str().ok_or_else(wrong)?;
+        let unready = |cause| DatabaseError::Unready { database: database.to_owned(), cause };
+        let trust = Arc::new(tls::trusting(tls::public()).map_err(|cause| unready(io::Error::other(cause)))?);
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(unready)?;
+        Ok(Self { authority: http::authority(&url), url, token, trust, connection: None, runtime })
     }
 
     /// Sends one request, and waits for the whole answer. An answer that is larger than `bytes_max` is none.
@@ -97,7 +85,7 @@ impl Client {
             let answer = sender.send_request(request).await.map_err(io::Error::other)?;
             let status = answer.status().as_u16();
             let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-            Ok(Said { status, retry_after, body: whole(answer.into_body(), bytes_max).await? })
+            Ok(Said { status, retry_after, body: http::whole(answer.into_body(), bytes_max).await? })
         };
         let said = self.runtime.block_on(async { timeout(within, exchange).await });
         let said = said.map_err(|_| unanswered(io::ErrorKind::TimedOut.into()))?.map_err(unanswered)?;
@@ -106,48 +94,6 @@ impl Client {
     }
 
     fn connect(&self) -> Result<SendRequest<Full<Bytes>>, D1Error> {
-        let connecting = self.runtime.block_on(async { timeout(CONNECT_TIMEOUT, self.connecting()).await });
-        connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|cause| D1Error::Unreachable { cause })
+        self.runtime.block_on(http::connect(&self.url, &self.trust)).map_err(|cause| D1Error::Unreachable { cause })
     }
-
-    async fn connecting(&self) -> io::Result<SendRequest<Full<Bytes>>> {
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        let addresses: Vec<_> = (host, port).to_socket_addrs()?.collect();
-        let https = self.url.scheme() == "https";
-        if !https && !addresses.iter().all(|address| address.ip().is_loopback()) {
-            return Err(io::Error::other("without TLS only a loopback address is connected to"));
-        }
-        let stream = TcpStream::connect(&addresses[..]).await?;
-        stream.set_nodelay(true)?;
-        if !https {
-            return handshake(stream).await;
-        }
-        let name = match host.parse::<IpAddr>() {
-            Ok(address) => ServerName::from(address),
-            Err(_) => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
-        };
-        let trust = Arc::new(tls::trusting(tls::public()).map_err(io::Error::other)?);
-        handshake(TlsConnector::from(trust).connect(name, stream).await?).await
-    }
-}
-
-async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> io::Result<SendRequest<Full<Bytes>>> {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    // It ends with the sender; what went wrong is told by the request that waited for it.
-    tokio::spawn(async { drop(connection.await) });
-    Ok(sender)
-}
-
-async fn whole(mut body: Incoming, bytes_max: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
-            bytes.extend_from_slice(&data);
-            if bytes.len() > bytes_max {
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-        }
-    }
-    Ok(bytes)
 }

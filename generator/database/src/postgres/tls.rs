@@ -3,7 +3,6 @@
 
 use std::{
     error::Error,
-    fs,
     future::Future,
     io,
     pin::Pin,
@@ -11,12 +10,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName, pem::PemObject as _};
+use rustls_pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{
     TlsConnector, client,
-    rustls::{self, CertificateError, RootCertStore},
+    rustls::{self, CertificateError},
 };
 
 use super::session::Way;
@@ -31,18 +30,9 @@ impl Trust {
         let roots = match way.ca_file {
             None => tls::public(),
             Some(file) => {
-                let mut roots = RootCertStore::empty();
                 let path = way.root.join(file);
                 let wrong = |cause| DatabaseError::Authorities { database: way.database.to_owned(), path: path.clone(), cause };
-                let pem = fs::read(&path).map_err(|cause| wrong(Some(cause)))?;
-                for certificate in CertificateDer::pem_slice_iter(&pem) {
-                    let certificate = certificate.map_err(|cause| wrong(Some(io::Error::other(cause))))?;
-                    roots.add(certificate).map_err(|cause| wrong(Some(io::Error::other(cause))))?;
-                }
-                if roots.is_empty() {
-                    return Err(wrong(None));
-                }
-                roots
+                tls::of_file(&path).map_err(wrong)?
             }
         };
         let unready = |cause| DatabaseError::Unready { database: way.database.to_owned(), cause: io::Error::other(cause) };

@@ -96,8 +96,8 @@ fn d1(database: &TableReader<'_, '_>, url: &Spanned<String>, place: &str) -> Opt
     }))
 }
 
-/// Whether a token may be sent there: nobody reads it on the way, and the URL holds nothing of its own.
-fn is_endpoint(text: &str) -> bool {
+/// Whether a credential may be sent there: nobody reads it on the way, and the URL holds nothing of its own.
+pub(super) fn is_endpoint(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     let loopback = url.host_str().is_some_and(|host| {

@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: a [`Configuration`] that exists is one that can run; nothing is checked again later.
 
+mod buckets;
 mod databases;
 mod retention;
 mod settings;
@@ -40,7 +41,8 @@ fn read(root: &TableReader<'_, '_>) -> Option<Configuration> {
     let sbom = settings::sbom(root);
     let schedule = settings::schedule(root);
     let databases = databases::databases(root);
-    let retention = retention::retention(root, &databases, &schedule);
+    let buckets = buckets::buckets(root);
+    let retention = retention::retention(root, &databases, &buckets, &schedule);
     let targets = targets::targets(root);
     let bind = settings::bind(root);
     let numbers = numbers(root);
@@ -57,6 +59,7 @@ fn read(root: &TableReader<'_, '_>) -> Option<Configuration> {
         release_tags,
         sbom,
         databases,
+        buckets,
         retention,
         targets,
         bind,

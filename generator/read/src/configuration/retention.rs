@@ -6,11 +6,11 @@ use avouch_model::{
     Span,
     configuration::Schedule,
     diagnostic::Level,
-    product::{Action, Database, Hold, HoldList, RetentionRule, Tenants, Terms, Undated},
+    product::{Action, Archive, Bucket, Database, Hold, HoldList, RetentionRule, Tenants, Terms, Undated},
     receipt::Enforcement,
 };
 
-use super::settings::slug;
+use super::{buckets, settings::slug};
 use crate::toml_walk::{Field, TableReader, suggestion};
 
 /// The largest part of a table that one run may delete without confirmation, in percent.
@@ -19,6 +19,7 @@ const FUSE_PERCENT: u8 = 30;
 pub(super) fn retention(
     root: &TableReader<'_, '_>,
     databases: &BTreeMap<String, Database>,
+    buckets: &BTreeMap<String, Bucket>,
     schedule: &Schedule,
 ) -> Vec<RetentionRule> {
     let mut rules: Vec<RetentionRule> = Vec::new();
@@ -34,7 +35,7 @@ pub(super) fn retention(
         let enforce = table.optional("enforce").one_of(&[("avouch", Enforcement::Avouch), ("product", Enforcement::Product)]);
         let fuse = table.optional("fuse_percent").integer(1, 100);
         let children = table.optional("children").texts().unwrap_or_default();
-        let terms = terms(table, column.as_ref().map(toml::Spanned::get_ref), &children);
+        let terms = terms(table, column.as_ref().map(toml::Spanned::get_ref), &children, buckets);
         table.finish();
         if let (Some(name), Some(span)) = (&name, &name_span)
             && rules.iter().any(|rule| rule.name == *name)
@@ -80,9 +81,14 @@ pub(super) fn retention(
     rules
 }
 
-fn terms(table: &TableReader<'_, '_>, time: Option<&String>, children: &[toml::Spanned<String>]) -> Terms {
+fn terms(
+    table: &TableReader<'_, '_>,
+    time: Option<&String>,
+    children: &[toml::Spanned<String>],
+    buckets: &BTreeMap<String, Bucket>,
+) -> Terms {
     let set = columns(&table.optional("set"), time);
-    let archive = table.optional("archive").words().map(toml::Spanned::into_inner);
+    let archive = buckets::archive(&table.optional("archive"), buckets);
     let terms = Terms {
         condition: table.optional("where").words().map(toml::Spanned::into_inner),
         minimum: table.optional("minimum").parsed::<Span>().map(toml::Spanned::into_inner),
@@ -116,7 +122,7 @@ fn terms(table: &TableReader<'_, '_>, time: Option<&String>, children: &[toml::S
 }
 
 /// What `action` says, with the key that belongs to it and no other.
-fn action(table: &TableReader<'_, '_>, set: BTreeMap<String, String>, archive: Option<String>) -> Action {
+fn action(table: &TableReader<'_, '_>, set: BTreeMap<String, String>, archive: Option<Archive>) -> Action {
     let field = table.optional("action");
     let word = field.one_of(&[("delete", "delete"), ("anonymise", "anonymise"), ("archive", "archive")]);
     let word = word.map_or("delete", toml::Spanned::into_inner);
@@ -130,7 +136,7 @@ fn action(table: &TableReader<'_, '_>, set: BTreeMap<String, String>, archive: O
             None if word == owner => {
                 let way_out = match key {
                     "set" => "add `set = { column = \"expression\" }`",
-                    _ => "add `archive = \"folder\"`",
+                    _ => "add `archive = \"folder\"`, or `\"s3://BUCKET/PREFIX\"`",
                 };
                 field.report("missing-key", field.span().unwrap_or(table.span()), format!("`{key}` is missing"), way_out);
             }

@@ -1,6 +1,6 @@
 //! The configuration of the design loads; every mistake is reported in its place.
 
-use avouch_model::product::{Action, HoldList, Location, Terms, Undated};
+use avouch_model::product::{Action, Archive, HoldList, Location, Terms, Undated};
 
 use super::*;
 
@@ -244,7 +244,10 @@ fn a_rule_may_say_more() {
     let (configuration, warnings) = load(&source(&WHOLE.replacen("keep = \"24 months\"\n", TERMS, 1))).unwrap();
     assert_eq!(warnings, []);
     let terms = &configuration.retention[0].terms;
-    assert_eq!((terms.condition.as_deref(), &terms.action), (Some("state = 'closed'"), &Action::Archive("archive".into())));
+    assert_eq!(
+        (terms.condition.as_deref(), &terms.action),
+        (Some("state = 'closed'"), &Action::Archive(Archive::Folder("archive".into())))
+    );
     assert_eq!((terms.undated, terms.refuse_future, terms.erase), (Undated::Refuse, true, true));
     assert_eq!(terms.hold.as_ref().unwrap().list, HoldList::Table { table: "legal_holds".into(), key: "customer_id".into() });
     assert_eq!(
@@ -252,6 +255,43 @@ fn a_rule_may_say_more() {
         ("retention", &["order_items".to_owned()][..])
     );
     assert_eq!(configuration.retention[1].terms, Terms::default());
+}
+
+const BUCKET: &str = r#"
+[buckets."cold.example"]
+region = "eu-central-1"
+access_key_env = "KEY"
+secret_key_env = "SECRET"
+"#;
+
+#[test]
+fn a_rule_may_archive_in_a_bucket() {
+    let keep = "keep = \"24 months\"";
+    let rule = |archive: &str| format!("{keep}\naction = \"archive\"\narchive = \"{archive}\"");
+    let text = WHOLE.replacen(keep, &rule("s3://cold.example/rows/2026"), 1) + BUCKET;
+    let (configuration, _) = load(&source(&text)).unwrap();
+    let Action::Archive(Archive::Objects { bucket, prefix }) = &configuration.retention[0].terms.action else { unreachable!() };
+    assert_eq!((bucket, prefix.as_str()), (&configuration.buckets["cold.example"], "rows/2026"));
+    assert_eq!(bucket.endpoint, "https://s3.eu-central-1.amazonaws.com");
+    assert!(load(&source(&(WHOLE.replacen(keep, &rule("s3://cold.example"), 1) + BUCKET))).is_ok());
+    for (archive, from, to, expected) in [
+        ("s3://other/rows", "", "", "no bucket is named `other`"),
+        ("s3://cold.example/rows/", "", "", "names no archive"),
+        ("s3://cold.example/../rows", "", "", "names no archive"),
+        ("s3://cold.example/a b", "", "", "names no archive"),
+        ("gs://cold.example/rows", "", "", "names no archive"),
+        ("s3://cold.example", "cold.example", "Cold_Example", "not the name of a bucket"),
+        ("s3://cold.example", "eu-central-1", "eu/central", "not the name of a region"),
+        ("s3://cold.example", "\"SECRET\"", "\"KEY\"", "two things"),
+        ("s3://cold.example", "region = \"eu-central-1\"\n", "", "`region` is missing"),
+        ("s3://cold.example", "secret_key_env", "secret_key", "no key is named `secret_key`"),
+        ("s3://cold.example", "region", "endpoint = \"http://example.com\"\nregion", "over HTTPS"),
+        ("s3://cold.example", "region", "endpoint = \"https://example.com/\"\nregion", "over HTTPS"),
+    ] {
+        let text = WHOLE.replacen(keep, &rule(archive), 1) + &BUCKET.replacen(from, to, 1);
+        let seen = mistakes(&text);
+        assert!(seen.iter().any(|line| line.contains(expected)), "{archive} {to}: {seen:#?}");
+    }
 }
 
 #[test]

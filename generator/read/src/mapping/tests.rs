@@ -72,6 +72,7 @@ fn configuration() -> Configuration {
         release_tags: "v*".into(),
         sbom: SbomSettings { spec: "1.6".into(), formats: vec!["json".into()], ..SbomSettings::default() },
         databases: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         retention: Vec::new(),
         targets: BTreeMap::new(),
         bind: BTreeMap::new(),

@@ -10,7 +10,7 @@ use std::{
 
 use avouch_database::{D1Error, DatabaseError};
 use avouch_model::{
-    product::{Action, Hold, HoldList},
+    product::{Action, Archive, Hold, HoldList},
     receipt::Ended,
 };
 use avouch_retain::{Asked, Gentleness, RetainError, purge};
@@ -132,7 +132,7 @@ pub(super) fn what_is_too_much_is_done_in_parts(d1: &Place) {
     let fill = format!("{} INSERT INTO events SELECT i, {CUTOFF} - i, hex(zeroblob(100000)) FROM n", numbers(20));
     let mut sample = d1.empty(&["CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, body TEXT)", &fill]);
     sample.gentle = Gentleness { rows_min: 20, rows_max: 20, ..sample.gentle };
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     let done = d1.done(&sample);
     assert_eq!(done.run.deleted, 20);
     // And none is in two files.

@@ -3,6 +3,8 @@
 //! The tokens of a database are read from the environment, so the test runs itself again with them in it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+#[path = "../bucket/server.rs"]
+mod bucket;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
@@ -20,6 +22,7 @@ fn rules_hold_on_a_real_d1() {
     let server = Server::start();
     let mut inside = Command::new(env::current_exe().unwrap());
     inside.args(["--exact", "inside", "--nocapture"]).env("AVOUCH_TEST_D1", server.port.to_string());
+    inside.env("AVOUCH_TEST_ID", bucket::KEY[0]).env("AVOUCH_TEST_SECRET", bucket::KEY[1]);
     inside
         .env("AVOUCH_TEST_D1_READ", "token-reads")
         .env("AVOUCH_TEST_D1_PURGE", "token-edits")

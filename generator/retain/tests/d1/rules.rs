@@ -1,17 +1,24 @@
 //! What rules mean on D1, what it costs, and what is refused.
 
-use std::{fs, io::Read as _, ops::ControlFlow, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    ops::ControlFlow,
+    time::Duration,
+};
 
 use avouch_database::{D1Error, DatabaseError, Limits, Value, open_read};
 use avouch_model::{
     Span,
-    product::{Action, D1, Hold, HoldList, Location, Tenants, Undated},
+    product::{Action, Archive, D1, Hold, HoldList, Location, Tenants, Undated},
     receipt::Ended,
 };
 use avouch_retain::{Asked, Encoding, Gentleness, RetainError, journal, purge};
 
+use serde_json::json;
+
 use crate::{
-    cause,
+    bucket, cause,
     common::*,
     numbers,
     server::{ACCOUNT, DATABASE, Place},
@@ -59,6 +66,19 @@ pub(super) fn one_row_is_read_for_every_row_deleted(d1: &Place) {
         assert!((0.9..1.005).contains(&ratio), "{kind} {index}: {read} rows read, {deleted} deleted: {ratio:.4}");
         // It is what D1 itself counts: the plan and the proof read the rest.
         assert!(d1.seen() > read);
+        // What is told everywhere, on the rows that are left.
+        let recipe = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at IS NOT NULL LIMIT 500)";
+        let batch: Vec<_> = (0..20).map(|_| json!({ "sql": recipe })).collect();
+        let answers = d1.post("/test/sql", &json!({ "batch": batch }).to_string());
+        let told =
+            |what: &str| answers.as_array().unwrap().iter().map(|answer| answer["meta"][what].as_u64().unwrap()).sum::<u64>();
+        let recipe = told("rows_read") as f64 / told("changes") as f64;
+        assert!(told("changes") == 10_000 && recipe > 1.5, "{recipe}");
+        if let Ok(figures) = std::env::var("AVOUCH_FIGURES") {
+            let indexed = if beyond == 0 { "an index on the time" } else { "no index on the time" };
+            let line = format!("times as {kind}, {indexed} {read} {deleted} {recipe:.2}\n");
+            fs::OpenOptions::new().create(true).append(true).open(figures).unwrap().write_all(line.as_bytes()).unwrap();
+        }
     }
 }
 
@@ -127,13 +147,19 @@ pub(super) fn terms_mean_what_they_mean_elsewhere(d1: &Place) {
     sample.rule.terms.tenants = Some(tenants.clone());
     sample.rule.terms.condition = Some("who <> 'u3'".into());
     sample.rule.terms.undated = Undated::Delete;
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     let done = d1.done(&sample);
     assert_eq!((done.run.deleted, done.run.held), (4, 1));
     let left = format!("SELECT group_concat(who, ' ') FROM (SELECT who FROM events WHERE at < {CUTOFF} ORDER BY who)");
     assert_eq!(d1.sql(&[&left]), "u1 u2 u3");
     let files: Vec<_> = fs::read_dir(sample.root().join("old/events")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len() as u64, done.run.archived);
+
+    let store = bucket::Server::start();
+    let mut sample = d1.sample(&["SELECT 1"]);
+    sample.rule.terms.action = bucket::archived_in(bucket::bucket(store.port), "old");
+    let done = d1.done(&sample);
+    assert_eq!((done.run.deleted, store.lines("old").len(), store.objects("old").len() as u64), (6, 6, done.run.archived));
 
     // Exactly the values that were there, in the archive.
     let mut sample = d1.empty(&[
@@ -143,7 +169,7 @@ pub(super) fn terms_mean_what_they_mean_elsewhere(d1: &Place) {
         "INSERT INTO events VALUES (9007199254740997, 1600000000, 2.0)",
     ]);
     sample.gentle.rows_min = 10;
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     assert_eq!(d1.done(&sample).run.archived, 1);
     let mut kept = String::new();
     for entry in fs::read_dir(sample.root().join("old/events")).unwrap() {

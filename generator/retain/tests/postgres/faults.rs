@@ -12,12 +12,12 @@ use std::{
 
 use avouch_database::DatabaseError;
 use avouch_model::{
-    product::{Action, Hold, HoldList, Location},
+    product::{Action, Archive, Hold, HoldList, Location},
     receipt::Ended,
 };
 use avouch_retain::{Asked, RetainError, purge};
 
-use crate::{Scene, cause, common::*, proxy::Proxy, server::Server};
+use crate::{Scene, bucket, cause, common::*, proxy::Proxy, server::Server};
 
 /// How many rows of a sample are due.
 const DUE: u64 = 6;
@@ -30,7 +30,7 @@ fn a_victim() {
     let (Some(folder), Some(server)) = (env::var_os("AVOUCH_VICTIM"), env::var_os("AVOUCH_TEST_SERVER")) else { return };
     let scene = Scene { server: Server::at(server.as_ref()) };
     let mut sample = scene.rule();
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     sample.rule.terms.children = vec!["notes".into()];
     let mut tell = |_: Duration| {
         println!("window");
@@ -276,15 +276,23 @@ pub(super) fn another_shape_of_the_table_ends_a_run(scene: &Scene) {
 }
 
 pub(super) fn an_archive_whose_rows_were_not_deleted_is_written_once(scene: &Scene) {
-    let mut sample = scene.sample("SELECT 1");
-    scene.server.sql("REVOKE DELETE ON events FROM purger");
-    sample.rule.terms.action = Action::Archive("old".into());
-    let objects = |sample: &Sample| std::fs::read_dir(sample.root().join("old/events")).unwrap().count();
-    let done = scene.run(&sample);
-    assert!(matches!(cause(&done), DatabaseError::Postgres { .. }), "{:?}", done.trouble);
-    assert_eq!((done.run.ended, done.run.deleted, done.run.archived, objects(&sample)), (Ended::Failed, 0, 1, 1));
-    scene.server.sql("GRANT DELETE ON events TO purger");
-    let done = scene.run(&Sample { told: done.run.claim, ..sample });
-    assert!(done.trouble.is_none(), "{:?}", done.trouble);
-    assert_eq!((done.run.deleted, done.run.archived, done.run.due_after, scene.server.count("events")), (DUE, DUE - 1, 0, 6));
+    let store = bucket::Server::start();
+    for action in [Action::Archive(Archive::Folder("old".into())), bucket::archived_in(bucket::bucket(store.port), "old")] {
+        let mut sample = scene.sample("SELECT 1");
+        scene.server.sql("REVOKE DELETE ON events FROM purger");
+        sample.rule.terms.action = action.clone();
+        let objects = |sample: &Sample| match &action {
+            Action::Archive(Archive::Folder(_)) => std::fs::read_dir(sample.root().join("old/events")).unwrap().count(),
+            _ => store.objects("old/events").len(),
+        };
+        let done = scene.run(&sample);
+        assert!(matches!(cause(&done), DatabaseError::Postgres { .. }), "{:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted, done.run.archived, objects(&sample)), (Ended::Failed, 0, 1, 1));
+        scene.server.sql("GRANT DELETE ON events TO purger");
+        let sample = Sample { told: done.run.claim, ..sample };
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{:?}", done.trouble);
+        assert_eq!((done.run.deleted, done.run.archived, done.run.due_after, scene.server.count("events")), (DUE, DUE - 1, 0, 6));
+        assert_eq!(objects(&sample) as u64, DUE);
+    }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, reason = "the process that is killed tells its progress")]
 
+#[path = "../bucket/server.rs"]
+mod bucket;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
@@ -26,6 +28,7 @@ fn rules_hold_on_a_real_server() {
     let server = Server::start();
     server.sql("CREATE ROLE reader LOGIN; CREATE ROLE purger LOGIN");
     let mut inside = Command::new(env::current_exe().unwrap());
+    inside.env("AVOUCH_TEST_ID", bucket::KEY[0]).env("AVOUCH_TEST_SECRET", bucket::KEY[1]);
     inside.args(["--exact", "inside", "--nocapture"]).env("AVOUCH_TEST_SERVER", server.folder());
     inside.env("AVOUCH_TEST_READ", server.url("reader")).env("AVOUCH_TEST_PURGE", server.url("purger"));
     let output = inside.env("AVOUCH_TEST_PROXY", proxy::url(server.folder())).envs(tls::ways(&server)).output().unwrap();

@@ -4,7 +4,7 @@ use std::{fs, ops::ControlFlow, time::Duration};
 
 use avouch_database::{DatabaseError, Limits, Value, open_read};
 use avouch_model::{
-    product::{Action, Hold, HoldList, Tenants, Undated},
+    product::{Action, Archive, Hold, HoldList, Tenants, Undated},
     receipt::Ended,
 };
 use avouch_retain::{Asked, Encoding, RetainError, purge};
@@ -101,7 +101,7 @@ pub(super) fn terms_mean_what_they_mean_elsewhere(scene: &Scene) {
         Some(Tenants { column: "who".into(), table: "orgs".into(), key: "id".into(), keep: "keep".into() });
     sample.rule.terms.condition = Some("who::text <> 'u3'".into());
     sample.rule.terms.undated = Undated::Delete;
-    sample.rule.terms.action = Action::Archive("old".into());
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
     let done = scene.run(&sample);
     assert!(done.trouble.is_none(), "{:?}", done.trouble);
     assert_eq!((done.run.deleted, done.run.held, done.run.due_after), (4, 1, 0));

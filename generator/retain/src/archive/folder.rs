@@ -1,0 +1,49 @@
+//! An archive in a folder: a file an object, readable by its owner alone.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::PathBuf,
+};
+
+use super::Store;
+
+/// A folder that is there.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder, for its owner alone.
+    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Store for Folder {
+    fn create(&mut self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let place = self.0.join(name);
+        if place.try_exists()? {
+            return Ok(false);
+        }
+        let part = self.0.join(format!(".{name}"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // Whole under its name or not there at all, and never written over.
+        let linked = fs::hard_link(&part, &place);
+        fs::remove_file(&part)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            linked => linked?,
+        }
+        File::open(&self.0)?.sync_all()?;
+        Ok(true)
+    }
+
+    fn read(&mut self, name: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.0.join(name))?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+}
