@@ -345,6 +345,18 @@ pub enum DatabaseError {
         #[source]
         cause: tokio_postgres::Error,
     },
+    /// Not even one row at a time is quick enough for the server.
+    #[error(
+        "database `{database}`: one row takes longer than the server lets a statement take; look for a lock that is held for long and \
+         for a slow `where` or trigger, or raise `statement_timeout` of the role (30 seconds at most)"
+    )]
+    TooSlowForOne {
+        /// The name in `[databases]`.
+        database: String,
+        /// The cause.
+        #[source]
+        cause: tokio_postgres::Error,
+    },
     /// Anything else that Postgres says.
     #[error("database `{database}` could not run: {sql}")]
     Postgres {

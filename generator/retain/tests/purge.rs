@@ -12,7 +12,7 @@ use avouch_model::{
     product::Location,
     receipt::{Ended, Enforcement, Receipt},
 };
-use avouch_retain::{Encoding, RetainError, lag_is_large, promise, purge, tables_without_rule};
+use avouch_retain::{Encoding, Gentleness, RetainError, lag_is_large, promise, purge, tables_without_rule};
 use common::*;
 
 #[test]
@@ -28,6 +28,20 @@ fn strictly_older_goes_and_exactly_as_old_stays() {
     assert_eq!(run.oldest_after, Some(Timestamp::from_unix(CUTOFF).day()));
     assert_eq!(run.newest_deleted, Some(Timestamp::from_unix(CUTOFF - 1).day()));
     assert!(Receipt::of(&[run], None).unwrap().holds);
+}
+
+#[test]
+fn the_first_row_that_is_due_is_found_behind_many_that_are_not() {
+    for without in ["", "WITHOUT ROWID"] {
+        let mut sample = Sample::new(&format!(
+            "CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER) {without}; INSERT INTO events WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120001) SELECT i, {CUTOFF} + iif(i % 60000 = 0, -i, i) FROM n"
+        ));
+        sample.gentle = Gentleness::default();
+        let done = sample.purge();
+        assert!(done.trouble.is_none(), "{:?}", done.trouble);
+        assert_eq!((done.run.deleted, done.run.due_after, sample.count("events")), (2, 0, 119_999));
+    }
 }
 
 #[test]

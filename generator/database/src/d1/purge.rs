@@ -16,9 +16,9 @@ use super::{
 use crate::{
     DatabaseError, Limits, Rows, Table, Value, fingerprint,
     purge::{
-        Batch, Claim, Deletion, Keep, Kept, Key, Purge,
+        Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
         journal::{JOURNAL_TABLE, LEASE_TABLE},
-        statements::Work,
+        statements::{LOOKED_AT, Work},
     },
     value::named,
 };
@@ -91,7 +91,7 @@ impl Purger {
     fn end(&mut self, from: &Key, rows: u64) -> Result<Option<Key>, DatabaseError> {
         if self.sweep.by == By::Key {
             let mut window = from.bound("from");
-            window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
+            window.push(counted(rows));
             let sql = self.sweep.end.clone();
             return Ok(key(&self.ask(&sql, &window)?));
         }
@@ -103,6 +103,29 @@ impl Purger {
         };
         let width = *self.width.get_or_insert(first);
         Ok(width.end(start, end).map(|end| Key(vec![end])))
+    }
+
+    /// The first row that is due in the window that begins at `from`, and where the next window begins.
+    fn first_from(&mut self, from: &Key, rows: u64) -> Result<(Option<Key>, Option<Key>), DatabaseError> {
+        let to = self.end(from, rows)?;
+        let mut window = from.bound("from");
+        window.extend(to.iter().flat_map(|key| key.bound("to")));
+        let sql = if to.is_some() { self.sweep.first.clone() } else { self.sweep.first_of_rest.clone() };
+        let found = key(&self.ask(&sql, &window)?);
+        let next = if found.is_some() { None } else { self.after(to, &window)? };
+        Ok((found, next))
+    }
+
+    /// Where the window begins that follows one that ends at `to`.
+    fn after(&mut self, to: Option<Key>, window: &[(String, Value)]) -> Result<Option<Key>, DatabaseError> {
+        match (to, self.sweep.by) {
+            (None, _) => Ok(None),
+            (to, By::Key) => Ok(to),
+            (Some(_), By::Time | By::Row) => {
+                let sql = self.sweep.next.clone();
+                Ok(key(&self.ask(&sql, window)?))
+            }
+        }
     }
 
     /// Makes windows smaller; tells whether that can be done.
@@ -260,14 +283,7 @@ impl Purger {
     fn done_before(&mut self, batch: u64, window: &[(String, Value)], to: Option<&Key>) -> Result<Option<Batch>, DatabaseError> {
         let Some(lease) = &self.lease else { return Ok(None) };
         let Some((deleted, children)) = lease.line(&mut self.session, batch)? else { return Ok(None) };
-        let next = match (to, self.sweep.by) {
-            (None, _) => None,
-            (Some(to), By::Key) => Some(to.clone()),
-            (Some(_), By::Time | By::Row) => {
-                let sql = self.sweep.next.clone();
-                key(&self.ask(&sql, window)?)
-            }
-        };
+        let next = self.after(to.cloned(), window)?;
         Ok(Some(self.batched(batch, Done { deleted, children, next, met: 0, took: Duration::ZERO })))
     }
 }
@@ -280,8 +296,21 @@ impl Purge for Purger {
     }
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
-        let sql = self.sweep.first.clone();
-        Ok(key(&self.ask(&sql, &[])?))
+        let sql = self.sweep.begin.clone();
+        let mut from = key(&self.ask(&sql, &[])?);
+        let mut rows = LOOKED_AT;
+        while let Some(start) = &from {
+            match self.first_from(start, rows) {
+                Ok((Some(found), _)) => {
+                    self.width = None;
+                    return Ok(Some(found));
+                }
+                Ok((None, next)) => from = next,
+                Err(error) if is_too_much(&error) && self.narrow(start, rows) => rows = (rows / 4).max(1),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
@@ -335,7 +364,7 @@ impl Purge for Purger {
                 }
                 None => {}
             }
-            if matches!(&error, DatabaseError::D1 { cause: D1Error::TooMuch { .. }, .. }) && narrowed < NARROWED_MAX {
+            if is_too_much(&error) && narrowed < NARROWED_MAX {
                 narrowed += 1;
                 // Where the end is counted, it may have moved with what is open.
                 if !(open.is_some() && self.sweep.by == By::Key) && self.narrow(from, rows) {
@@ -370,6 +399,10 @@ impl Purge for Purger {
     fn rows_read(&self) -> Option<u64> {
         Some(self.session.rows_read)
     }
+}
+
+fn is_too_much(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::D1 { cause: D1Error::TooMuch { .. }, .. })
 }
 
 /// The key that a row holds.

@@ -24,8 +24,11 @@ pub(super) enum By {
 /// The statements. Parameters are those of the rule, `from_0` and `to_0` and so on for a window, and `rows`.
 pub(super) struct Sweep {
     pub(super) by: By,
-    /// The key of the first row that is due.
+    /// The key of the first row that may be due.
+    pub(super) begin: String,
+    /// The key of the first row that is due in a window that ends at `to`, and in one that ends with the table.
     pub(super) first: String,
+    pub(super) first_of_rest: String,
     /// The key of the first row from `to` on that may be due.
     pub(super) next: String,
     /// The key `rows` rows after `from`.
@@ -71,7 +74,9 @@ impl Sweep {
         let rest = format!("{from}{bound} AND {due}");
         Self {
             by,
-            first: format!("SELECT {read} FROM {name} WHERE {due}{bound} ORDER BY {key} LIMIT 1"),
+            begin: format!("SELECT {read} FROM {name} WHERE TRUE{bound} ORDER BY {key} LIMIT 1"),
+            first: format!("SELECT {read} FROM {name} WHERE {window} ORDER BY {key} LIMIT 1"),
+            first_of_rest: format!("SELECT {read} FROM {name} WHERE {rest} ORDER BY {key} LIMIT 1"),
             next: format!("SELECT {read} FROM {name} WHERE ({key}) >= ({}){bound} ORDER BY {key} LIMIT 1", side("to")),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
             referring: statements::guards(deletion, tables, &rest, &deletion.doomed(&rest)),
@@ -86,7 +91,9 @@ impl Sweep {
             let going = work.going.iter().map(|(_, sql)| sql);
             going.chain(&work.children).chain([&work.rows]).chain(&work.left)
         });
-        of.chain([&self.first, &self.next, &self.end]).chain(&self.referring).map(String::as_str)
+        of.chain([&self.begin, &self.first, &self.first_of_rest, &self.next, &self.end])
+            .chain(&self.referring)
+            .map(String::as_str)
     }
 }
 

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     DatabaseError, Limits, Rows, Value, fingerprint,
     purge::{
-        Batch, Claim, Deletion, Keep, Kept, Key, Purge,
-        statements::{Statements, Work},
+        Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
+        statements::{LOOKED_AT, Statements, Work},
     },
 };
 
@@ -22,6 +22,8 @@ use crate::{
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a window is begun again: because of a deadlock or a lock, or because its rows changed while they were being kept.
 const TRIES: usize = 5;
+/// A window that takes less than this part of what was too long is no reason for small ones any more.
+const QUICK: u32 = 8;
 /// The rows of a window are all that is read.
 const LIMITS: Limits = Limits { rows_max: 1_000_000, bytes_max: 256 * 1024 * 1024, time: STATEMENT_TIMEOUT };
 
@@ -34,6 +36,8 @@ pub(crate) struct Purger {
     catalogue: Rows,
     /// The type of the column, where whole partitions may be dropped.
     droppable: Option<String>,
+    /// After so long the server ended a statement for as many rows as this; none since windows are quick again.
+    ended: Option<(Duration, u64)>,
     lease: Option<Lease>,
 }
 
@@ -55,7 +59,7 @@ impl Purger {
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let kind = table.column(&due.column).map(|column| column.declared.clone());
         let droppable = kind.filter(|_| parts::may_drop(deletion, &tables));
-        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, lease: None })
+        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, ended: None, lease: None })
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
@@ -138,24 +142,11 @@ impl Purger {
         }
         Ok(Some((deleted, children)))
     }
-}
 
-impl Purge for Purger {
-    fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError> {
-        let (claim, lease) = again(|| lease::claim(&mut self.session, &self.deletion.rule, owner, now, told))?;
-        self.lease = Some(lease);
-        Ok(claim)
-    }
-
-    fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
-        let sql = self.statements.first.clone();
-        let found = again(|| self.ask(&sql, &[]))?;
-        Ok(self.key(&found))
-    }
-
-    fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+    /// A window of so many rows, begun again when somebody else stands in the way.
+    fn window(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
         let mut window = from.bound("from");
-        window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
+        window.push(counted(rows));
         let end = self.statements.end.clone();
         let found = again(|| self.ask(&end, &window))?;
         let next = self.key(&found);
@@ -188,6 +179,68 @@ impl Purge for Purger {
         Err(last.unwrap_or_else(|| DatabaseError::Restless { database: self.session.database.clone() }))
     }
 
+    /// Does something for at most so many rows. What the server ends because it took too long is done for half as many, and
+    /// later ones are no larger until they are quick.
+    fn in_parts<T>(
+        &mut self,
+        rows: u64,
+        mut once: impl FnMut(&mut Self, u64) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let mut rows = self.ended.map_or(rows, |(_, ended)| rows.min((ended / 2).max(1)));
+        loop {
+            let start = Instant::now();
+            match once(self, rows) {
+                Err(DatabaseError::Cancelled { cause, .. }) if took_too_long(&cause) => {
+                    if rows <= 1 {
+                        return Err(DatabaseError::TooSlowForOne { database: self.session.database.clone(), cause });
+                    }
+                    self.ended = Some((start.elapsed(), rows));
+                    rows /= 2;
+                }
+                done => {
+                    let took = start.elapsed();
+                    self.ended = self.ended.filter(|(limit, _)| took * QUICK > *limit);
+                    return done;
+                }
+            }
+        }
+    }
+}
+
+impl Purge for Purger {
+    fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError> {
+        let (claim, lease) = again(|| lease::claim(&mut self.session, &self.deletion.rule, owner, now, told))?;
+        self.lease = Some(lease);
+        Ok(claim)
+    }
+
+    fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
+        let Statements { begin, first, first_of_rest, end, .. } = self.statements.clone();
+        let found = again(|| self.ask(&begin, &[]))?;
+        let mut from = self.key(&found);
+        while let Some(key) = from {
+            let (next, found) = self.in_parts(LOOKED_AT, |purger, rows| {
+                let mut window = key.bound("from");
+                window.push(counted(rows));
+                let found = again(|| purger.ask(&end, &window))?;
+                let next = purger.key(&found);
+                window.extend(next.iter().flat_map(|key| key.bound("to")));
+                let first = if next.is_some() { &first } else { &first_of_rest };
+                let found = again(|| purger.ask(first, &window))?;
+                Ok((next, purger.key(&found)))
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            from = next;
+        }
+        Ok(None)
+    }
+
+    fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        self.in_parts(rows, |purger, rows| purger.window(from, rows, keep.as_deref_mut()))
+    }
+
     fn part(&mut self) -> Result<Option<u64>, DatabaseError> {
         let (Some(kind), Some(lease)) = (&self.droppable, &mut self.lease) else { return Ok(None) };
         let dropped = parts::drop_one(&mut self.session, &self.deletion, kind, lease, lease.batches + 1)?;
@@ -203,6 +256,11 @@ impl Purge for Purger {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the server ended a statement because of its time-out, and not because somebody asked it to.
+fn took_too_long(cause: &tokio_postgres::Error) -> bool {
+    cause.as_db_error().is_none_or(|error| !error.message().contains("user request"))
 }
 
 /// Does once more what somebody else stood in the way of.

@@ -156,7 +156,7 @@ pub trait Purge: Send {
     /// When there is no journal, when somebody else's claim has not expired, or when the database is locked.
     fn claim(&mut self, owner: &str, now: Timestamp, told: Option<u64>) -> Result<Claim, DatabaseError>;
 
-    /// The place of the first row that is due; none when no row is.
+    /// The place of the first row that is due; none when no row is. It is looked for a window at a time.
     ///
     /// # Errors
     /// When the database is locked or cannot be read.
@@ -230,6 +230,11 @@ pub trait Purge: Send {
     fn rows_read(&self) -> Option<u64> {
         None
     }
+}
+
+/// How many rows a window begins with, as a parameter.
+pub(crate) fn counted(rows: u64) -> (String, Value) {
+    ("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX)))
 }
 
 /// Opens a database for one deletion. Relative files lie beneath `root`. Nothing is deleted by opening.

@@ -9,14 +9,21 @@ use crate::{Table, quote};
 pub(crate) struct Statements {
     /// How many columns the key has.
     pub(crate) keys: usize,
-    /// The key of the first row that is due.
+    /// The key of the first row of the table.
+    pub(crate) begin: String,
+    /// The key of the first row that is due in a window that ends at `to`, and in one that ends with the table.
     pub(crate) first: String,
+    pub(crate) first_of_rest: String,
     /// The key `rows` rows after `from`.
     pub(crate) end: String,
     /// What is to be done in a window that ends at `to`, and in one that ends with the table.
     pub(crate) window: Work,
     pub(crate) rest: Work,
 }
+
+/// How many rows are looked at at once for the first one that is due: nobody waits for more than these, and a server that ends
+/// statements that take long ends none.
+pub(crate) const LOOKED_AT: u64 = 50_000;
 
 /// What is to be done in a window, in this order.
 #[derive(Clone, Debug)]
@@ -87,7 +94,9 @@ impl Statements {
         let rest = format!("{from} AND {due}");
         Some(Self {
             keys: keys.0.len(),
-            first: format!("SELECT {read} FROM {name} WHERE {due} ORDER BY {key} LIMIT 1"),
+            begin: format!("SELECT {read} FROM {name} ORDER BY {key} LIMIT 1"),
+            first: format!("SELECT {read} FROM {name} WHERE {window} ORDER BY {key} LIMIT 1"),
+            first_of_rest: format!("SELECT {read} FROM {name} WHERE {rest} ORDER BY {key} LIMIT 1"),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
             window: Work::of(deletion, tables, table, &key, &window),
             rest: Work::of(deletion, tables, table, &key, &rest),

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     DatabaseError, Rows, Value, fingerprint,
     purge::{
-        Batch, Claim, Deletion, Keep, Kept, Key, Purge,
-        statements::{Statements, Work},
+        Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
+        statements::{LOOKED_AT, Statements, Work},
     },
     value::named,
 };
@@ -127,6 +127,16 @@ impl Purger {
         Ok(std::mem::replace(&mut self.version, version) != version)
     }
 
+    /// The key that a question finds.
+    fn find(&self, sql: &str, window: &[(String, Value)]) -> Result<Option<Key>, DatabaseError> {
+        let run = || {
+            let mut statement = bound(&self.connection, sql, &self.deletion.bound(window))?;
+            let mut rows = statement.raw_query();
+            rows.next()?.map(|row| self.key(row)).transpose()
+        };
+        run().map_err(|cause| self.failed(sql, cause))
+    }
+
     /// The key in a row of `first` or `end`.
     fn key(&self, row: &Row<'_>) -> rusqlite::Result<Key> {
         let values = (0..self.statements.keys).map(|place| Ok(value_of(row.get_ref(place)?)));
@@ -213,24 +223,27 @@ impl Purge for Purger {
     }
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
-        let run = || {
-            let mut statement = bound(&self.connection, &self.statements.first, &self.deletion.bound(&[]))?;
-            let mut rows = statement.raw_query();
-            rows.next()?.map(|row| self.key(row)).transpose()
-        };
-        run().map_err(|cause| self.failed(&self.statements.first, cause))
+        let Statements { begin, first, first_of_rest, end, .. } = &self.statements;
+        let mut from = self.find(begin, &[])?;
+        while let Some(key) = from {
+            let mut window = key.bound("from");
+            window.push(counted(LOOKED_AT));
+            let next = self.find(end, &window)?;
+            window.extend(next.iter().flat_map(|key| key.bound("to")));
+            let found = self.find(if next.is_some() { first } else { first_of_rest }, &window)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            from = next;
+        }
+        Ok(None)
     }
 
     fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
         let mut window = from.bound("from");
-        window.push(("rows".to_owned(), Value::Integer(i64::try_from(rows.max(1)).unwrap_or(i64::MAX))));
+        window.push(counted(rows));
         // Before the lock, so that the pages are read from the disk while others write.
-        let find = || {
-            let mut end = bound(&self.connection, &self.statements.end, &self.deletion.bound(&window))?;
-            let mut rows = end.raw_query();
-            rows.next()?.map(|row| self.key(row)).transpose()
-        };
-        let next = find().map_err(|cause| self.failed(&self.statements.end, cause))?;
+        let next = self.find(&self.statements.end, &window)?;
         let work = if next.is_some() { &self.statements.window } else { &self.statements.rest };
         window.extend(next.iter().flat_map(|key| key.bound("to")));
         let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);

@@ -128,6 +128,16 @@ pub(super) fn what_is_too_much_is_done_in_parts(d1: &Place) {
         assert!(matches!(cause(&done), DatabaseError::D1 { cause: D1Error::TooMuch { .. }, .. }), "{:?}", done.trouble);
         assert_eq!((done.run.deleted, done.run.due_after), (0, 500));
     }
+    // So is looking for the first row that is due, behind many that are not, with a rowid and without one.
+    for (without, by) in [("", "ORDER BY rowid LIMIT 1"), ("WITHOUT ROWID", "ORDER BY \\\"id\\\" LIMIT 1")] {
+        let fill = format!("{} INSERT INTO events SELECT i, {CUTOFF} + iif(i % 60000 = 0, -i, i) FROM n", numbers(120_001));
+        let table = format!("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER) {without}");
+        let mut sample = d1.empty(&[&table, &fill]);
+        sample.gentle = Gentleness::default();
+        d1.wrong(by, 1, 2, "cpu before");
+        let done = d1.done(&sample);
+        assert_eq!((done.run.deleted, done.run.due_after, d1.count("events")), (2, 0, 119_999), "{by}");
+    }
     // A window whose rows cannot be archived in one piece.
     let fill = format!("{} INSERT INTO events SELECT i, {CUTOFF} - i, hex(zeroblob(100000)) FROM n", numbers(20));
     let mut sample = d1.empty(&["CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, body TEXT)", &fill]);

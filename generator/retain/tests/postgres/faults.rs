@@ -15,7 +15,7 @@ use avouch_model::{
     product::{Action, Archive, Hold, HoldList, Location},
     receipt::Ended,
 };
-use avouch_retain::{Asked, RetainError, purge};
+use avouch_retain::{Asked, Gentleness, RetainError, purge};
 
 use crate::{Scene, bucket, cause, common::*, proxy::Proxy, server::Server};
 
@@ -142,12 +142,62 @@ pub(super) fn a_statement_that_takes_too_long_is_ended(scene: &Scene) {
     let mut somebody = scene.server.somebody();
     somebody.runs("BEGIN; SELECT id FROM events WHERE id = 5 FOR UPDATE");
     let done = scene.run(&sample);
-    assert!(matches!(cause(&done), DatabaseError::Cancelled { .. }), "{:?}", done.trouble);
+    assert!(matches!(cause(&done), DatabaseError::TooSlowForOne { .. }), "{:?}", done.trouble);
     assert_eq!((done.run.ended, done.run.deleted, done.run.due_after), (Ended::Failed, 2, 4));
+    scene.server.sql("ALTER ROLE purger RESET statement_timeout");
+    // Whoever cancels it means it: it is not tried again with less.
+    let sample = Sample { told: done.run.claim, ..sample };
+    let mut looks = scene.server.somebody();
+    let done = thread::scope(|scope| {
+        scope.spawn(move || {
+            looks.awaits(WAITS, "1");
+            looks.runs("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'purger'");
+        });
+        scene.run(&sample)
+    });
+    assert!(matches!(cause(&done), DatabaseError::Cancelled { .. }), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after), (Ended::Failed, 0, 4));
     drop(somebody);
     let done = scene.run(&Sample { told: done.run.claim, ..sample });
     assert_eq!((done.run.ended, done.run.deleted, done.run.recovered, done.run.due_after), (Ended::Done, 4, 0, 0));
+}
+
+pub(super) fn a_window_that_takes_too_long_is_done_in_parts(scene: &Scene) {
+    // Only the purger is slow: four milliseconds a row, beside a time-out that seventy of them reach.
+    let slow = |body: &str| {
+        format!(
+            "CREATE FUNCTION is_ours(bigint) RETURNS boolean LANGUAGE plpgsql AS \
+             'BEGIN IF current_user = ''purger'' THEN {body}; END IF; RETURN $1 > 100; END'; \
+             ALTER ROLE purger SET statement_timeout = '300ms'"
+        )
+    };
+    let more = format!("INSERT INTO events (at) SELECT to_timestamp({CUTOFF} - n) FROM generate_series(1, 240) n");
+    let mut sample = scene.sample(&format!("{}; {more}", slow("PERFORM pg_sleep(0.004)")));
+    sample.rule.terms.condition = Some("is_ours(id)".into());
+    sample.gentle = Gentleness { rows_min: 200, rows_max: 200, ..sample.gentle };
+    let done = scene.run(&sample);
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, scene.server.count("events")), (Ended::Done, 152, 100));
+    assert!(scene.server.count("avouch_retention_journal") > 2, "in more windows than were asked for");
+    // One row that is too slow by itself ends the run, and what is before it is done and counted.
+    let mut sample = scene.sample(&slow("PERFORM pg_sleep(CASE WHEN $1 = 5 THEN 9 ELSE 0 END)").replace("$1 > 100", "TRUE"));
+    sample.rule.terms.condition = Some("is_ours(id)".into());
+    sample.gentle = Gentleness { rows_min: 12, rows_max: 12, ..sample.gentle };
+    let done = scene.run(&sample);
+    assert!(matches!(cause(&done), DatabaseError::TooSlowForOne { .. }), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after), (Ended::Failed, 2, 4));
     scene.server.sql("ALTER ROLE purger RESET statement_timeout");
+}
+
+pub(super) fn the_first_row_that_is_due_is_found_behind_many_that_are_not(scene: &Scene) {
+    let sample = scene.sample(&format!(
+        "TRUNCATE events; INSERT INTO events (at) SELECT to_timestamp({CUTOFF} + CASE WHEN n % 60000 = 0 THEN -n ELSE n END) \
+         FROM generate_series(1, 120001) n"
+    ));
+    let sample = Sample { gentle: Gentleness::default(), ..sample };
+    let done = scene.run(&sample);
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, done.run.due_after, scene.server.count("events")), (2, 0, 119_999));
 }
 
 pub(super) fn a_connection_that_is_lost_is_counted_again_from_the_journal(scene: &Scene) {
