@@ -36,7 +36,7 @@ pub enum BucketError {
         cause: io::Error,
     },
     /// Nothing could be sent.
-    #[error("bucket `{bucket}` cannot be reached; look at `endpoint` in `[buckets.\"{bucket}\"]` and at the network")]
+    #[error("bucket `{bucket}` cannot be reached; look at `endpoint` and `ca_file` in `[buckets.\"{bucket}\"]`, and at the network")]
     Unreachable {
         /// The bucket.
         bucket: String,

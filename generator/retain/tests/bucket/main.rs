@@ -43,6 +43,7 @@ fn inside() {
         rules::nothing_is_asked_of_the_store_before_something_is_due,
         rules::what_is_archived_and_not_deleted_is_not_archived_twice,
         rules::what_cannot_be_done_is_said_and_no_key_is_shown,
+        rules::behind_tls_only_the_authority_that_is_named_is_believed,
         faults::an_answer_that_is_lost_changes_nothing,
         faults::what_the_store_does_not_take_is_not_deleted,
         faults::a_window_that_fails_stops_the_run_and_no_other_is_lost,

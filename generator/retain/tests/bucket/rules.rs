@@ -6,6 +6,7 @@ use avouch_model::{
     Digest,
     product::{Action, Archive, Bucket},
 };
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rusqlite::Connection;
 
 use crate::{Scene, assert_done, assert_failed, common::*};
@@ -100,4 +101,38 @@ pub(super) fn what_cannot_be_done_is_said_and_no_key_is_shown(scene: &Scene) {
     // A folder with the name of a scheme is none of the archives that there are.
     sample.rule.terms.action = Action::Archive(Archive::Folder("rows".into()));
     assert!(sample.purge().trouble.is_none());
+}
+
+pub(super) fn behind_tls_only_the_authority_that_is_named_is_believed(scene: &Scene) {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = |file: &str| {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        std::fs::write(folder.path().join(file), parameters.self_signed(&key).unwrap().pem()).unwrap();
+        Issuer::new(parameters, key)
+    };
+    let (ours, _) = (authority("ca.pem"), authority("other.pem"));
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &ours).unwrap();
+    let files = [("cert.pem", certificate.pem()), ("key.pem", key.serialize_pem())].map(|(name, pem)| {
+        std::fs::write(folder.path().join(name), pem).unwrap();
+        folder.path().join(name)
+    });
+    let port = scene.server.tls(&files[0], &files[1]);
+    let behind = |host: &str, file: Option<&str>| Bucket {
+        endpoint: format!("https://{host}:{port}"),
+        ca_file: file.map(|file| folder.path().join(file).display().to_string()),
+        ..scene.bucket()
+    };
+    assert_done(&scene.sample_in(behind("localhost", Some("ca.pem")), "tls").purge());
+    assert_eq!(scene.server.lines("tls").len(), 5);
+    for (bucket, with) in [
+        (behind("localhost", None), "UnknownIssuer"),
+        (behind("localhost", Some("other.pem")), "invalid peer certificate: BadSignature"),
+        (behind("127.0.0.1", Some("ca.pem")), "certificate not valid for name"),
+    ] {
+        let sample = scene.sample_in(bucket, "tls-refused");
+        assert_failed(&sample, &sample.purge(), with, 0);
+    }
 }

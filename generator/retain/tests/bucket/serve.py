@@ -22,9 +22,15 @@ class Handler(WSGIRequestHandler):
         pass
 
 
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-way = {"endpoint_url": f"http://127.0.0.1:{server.port}", "region_name": "eu-central-1"}
+def serve(certificate=None):
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler, ssl_context=certificate)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.port
+
+
+port = serve()
+way = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "eu-central-1"}
 way |= {"aws_access_key_id": "anybody", "aws_secret_access_key": "anybody"}
 iam, s3 = boto3.client("iam", **way), boto3.client("s3", **way)
 
@@ -42,7 +48,7 @@ key = iam_backends["123456789012"]["aws"].get_user("archiver").access_keys[0]
 key.access_key_id, key.secret_access_key = sys.argv[1:]
 s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
 settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
-print(server.port, flush=True)
+print(port, flush=True)
 
 for line in sys.stdin:
     do, *given = json.loads(line)
@@ -53,6 +59,8 @@ for line in sys.stdin:
         may(*given)
     elif do == "put":
         s3.put_object(Bucket=BUCKET, Key=given[0], Body=base64.b64decode(given[1]))
+    elif do == "tls":
+        answer = serve(tuple(given))
     elif do == "list":
         found = s3.list_objects_v2(Bucket=BUCKET, Prefix=given[0]).get("Contents", [])
         bodies = ((each["Key"], s3.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read()) for each in found)

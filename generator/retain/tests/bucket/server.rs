@@ -71,6 +71,11 @@ impl Server {
         self.ask(&json!(words));
     }
 
+    /// The port of the same store behind TLS, with files of a certificate and its key.
+    pub(crate) fn tls(&self, certificate: &Path, key: &Path) -> u16 {
+        u16::try_from(self.ask(&json!(["tls", certificate, key])).as_u64().unwrap()).unwrap()
+    }
+
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         self.ask(&json!(["put", name, BASE64_STANDARD.encode(bytes)]));
     }
