@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need beside Rust: git, ssh-keygen, Postgres, a browser with Node.js, and foreign validators from PyPI.
+# Installs what the tests need beside Rust: git, ssh-keygen, Postgres, a browser with Node.js, and from PyPI foreign validators and an S3.
 # What is already there is left alone. Nothing is skipped: what cannot be had ends the run with the reason.
 set -eu
 cd "$(dirname "$0")/.."

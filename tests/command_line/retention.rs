@@ -163,7 +163,7 @@ fn rows_that_are_to_be_archived_in_a_bucket_stay_until_it_takes_them() {
     let doctor = sandbox.avouch(&["doctor"]).exits(3).stdout;
     assert!(doctor.contains("the bucket `cold-rows` has no keys") && doctor.contains("set `COLD_ID`, `COLD_SECRET`"), "{doctor}");
     let ran = sandbox.avouch(&["retention", "run"]).exits(3);
-    assert!(ran.stderr.contains("`COLD_ID` with its key is not set"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`COLD_ID` holds no key"), "{}", ran.stderr);
     let plan = sandbox.avouch_with(&["retention", "plan"], &KEYS).exits(0).stdout;
     assert!(!plan.contains("is not set here"), "{plan}");
     assert!(sandbox.avouch_with(&["doctor"], &KEYS).stdout.contains("keys of the bucket `cold-rows` are set"));

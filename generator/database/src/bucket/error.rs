@@ -7,8 +7,8 @@ use super::wire::Heard;
 /// Why a bucket could not be written to or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// A variable is not set.
-    #[error("bucket `{bucket}`: the environment variable `{variable}` with its key is not set; set it where this runs")]
+    /// A variable is not set, or holds what no key is.
+    #[error("bucket `{bucket}`: the environment variable `{variable}` holds no key; set it where this runs")]
     NoKey {
         /// The bucket.
         bucket: String,
@@ -36,7 +36,9 @@ pub enum BucketError {
         cause: io::Error,
     },
     /// Nothing could be sent.
-    #[error("bucket `{bucket}` cannot be reached; look at `endpoint` and `ca_file` in `[buckets.\"{bucket}\"]`, and at the network")]
+    #[error(
+        "bucket `{bucket}` cannot be reached; look at `endpoint` and `ca_file` in `[buckets.\"{bucket}\"]`, and at the network"
+    )]
     Unreachable {
         /// The bucket.
         bucket: String,

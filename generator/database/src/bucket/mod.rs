@@ -31,6 +31,15 @@ const ANSWER_MAX: usize = 64 * 1024;
 /// What tells whether a store keeps what it has.
 const MARK: &[u8] = b"avouch tried here whether what is there is written over\n";
 
+/// Since when an object is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Now,
+    Before,
+    /// One of both: an answer was lost, and then it was there.
+    Either,
+}
+
 /// A way to one bucket.
 pub struct Objects {
     bucket: String,
@@ -48,8 +57,10 @@ impl Objects {
     pub fn open(bucket: &Bucket, root: &Path) -> Result<Self, BucketError> {
         let name = || bucket.name.clone();
         let held = |variable: &str| {
-            let text = env::var(variable).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-            text.ok_or_else(|| BucketError::NoKey { bucket: name(), variable: variable.to_owned() })
+            let text = env::var(variable).ok().map(|text| text.trim().to_owned());
+            // It becomes a part of a header.
+            let key = text.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()));
+            key.ok_or_else(|| BucketError::NoKey { bucket: name(), variable: variable.to_owned() })
         };
         let roots = match &bucket.ca_file {
             None => tls::public(),
@@ -84,7 +95,7 @@ impl Objects {
     /// # Errors
     /// When it writes over it; when it cannot be asked.
     pub fn try_to_write_twice(&self, name: &str) -> Result<(), BucketError> {
-        if self.create(name, MARK)? && self.create(name, MARK)? {
+        if self.write(name, MARK)? == Written::Now && self.write(name, MARK)? == Written::Now {
             return Err(BucketError::WritesOver { bucket: self.bucket.clone(), object: name.to_owned() });
         }
         Ok(())
@@ -96,21 +107,29 @@ impl Objects {
     /// # Errors
     /// When the store refuses it, or nobody knows whether it was written.
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, BucketError> {
+        Ok(self.write(name, bytes)? != Written::Before)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<Written, BucketError> {
         let payload = PutPayload::from(bytes.to_vec());
-        let mut may_be_there = false;
+        let mut there = Written::Before;
         for tried in 1.. {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             let put = async { self.store.put_opts(&Name::from(name), payload.clone(), options).await };
             self.wire.expect(ANSWER_MAX);
             match self.runtime.block_on(put).map_err(|cause| self.failed(Doing::Writing, &cause)) {
-                Ok(_) => return Ok(true),
-                Err(error) if error.is_there() => return Ok(may_be_there),
-                Err(error) if error.may_pass() && tried < TRIES => may_be_there |= error.leaves_it_open(),
+                Ok(_) => return Ok(Written::Now),
+                Err(error) if error.is_there() => return Ok(there),
+                Err(error) if error.may_pass() && tried < TRIES => {
+                    if error.leaves_it_open() {
+                        there = Written::Either;
+                    }
+                }
                 Err(error) => return Err(error),
             }
             rest(tried);
         }
-        Ok(false)
+        Ok(there)
     }
 
     /// What is there under a name.

@@ -24,7 +24,11 @@ fn rows_are_archived_in_a_real_bucket() {
     let [id, secret] = KEY;
     let mut inside = Command::new(env::current_exe().unwrap());
     inside.args(["--exact", "inside", "--nocapture"]);
-    inside.env("AVOUCH_TEST_ID", id).env("AVOUCH_TEST_SECRET", secret).env("AVOUCH_TEST_WRONG", "of-nobody");
+    inside
+        .env("AVOUCH_TEST_ID", id)
+        .env("AVOUCH_TEST_SECRET", secret)
+        .env("AVOUCH_TEST_WRONG", "of-nobody")
+        .env("AVOUCH_TEST_ODD", "two\nlines");
     let output = inside.output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}");

@@ -78,7 +78,8 @@ pub(super) fn what_cannot_be_done_is_said_and_no_key_is_shown(scene: &Scene) {
     let wrong = "AVOUCH_TEST_WRONG".to_owned();
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     for (bucket, with) in [
-        (Bucket { secret_key_env: "AVOUCH_TEST_UNSET".into(), ..scene.bucket() }, "`AVOUCH_TEST_UNSET` with its key is not set"),
+        (Bucket { secret_key_env: "AVOUCH_TEST_UNSET".into(), ..scene.bucket() }, "`AVOUCH_TEST_UNSET` holds no key"),
+        (Bucket { access_key_env: "AVOUCH_TEST_ODD".into(), ..scene.bucket() }, "`AVOUCH_TEST_ODD` holds no key"),
         (Bucket { secret_key_env: wrong.clone(), ..scene.bucket() }, "answered 403 (SignatureDoesNotMatch)"),
         (Bucket { access_key_env: wrong.clone(), ..scene.bucket() }, "answered 403 (InvalidAccessKeyId)"),
         (Bucket { session_token_env: Some(wrong), ..scene.bucket() }, "answered 403 (InvalidAccessKeyId)"),
