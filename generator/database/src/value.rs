@@ -126,13 +126,28 @@ pub struct Table {
     pub triggers: Vec<Trigger>,
     /// Whether it has no rowid (`WITHOUT ROWID`).
     pub without_rowid: bool,
+    /// The tables that refer to its rows and are not among those that can be named: of another schema, or one that refers to a
+    /// part of it alone.
+    pub unseen: Vec<String>,
 }
 
 impl Table {
-    /// The column of this name; SQLite does not tell ASCII cases apart.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    /// The table that a person calls so, and [`Table::column`] a column of it: the one of this name or, where there is none, the
+    /// only one that is spelled so but for ASCII case. SQLite does not tell those apart, and Postgres does.
+    pub fn named<'t>(tables: &'t [Self], name: &str) -> Option<&'t Self> {
+        called(tables, name, |table| &table.name)
     }
+
+    /// The column that a person calls so.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        called(&self.columns, name, |column| &column.name)
+    }
+}
+
+fn called<'t, T>(all: &'t [T], name: &str, of: impl Fn(&T) -> &str) -> Option<&'t T> {
+    let mut alike = all.iter().filter(|one| of(one).eq_ignore_ascii_case(name));
+    let exact = all.iter().find(|one| of(one) == name);
+    exact.or_else(|| alike.next().filter(|_| alike.next().is_none()))
 }
 
 /// A table and a column of it by their names; an error where there is none.
@@ -143,8 +158,7 @@ pub(crate) fn named<'t>(
     column: &str,
 ) -> Result<(&'t Table, &'t Column), DatabaseError> {
     let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
-    let found = tables.iter().find(|known| known.name.eq_ignore_ascii_case(table));
-    let found = found.ok_or_else(|| missing(format!("no such table: {table}")))?;
+    let found = Table::named(tables, table).ok_or_else(|| missing(format!("no such table: {table}")))?;
     let column = found.column(column).ok_or_else(|| missing(format!("no such column: {table}.{column}")))?;
     Ok((found, column))
 }
@@ -160,6 +174,28 @@ pub struct Column {
     pub not_null: bool,
     /// Whether it is part of the primary key.
     pub primary_key: bool,
+}
+
+impl Column {
+    /// Its declared type without length, precision and scale: `numeric` of `numeric(10,2)`. A cast to it cuts nothing off.
+    pub fn kind(&self) -> String {
+        let (mut kind, mut quoted, mut depth) = (String::new(), false, 0_u32);
+        for letter in self.declared.chars() {
+            quoted ^= letter == '"';
+            match letter {
+                '(' if !quoted => depth += 1,
+                ')' if !quoted => depth = depth.saturating_sub(1),
+                _ if depth == 0 => kind.push(letter),
+                _ => {}
+            }
+        }
+        // These two mean one letter, or one bit, without a length (PostgreSQL, "Character Types" and "Bit String Types").
+        match kind.as_str() {
+            "character" => "bpchar".to_owned(),
+            "bit" => "bit varying".to_owned(),
+            _ => kind,
+        }
+    }
 }
 
 /// An index of a table.
@@ -191,11 +227,11 @@ pub struct Trigger {
 /// The schema as far as it matters to whoever changes rows of these tables: their columns, keys and triggers, and the foreign
 /// keys of all tables that refer to them. Indexes do not matter.
 pub fn fingerprint(tables: &[Table], touched: &[&str]) -> Digest {
-    let is_touched = |name: &str| touched.iter().any(|touched| touched.eq_ignore_ascii_case(name));
+    let is_touched = |name: &str| touched.contains(&name);
     let mut text = String::new();
     for table in tables {
         if is_touched(&table.name) {
-            let parts = (&table.name, &table.columns, &table.primary_key, &table.triggers, table.without_rowid);
+            let parts = (&table.name, &table.columns, &table.primary_key, &table.triggers, table.without_rowid, &table.unseen);
             text.push_str(&format!("{parts:?}\n"));
         }
         for key in table.foreign_keys.iter().filter(|key| is_touched(&key.parent)) {
@@ -210,10 +246,56 @@ pub fn fingerprint(tables: &[Table], touched: &[&str]) -> Digest {
 pub struct ForeignKey {
     /// The columns that refer, in order.
     pub columns: Vec<String>,
-    /// The table that is referred to.
+    /// The table that is referred to, as it spells itself where it is one of those that can be named.
     pub parent: String,
-    /// The columns referred to, in order; empty: its primary key.
+    /// The columns referred to, in order and as that table spells them; empty: its primary key.
     pub parent_columns: Vec<String>,
     /// What happens on deletion there: `NO ACTION`, `RESTRICT`, `SET NULL`, `SET DEFAULT`, `CASCADE`.
     pub on_delete: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, declared: &str) -> Column {
+        Column { name: name.to_owned(), declared: declared.to_owned(), not_null: false, primary_key: false }
+    }
+
+    #[test]
+    fn a_name_is_found_as_it_is_spelled_or_when_it_can_mean_one_only() {
+        let table = |name: &str| Table {
+            name: name.to_owned(),
+            columns: vec![column("at", ""), column("At", ""), column("Who", "")],
+            primary_key: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            triggers: Vec::new(),
+            without_rowid: false,
+            unseen: Vec::new(),
+        };
+        let tables = [table("Orders"), table("orders"), table("Events")];
+        let found = |name| Table::named(&tables, name).map(|table| table.name.as_str());
+        assert_eq!(
+            ["Orders", "orders", "ORDERS", "events", "none"].map(found),
+            [Some("Orders"), Some("orders"), None, Some("Events"), None]
+        );
+        let found = |name| tables[0].column(name).map(|column| column.name.as_str());
+        assert_eq!(["at", "At", "AT", "who"].map(found), [Some("at"), Some("At"), None, Some("Who")]);
+    }
+
+    #[test]
+    fn a_kind_has_no_length_and_cuts_nothing_off() {
+        for (declared, kind) in [
+            ("timestamp(3) without time zone", "timestamp without time zone"),
+            ("character varying(36)", "character varying"),
+            ("character(5)", "bpchar"),
+            ("bit(8)", "bit varying"),
+            ("numeric(10,2)[]", "numeric[]"),
+            ("app.\"Odd (kind)\"", "app.\"Odd (kind)\""),
+            ("uuid", "uuid"),
+        ] {
+            assert_eq!(column("c", declared).kind(), kind);
+        }
+    }
 }

@@ -196,6 +196,20 @@ pub enum RetainError {
         /// What would happen to its rows.
         on_delete: String,
     },
+    /// A table that cannot be looked at refers to the rows.
+    #[error(
+        "retention rule `{rule}`: `{child}` refers to rows of `{table}` by a foreign key, and cannot be looked at: put its schema on the \
+         `search_path` of both credentials, and let a foreign key lie on a partitioned table as a whole and not on a part of it; or set \
+         `enforce = \"product\"`"
+    )]
+    Unseen {
+        /// The rule.
+        rule: String,
+        /// The table.
+        table: String,
+        /// The table that refers to it.
+        child: String,
+    },
     /// A trigger would run.
     #[error(
         "retention rule `{rule}`: the trigger `{trigger}` runs when rows of `{table}` go or change, and may copy or change \

@@ -15,6 +15,7 @@ use crate::{
 /// Refuses when executing the rule would touch other rows.
 pub(crate) fn refuse_any(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(), RetainError> {
     triggers(asked, place)?;
+    unseen(asked, place)?;
     // A row that stays takes nothing away from those that refer to it; what they refer to by is never set.
     if place.deletion.set.is_empty() { references(asked, read, place) } else { Ok(()) }
 }
@@ -36,7 +37,7 @@ pub(crate) fn count_children(asked: &Asked<'_>, read: &mut dyn Read, place: &Pla
 fn triggers(asked: &Asked<'_>, place: &Place) -> Result<(), RetainError> {
     let deletion = &place.deletion;
     let touched = deletion.touched();
-    for table in place.tables.iter().filter(|table| touched.iter().any(|touched| *touched == table.name)) {
+    for table in place.tables.iter().filter(|table| touched.contains(&table.name.as_str())) {
         let runs =
             |trigger: &&avouch_database::Trigger| if deletion.set.is_empty() { trigger.on_delete } else { trigger.on_update };
         if let Some(trigger) = table.triggers.iter().find(runs) {
@@ -50,16 +51,28 @@ fn triggers(asked: &Asked<'_>, place: &Place) -> Result<(), RetainError> {
     Ok(())
 }
 
+/// Refuses when a table refers to one of those that lose rows and cannot be looked at.
+fn unseen(asked: &Asked<'_>, place: &Place) -> Result<(), RetainError> {
+    let touched = place.deletion.touched();
+    let mut tables = place.tables.iter().filter(|table| touched.contains(&table.name.as_str()));
+    match tables.find_map(|table| Some((table, table.unseen.first()?))) {
+        Some((table, child)) => {
+            Err(RetainError::Unseen { rule: asked.rule.name.clone(), table: table.name.clone(), child: child.clone() })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses when a row that stays refers to one that goes.
 fn references(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(), RetainError> {
     let deletion = &place.deletion;
     let due = deletion.due.due("cutoff");
     let doomed = deletion.doomed(&due);
     let going = |table: &str| {
-        if table.eq_ignore_ascii_case(place.table()) {
+        if table == place.table() {
             return Some(due.as_str());
         }
-        let place = deletion.children.iter().position(|child| child.table.eq_ignore_ascii_case(table))?;
+        let place = deletion.children.iter().position(|child| child.table == table)?;
         doomed.get(place).map(String::as_str)
     };
     for table in &place.tables {
@@ -68,7 +81,7 @@ fn references(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(
             let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
             // Rows of one table that refer to each other may go in different windows.
             let stays = match going(&table.name) {
-                Some(goes) if !table.name.eq_ignore_ascii_case(&key.parent) => format!("({goes}) IS NOT TRUE"),
+                Some(goes) if table.name != key.parent => format!("({goes}) IS NOT TRUE"),
                 _ => "TRUE".to_owned(),
             };
             let sql = format!(

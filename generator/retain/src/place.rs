@@ -78,12 +78,14 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
     let tables = read.tables().map_err(database(asked, "read the schema"))?;
     let table = table_named(asked, &tables, &rule.table)?;
     let column = column_named(asked, table, &rule.column)?;
-    let leads = |columns: &[String]| columns.first().is_some_and(|first| first.eq_ignore_ascii_case(&column));
+    let leads = |columns: &[String]| columns.first() == Some(&column);
     let indexed = leads(&table.primary_key) || table.indexes.iter().any(|index| !index.partial && leads(&index.columns));
     let condition = terms.condition.as_deref().map(|text| checked(asked, "where", text)).transpose()?;
     let hold = match &terms.hold {
         Some(hold) => {
-            Some(Held { column: column_named(asked, table, &hold.column)?, list: hold_list(asked, &tables, &hold.list)? })
+            let column = column_named(asked, table, &hold.column)?;
+            let kind = compared_kind(read.dialect(), table, &column);
+            Some(Held { column, kind, list: hold_list(asked, &tables, &hold.list)? })
         }
         None => None,
     };
@@ -118,7 +120,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
 }
 
 fn table_named<'t>(asked: &Asked<'_>, tables: &'t [Table], name: &str) -> Result<&'t Table, RetainError> {
-    tables.iter().find(|table| table.name.eq_ignore_ascii_case(name)).ok_or_else(|| RetainError::NoTable {
+    Table::named(tables, name).ok_or_else(|| RetainError::NoTable {
         rule: asked.rule.name.clone(),
         database: asked.database.name.clone(),
         table: name.to_owned(),
@@ -157,12 +159,15 @@ fn anonymised<'s>(
 ) -> Result<Vec<(String, String)>, RetainError> {
     set.map(|(name, value)| {
         let column = column_named(asked, table, name)?;
-        let same = |other: &String| other.eq_ignore_ascii_case(&column);
+        let same = |other: &String| *other == column;
         let referred = |other: &Table| {
-            let mut keys = other.foreign_keys.iter().filter(|key| key.parent.eq_ignore_ascii_case(&table.name));
+            let mut keys = other.foreign_keys.iter().filter(|key| key.parent == table.name);
             keys.any(|key| key.parent_columns.iter().any(same))
         };
-        if table.primary_key.iter().any(same) || same(&asked.rule.column) || tables.iter().any(referred) {
+        if table.primary_key.iter().any(same)
+            || table.column(&asked.rule.column).is_some_and(|dated| same(&dated.name))
+            || tables.iter().any(referred)
+        {
             return Err(RetainError::SetKey { rule: asked.rule.name.clone(), table: table.name.clone(), column });
         }
         Ok((column, checked(asked, &format!("set.{name}"), value)?))
@@ -179,8 +184,10 @@ fn own_periods(
     tenants: &Tenants,
 ) -> Result<(Vec<Period>, TenantPeriods), RetainError> {
     let list = table_named(asked, tables, &tenants.table)?;
+    let column = column_named(asked, table, &tenants.column)?;
     let own = TenantPeriods {
-        column: column_named(asked, table, &tenants.column)?,
+        kind: compared_kind(read.dialect(), table, &column),
+        column,
         table: list.name.clone(),
         key: column_named(asked, list, &tenants.key)?,
         keep: column_named(asked, list, &tenants.keep)?,
@@ -222,8 +229,8 @@ fn children(asked: &Asked<'_>, tables: &[Table], root: &Table) -> Result<Vec<Chi
     let mut placed: Vec<Child> = Vec::new();
     while !open.is_empty() {
         let waits = |table: &Table| {
-            let mut keys = table.foreign_keys.iter().filter(|key| !key.parent.eq_ignore_ascii_case(&table.name));
-            keys.any(|key| open.iter().any(|open| open.name.eq_ignore_ascii_case(&key.parent)))
+            let mut keys = table.foreign_keys.iter().filter(|key| key.parent != table.name);
+            keys.any(|key| open.iter().any(|open| open.name == key.parent))
         };
         let next = open.iter().position(|table| !waits(table));
         let table = open.swap_remove(next.unwrap_or(0));
@@ -238,10 +245,10 @@ fn children(asked: &Asked<'_>, tables: &[Table], root: &Table) -> Result<Vec<Chi
 }
 
 fn links(table: &Table, tables: &[Table], root: &Table, placed: &[Child]) -> Vec<Link> {
-    let keys = table.foreign_keys.iter().filter(|key| !key.parent.eq_ignore_ascii_case(&table.name));
+    let keys = table.foreign_keys.iter().filter(|key| key.parent != table.name);
     keys.filter_map(|key| {
-        let parent = placed.iter().position(|child| child.table.eq_ignore_ascii_case(&key.parent));
-        if parent.is_none() && !root.name.eq_ignore_ascii_case(&key.parent) {
+        let parent = placed.iter().position(|child| child.table == key.parent);
+        if parent.is_none() && root.name != key.parent {
             return None;
         }
         Some(Link {
@@ -258,7 +265,14 @@ pub(crate) fn referred_columns(tables: &[Table], parent: &str, named: &[String])
     if !named.is_empty() {
         return named.to_vec();
     }
-    tables.iter().find(|table| table.name.eq_ignore_ascii_case(parent)).map(|table| table.primary_key.clone()).unwrap_or_default()
+    tables.iter().find(|table| table.name == parent).map(|table| table.primary_key.clone()).unwrap_or_default()
+}
+
+/// The type that values of the column are compared in; none: as texts.
+fn compared_kind(dialect: Dialect, table: &Table, column: &str) -> Option<String> {
+    let kind = table.column(column)?.kind();
+    let is_text = ["text", "character varying", "bpchar", "name", "citext"].contains(&kind.as_str());
+    (dialect == Dialect::Postgres && !is_text).then_some(kind)
 }
 
 /// The type of the column, where the database has one for times.
@@ -267,6 +281,6 @@ fn native_type(dialect: Dialect, table: &Table, column: &str) -> Option<&'static
     if dialect == Dialect::Sqlite {
         return None;
     }
-    let declared = table.column(column)?.declared.as_str();
-    ["timestamp with time zone", "timestamp without time zone", "date"].into_iter().find(|native| declared.starts_with(native))
+    let kind = table.column(column)?.kind();
+    ["timestamp with time zone", "timestamp without time zone", "date"].into_iter().find(|native| kind == *native)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use avouch_database::{DatabaseError, Read, purge::journal, quote};
+use avouch_database::{DatabaseError, Read, Table, purge::journal, quote};
 use avouch_model::{
     Span,
     configuration::Schedule,
@@ -44,8 +44,10 @@ pub const fn lag_is_large(promise: &Promise) -> bool {
 /// # Errors
 /// When the schema cannot be read.
 pub fn tables_without_rule(read: &mut dyn Read, rules: &[&RetentionRule]) -> Result<Vec<String>, DatabaseError> {
-    let tables = read.tables()?.into_iter().map(|table| table.name);
-    Ok(tables.filter(|table| !rules.iter().any(|rule| rule.table.eq_ignore_ascii_case(table))).collect())
+    let tables = read.tables()?;
+    let named: BTreeSet<&str> =
+        rules.iter().filter_map(|rule| Table::named(&tables, &rule.table)).map(|table| table.name.as_str()).collect();
+    Ok(tables.iter().map(|table| &table.name).filter(|name| !named.contains(name.as_str())).cloned().collect())
 }
 
 /// What the credentials of a database must be allowed for these rules: whoever reads plans and proves, whoever purges deletes.
@@ -77,7 +79,7 @@ pub fn grants(database: &Database, rules: &[&RetentionRule]) -> Vec<String> {
             }
             Action::Delete | Action::Archive(_) => format!("GRANT DELETE, UPDATE ON {} TO PURGER;", quote(&rule.table)),
         });
-        change.extend(terms.children.iter().map(|child| format!("GRANT DELETE ON {} TO PURGER;", quote(child))));
+        change.extend(terms.children.iter().map(|child| format!("GRANT DELETE, UPDATE ON {} TO PURGER;", quote(child))));
     }
     let read: Vec<_> = read.into_iter().collect();
     let mut grants = vec![format!("GRANT SELECT ON {} TO READER, PURGER;", read.join(", "))];

@@ -114,6 +114,28 @@ fn a_hold_fails_closed() {
 }
 
 #[test]
+fn a_value_is_recognised_however_it_is_spelled() {
+    for (kind, value, listed) in
+        [("TEXT", "'A0EEBC99'", "'a0eebc99'"), ("INTEGER", "5", "'5.0'"), ("REAL", "5.0", "5"), ("", "7", "'7'")]
+    {
+        let mut sample = people();
+        let sql = format!(
+            "ALTER TABLE events DROP who; ALTER TABLE events ADD who {kind}; UPDATE events SET who = {value} WHERE id <= 2; \
+             INSERT INTO holds (who) VALUES ({listed}); DROP TABLE orgs; CREATE TABLE orgs (id, keep TEXT); INSERT INTO orgs VALUES ({listed}, '90 years')"
+        );
+        sample.connection.execute_batch(&sql).unwrap();
+        held(&mut sample);
+        let run = sample.purge().run;
+        assert_eq!((run.deleted, run.held), (4, 1), "{kind}: a hold");
+        sample.rule.terms.hold = None;
+        let (column, table, key, keep) = ("who".into(), "orgs".into(), "id".into(), "keep".into());
+        sample.rule.terms.tenants = Some(Tenants { column, table, key, keep });
+        let run = sample.purge().run;
+        assert_eq!((run.deleted, sample.count("events")), (0, 6), "{kind}: a tenant");
+    }
+}
+
+#[test]
 fn a_hold_that_comes_during_a_run_counts_from_the_next_window() {
     let mut sample = people();
     held(&mut sample);

@@ -220,7 +220,7 @@ impl Purger {
             if text.as_text().is_some_and(|text| text.len() > VALUE_MAX) {
                 return Err(self.session.failed(D1Error::TooMuch { message: format!("at most {VALUE_MAX} bytes in a value") }));
             }
-            let known = self.tables.iter().find(|known| known.name.eq_ignore_ascii_case(table));
+            let known = self.tables.iter().find(|known| known.name == *table);
             let columns = known.map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
             let read = text.as_text().map_or_else(
                 || Some(Vec::new()),

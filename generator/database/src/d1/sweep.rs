@@ -44,7 +44,7 @@ impl Sweep {
     /// The ways through a table, the best first; none when its rows have nothing to be told apart by.
     pub(super) fn all(tables: &[Table], table: &Table, deletion: &Deletion) -> Vec<Self> {
         let due = &deletion.due;
-        let leads = |columns: &[String]| columns.first().is_some_and(|first| first.eq_ignore_ascii_case(&due.column));
+        let leads = |columns: &[String]| columns.first().is_some_and(|first| *first == due.column);
         let indexed = leads(&table.primary_key) || table.indexes.iter().any(|index| !index.partial && leads(&index.columns));
         // A tenant may have a cut-off of its own, and what has no time is in no range of times.
         let by_time = indexed && !due.undated && due.tenants.is_none();
@@ -99,8 +99,7 @@ impl Sweep {
 
 /// All rows that a statement gives as one text, a line a row.
 pub(super) fn lines(tables: &[Table], table: &str, going: &str) -> String {
-    let columns =
-        tables.iter().find(|known| known.name.eq_ignore_ascii_case(table)).map(|table| &table.columns[..]).unwrap_or_default();
+    let columns = tables.iter().find(|known| known.name == *table).map(|table| &table.columns[..]).unwrap_or_default();
     let fields: Vec<_> = columns.iter().map(|column| exact(&quote(&column.name))).collect();
     format!("(SELECT group_concat({}, char(10)) FROM ({going}))", fields.join(" || ',' || "))
 }

@@ -30,7 +30,8 @@ pub(super) fn drop_one(
         // A view or a foreign key hangs on it.
         Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => Ok(None),
         // Somebody reads it: rows can be deleted beside that, and a partition cannot be dropped.
-        Err(DatabaseError::Contended { .. }) => Ok(None),
+        // Or it takes too long to count.
+        Err(DatabaseError::Contended { .. } | DatabaseError::Cancelled { .. }) => Ok(None),
         dropped => dropped,
     };
     session.end(dropped, Option::is_some)
@@ -47,12 +48,14 @@ fn drop_within(
         return Err(DatabaseError::ClaimLost { database: session.database.clone() });
     }
     let Some(part) = before_the_cutoff(session, deletion, kind)? else { return Ok(None) };
-    // Nobody writes into it any more; and then it is the same partition with the same bounds, or it is left alone.
+    // Nobody writes into it any more while it is counted, and whoever reads goes on.
+    session.run(&format!("LOCK TABLE {part} IN SHARE MODE"))?;
+    let rows = count(&session.ask(&format!("SELECT count(*) FROM {part}"), &[], Limits::default())?);
     session.run(&format!("LOCK TABLE {part} IN ACCESS EXCLUSIVE MODE"))?;
+    // It is the same partition with the same bounds, or it is left alone.
     if before_the_cutoff(session, deletion, kind)?.as_ref() != Some(&part) {
         return Ok(None);
     }
-    let rows = count(&session.ask(&format!("SELECT count(*) FROM {part}"), &[], Limits::default())?);
     session.run(&format!("DROP TABLE {part}"))?;
     lease.journal(session, number, rows, 0, None)?;
     Ok(Some(rows))

@@ -11,7 +11,7 @@ use super::{
     session::{Session, Way},
 };
 use crate::{
-    DatabaseError, Limits, Rows, Value, fingerprint,
+    DatabaseError, Limits, Rows, Table, Value, fingerprint,
     purge::{
         Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
         statements::{LOOKED_AT, Statements, Work},
@@ -46,15 +46,11 @@ impl Purger {
         let database = way.database;
         let mut session = Session::open(way)?;
         session.at_most("statement_timeout", STATEMENT_TIMEOUT)?;
-        let catalogue = catalogue(&mut session, deletion)?;
-        let tables = schema::tables(&mut session)?;
+        let (catalogue, tables) = shape(&mut session, deletion)?;
         let due = &deletion.due;
         let table = tables.iter().find(|table| table.name == due.table);
         let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
         let table = table.ok_or_else(|| missing(format!("no such table: {}", due.table)))?;
-        if fingerprint(&tables, &deletion.touched()) != deletion.schema {
-            return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
-        }
         let statements = Statements::of(&tables, table, deletion)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let kind = table.column(&due.column).map(|column| column.declared.clone());
@@ -106,7 +102,10 @@ impl Purger {
         if !lease.renew(&mut self.session)? {
             return Err(DatabaseError::ClaimLost { database });
         }
-        let locked = work.lock.as_ref().map(|lock| self.ask(lock, window)).transpose()?.map(|rows| count(&rows));
+        let mut locked = Vec::new();
+        for lock in &work.locks {
+            locked.push(count(&self.ask(lock, window)?));
+        }
         for guard in &work.guards {
             let others = count(&self.ask(guard, window)?);
             if others > 0 {
@@ -118,13 +117,15 @@ impl Purger {
         {
             return Ok(None);
         }
-        let mut children = 0;
+        let mut gone = Vec::new();
         for child in &work.children {
-            children += self.change(child, window)?;
+            gone.push(self.change(child, window)?);
         }
+        let children = gone.iter().sum();
         let deleted = self.change(&work.rows, window)?;
+        gone.push(deleted);
         // A row that came in between is not locked, and may be referred to by now.
-        if locked.is_some_and(|locked| locked != deleted) {
+        if !locked.iter().eq(gone.iter().rev()) {
             return Ok(None);
         }
         if let Some(left) = &work.left {
@@ -246,6 +247,7 @@ impl Purge for Purger {
         let dropped = parts::drop_one(&mut self.session, &self.deletion, kind, lease, lease.batches + 1)?;
         if dropped.is_some() {
             lease.batches += 1;
+            self.catalogue = shape(&mut self.session, &self.deletion)?.0;
         }
         Ok(dropped)
     }
@@ -274,18 +276,34 @@ fn again<T>(mut once: impl FnMut() -> Result<T, DatabaseError>) -> Result<T, Dat
     once()
 }
 
-/// Everything that changes with the shape of the tables: a column, a trigger, a foreign key to or from them.
+/// What the catalogue says now, and the tables, which are those of the plan.
+fn shape(session: &mut Session, deletion: &Deletion) -> Result<(Rows, Vec<Table>), DatabaseError> {
+    let catalogue = catalogue(session, deletion)?;
+    let tables = schema::tables(session)?;
+    if fingerprint(&tables, &deletion.touched()) != deletion.schema {
+        return Err(DatabaseError::SchemaChanged { database: session.database.clone(), table: deletion.due.table.clone() });
+    }
+    Ok((catalogue, tables))
+}
+
+/// Everything that changes with the shape of the tables: a column, a trigger, a rule, a foreign key to or from them; and what
+/// their parts have of their own.
 fn catalogue(session: &mut Session, deletion: &Deletion) -> Result<Rows, DatabaseError> {
     let names = deletion.touched().iter().map(|name| Value::from(*name)).collect::<Vec<_>>();
     let places: Vec<String> = (0..names.len()).map(|place| format!(":table_{place}")).collect();
     let tables = format!("(SELECT oid FROM pg_class WHERE relname IN ({}) AND pg_table_is_visible(oid))", places.join(", "));
+    let below = format!("(SELECT part FROM parts WHERE whole IN {tables})");
     let sql = format!(
-        "SELECT 'a', CAST(attrelid AS BIGINT), CAST(attnum AS BIGINT), CAST(attname AS TEXT), CAST(atttypid AS BIGINT) \
+        "{parts} SELECT 'a', CAST(attrelid AS BIGINT), CAST(attnum AS BIGINT), CAST(attname AS TEXT), CAST(atttypid AS BIGINT) \
          FROM pg_attribute WHERE attrelid IN {tables} AND attnum > 0 UNION ALL \
          SELECT 'c', CAST(conrelid AS BIGINT), CAST(oid AS BIGINT), CAST(conname AS TEXT), 0 FROM pg_constraint \
-         WHERE conrelid IN {tables} OR confrelid IN {tables} UNION ALL \
-         SELECT 't', CAST(tgrelid AS BIGINT), CAST(oid AS BIGINT), CAST(tgname AS TEXT), CAST(tgtype AS BIGINT) FROM pg_trigger \
-         WHERE tgrelid IN {tables} ORDER BY 1, 2, 3"
+         WHERE conrelid IN {tables} OR confrelid IN {tables} OR (confrelid IN {below} AND contype = 'f' AND conparentid = 0) UNION ALL \
+         SELECT 't', CAST(tgrelid AS BIGINT), CAST(oid AS BIGINT), CAST(tgname AS TEXT), CAST(tgtype AS BIGINT) FROM pg_trigger t \
+         WHERE tgrelid IN {tables} OR (tgrelid IN {below} AND NOT tgisinternal AND NOT EXISTS (SELECT 1 FROM pg_trigger w \
+         WHERE w.tgrelid IN {tables} AND w.tgname = t.tgname AND w.tgfoid = t.tgfoid AND w.tgtype = t.tgtype)) UNION ALL \
+         SELECT 'w', CAST(ev_class AS BIGINT), CAST(oid AS BIGINT), CAST(rulename AS TEXT), 0 FROM pg_rewrite WHERE ev_class IN {tables} \
+         ORDER BY 1, 2, 3",
+        parts = schema::PARTS,
     );
     let names: Vec<(String, Value)> =
         names.into_iter().enumerate().map(|(place, name)| (format!("table_{place}"), name)).collect();

@@ -24,6 +24,7 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             foreign_keys: Vec::new(),
             triggers: Vec::new(),
             without_rowid: true,
+            unseen: Vec::new(),
         })
         .collect();
     let mut each = |rows: Vec<Vec<Value>>, add: &mut dyn FnMut(&mut Table, &[Value])| {
@@ -64,7 +65,8 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
         }
     });
     let keys = ask(format!(
-        "SELECT c.relname, f.conname, p.relname, a.attname, b.attname, CAST(f.confdeltype AS TEXT) {from} \
+        "SELECT c.relname, f.conname, CASE WHEN pg_table_is_visible(p.oid) THEN p.relname ELSE CAST(CAST(p.oid AS regclass) AS TEXT) END, \
+         a.attname, b.attname, CAST(f.confdeltype AS TEXT) {from} \
          JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' JOIN pg_class p ON p.oid = f.confrelid \
          CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(own, other, place) \
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.own JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = k.other \
@@ -95,10 +97,22 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             key.parent_columns.push(text(row, 4));
         }
     });
-    // Bits 8 and 16 of `tgtype`: DELETE and UPDATE (PostgreSQL, `pg_trigger.h`).
+    // A key to a part, or of one, is not among those above; nor is the key of a table that no bare name finds.
+    let unseen = ask(format!(
+        "{PARTS} SELECT DISTINCT c.relname, CAST(CAST(f.conrelid AS regclass) AS TEXT) {from} JOIN parts ON parts.whole = c.oid \
+         JOIN pg_constraint f ON f.confrelid = parts.part AND f.contype = 'f' AND f.conparentid = 0 JOIN pg_class r ON r.oid = f.conrelid \
+         WHERE {VISIBLE} AND (parts.part <> c.oid OR r.relispartition OR NOT pg_table_is_visible(r.oid)) ORDER BY 1, 2"
+    ))?;
+    each(unseen, &mut |table, row| table.unseen.push(text(row, 1)));
+    // Bits 8 and 16 of `tgtype`: DELETE and UPDATE (PostgreSQL, `pg_trigger.h`). A rule (`pg_rewrite.h`: events 2 and 4) may do what
+    // a trigger does. A part has those of the whole, and may have its own.
     let triggers = ask(format!(
-        "SELECT c.relname, t.tgname, CAST(t.tgtype AS INT), pg_get_triggerdef(t.oid) {from} \
-         JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' WHERE {VISIBLE} ORDER BY c.oid, t.tgname"
+        "{PARTS} SELECT c.relname, t.tgname, CAST(t.tgtype AS INT), pg_get_triggerdef(t.oid), c.oid {from} \
+         JOIN parts ON parts.whole = c.oid JOIN pg_trigger t ON t.tgrelid = parts.part AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
+         WHERE {VISIBLE} AND (parts.part = c.oid OR NOT EXISTS (SELECT 1 FROM pg_trigger w WHERE w.tgrelid = c.oid AND w.tgname = t.tgname \
+         AND w.tgfoid = t.tgfoid AND w.tgtype = t.tgtype)) UNION ALL \
+         SELECT c.relname, w.rulename, CASE CAST(w.ev_type AS TEXT) WHEN '2' THEN 16 WHEN '4' THEN 8 ELSE 0 END, pg_get_ruledef(w.oid), c.oid {from} \
+         JOIN pg_rewrite w ON w.ev_class = c.oid AND w.ev_enabled <> 'D' WHERE {VISIBLE} ORDER BY 5, 2, 4"
     ))?;
     each(triggers, &mut |table, row| {
         let kind = number(row, 2);
@@ -107,6 +121,11 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
     });
     Ok(tables)
 }
+
+/// Every table with itself and with what lies below it: partitions, and tables that inherit from it. A statement about the whole
+/// is one about all of these.
+pub(super) const PARTS: &str = "WITH RECURSIVE parts(whole, part) AS (SELECT oid, oid FROM pg_class WHERE relkind IN ('r', 'p') \
+                                UNION SELECT parts.whole, i.inhrelid FROM parts JOIN pg_inherits i ON i.inhparent = parts.part)";
 
 fn text(row: &[Value], place: usize) -> String {
     row.get(place).and_then(Value::as_text).unwrap_or_default().to_owned()

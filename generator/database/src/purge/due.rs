@@ -55,6 +55,8 @@ pub struct Due {
 pub struct TenantPeriods {
     /// The column that names the tenant.
     pub column: String,
+    /// The type that its values are compared in; none: as texts.
+    pub kind: Option<String>,
     /// The table of the tenants.
     pub table: String,
     /// Its column that names the tenant.
@@ -70,6 +72,8 @@ pub struct TenantPeriods {
 pub struct Held {
     /// The column of the table.
     pub column: String,
+    /// The type that its values are compared in; none: as texts.
+    pub kind: Option<String>,
     /// The SELECT of the values that are held.
     pub list: String,
 }
@@ -113,15 +117,28 @@ impl Due {
     }
 
     /// The rows under a legal hold, FALSE for all others. A NULL in the list holds every row: nobody can say whom it means.
-    /// Values are compared as texts, so that a list of texts holds numbers too.
     pub fn held(&self) -> String {
         let Some(hold) = &self.hold else { return "FALSE".to_owned() };
         let list = format!("WITH hold(key) AS ({}\n)", hold.list);
-        format!(
-            "(coalesce(CAST({} AS TEXT) IN ({list} SELECT CAST(key AS TEXT) FROM hold), FALSE) \
-             OR EXISTS ({list} SELECT 1 FROM hold WHERE key IS NULL))",
-            quote(&hold.column)
-        )
+        let named = self.is_among(&hold.column, hold.kind.as_deref(), &list, "key", "FROM hold");
+        format!("(coalesce({named}, FALSE) OR EXISTS ({list} SELECT 1 FROM hold WHERE key IS NULL))")
+    }
+
+    /// Whether the value of a column is one of those of a list, however either is spelled: one that is not recognised would take a
+    /// row's protection away. Postgres casts the list to the type of the column, and stops at what cannot be one; texts are
+    /// compared without their case, and SQLite compares by its own rules of types besides.
+    fn is_among(&self, column: &str, kind: Option<&str>, with: &str, key: &str, from: &str) -> String {
+        let column = quote(column);
+        match (self.dialect, kind) {
+            (Dialect::Postgres, Some(kind)) => format!("{column} IN ({with} SELECT CAST(CAST({key} AS TEXT) AS {kind}) {from})"),
+            (dialect, _) => {
+                let texts = format!("lower(CAST({column} AS TEXT)) IN ({with} SELECT lower(CAST({key} AS TEXT)) {from})");
+                match dialect {
+                    Dialect::Sqlite => format!("({texts} OR {column} IN ({with} SELECT {key} {from}))"),
+                    Dialect::Postgres => texts,
+                }
+            }
+        }
     }
 
     /// The rows in which every column is already what it would be set to; FALSE when nothing is set.
@@ -144,7 +161,7 @@ impl Due {
     fn own_periods(&self, tenants: &TenantPeriods, bound: &str) -> String {
         let (key, table, keep) = (quote(&tenants.key), quote(&tenants.table), quote(&tenants.keep));
         let among = |which: &str| {
-            format!("CAST({} AS TEXT) IN (SELECT CAST({key} AS TEXT) FROM {table} WHERE {keep} {which})", quote(&tenants.column))
+            self.is_among(&tenants.column, tenants.kind.as_deref(), "", &key, &format!("FROM {table} WHERE {keep} {which}"))
         };
         let mut cases = String::new();
         for nth in 1..=tenants.periods {

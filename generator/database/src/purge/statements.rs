@@ -28,8 +28,9 @@ pub(crate) const LOOKED_AT: u64 = 50_000;
 /// What is to be done in a window, in this order.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    /// Locks the rows that go, and counts them, where the database has such locks: nobody can refer to them any more.
-    pub(crate) lock: Option<String>,
+    /// Lock the rows that go and count them, where the database has such locks: first those of the rule, then those of each child.
+    /// Nobody can change them, or refer to them, any more.
+    pub(crate) locks: Vec<String>,
     /// Count rows that stay and refer to rows that go.
     pub(crate) guards: Vec<String>,
     /// The rows that go, by table: that of the rule, then its children.
@@ -115,19 +116,23 @@ impl Work {
             format!("SELECT {} FROM {name} WHERE {going} ORDER BY {key}", all_columns(&table.name)),
         )];
         all.extend(of_children().map(|(child, doomed)| {
-            (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}", all_columns(child), quote(child)))
+            let order = in_order(tables, child, deletion.due.dialect);
+            (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", all_columns(child), quote(child)))
         }));
         let set: Vec<_> = deletion.set.iter().map(|(column, value)| format!("{} = ({value}\n)", quote(column))).collect();
         // SQLite tells itself how many rows a cascade changed.
-        let (lock, guards) = match deletion.due.dialect {
-            Dialect::Sqlite => (None, Vec::new()),
+        let (locks, guards) = match deletion.due.dialect {
+            Dialect::Sqlite => (Vec::new(), Vec::new()),
             Dialect::Postgres => {
-                let lock = format!("SELECT count(*) FROM (SELECT 1 FROM {name} WHERE {going} FOR UPDATE) AS locked");
-                (Some(lock), guards(deletion, tables, going, &doomed))
+                let lock = |table: &str, goes: &str| {
+                    format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {goes} FOR UPDATE) AS locked", quote(table))
+                };
+                let locks = std::iter::once(lock(&table.name, going)).chain(of_children().map(|(child, goes)| lock(child, goes)));
+                (locks.collect(), guards(deletion, tables, going, &doomed))
             }
         };
         Self {
-            lock,
+            locks,
             guards,
             going: all,
             children: of_children().rev().map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(child))).collect(),
@@ -142,13 +147,25 @@ impl Work {
 
 /// All columns; on Postgres each as the text that it writes, as there is no end of types.
 fn selected(tables: &[Table], name: &str, dialect: Dialect) -> String {
-    let table = tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
+    let table = tables.iter().find(|table| table.name == name);
     match (dialect, table) {
         (Dialect::Postgres, Some(table)) => {
             let column = |column: &crate::Column| format!("CAST({0} AS TEXT) AS {0}", quote(&column.name));
             table.columns.iter().map(column).collect::<Vec<_>>().join(", ")
         }
         _ => "*".to_owned(),
+    }
+}
+
+/// The order of a child's rows, so that the same rows are the same twice: Postgres gives them in none, and a child may have no key.
+fn in_order(tables: &[Table], name: &str, dialect: Dialect) -> String {
+    let columns = tables.iter().find(|table| table.name == name).map_or(0, |table| table.columns.len());
+    match dialect {
+        Dialect::Postgres if columns > 0 => {
+            let places: Vec<String> = (1..=columns).map(|place| place.to_string()).collect();
+            format!(" ORDER BY {}", places.join(", "))
+        }
+        _ => String::new(),
     }
 }
 
@@ -163,15 +180,10 @@ pub(crate) fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed:
     let parents = std::iter::once((deletion.due.table.as_str(), going))
         .chain(deletion.children.iter().zip(doomed).map(|(child, doomed)| (child.table.as_str(), doomed.as_str())));
     for (parent, parent_goes) in parents {
-        // SQLite does not tell cases apart.
-        let is_parent = |name: &str| match deletion.due.dialect {
-            Dialect::Sqlite => name.eq_ignore_ascii_case(parent),
-            Dialect::Postgres => name == parent,
-        };
-        let primary = tables.iter().find(|table| is_parent(&table.name)).map(|table| &table.primary_key[..]).unwrap_or_default();
+        let primary = tables.iter().find(|table| table.name == parent).map(|table| &table.primary_key[..]).unwrap_or_default();
         for table in tables {
             let own = deletion.children.iter().zip(doomed).find(|(child, _)| child.table == table.name);
-            for key in table.foreign_keys.iter().filter(|key| is_parent(&key.parent)) {
+            for key in table.foreign_keys.iter().filter(|key| key.parent == parent) {
                 let stays = match own {
                     Some((_, doomed)) if table.name != parent => format!("({doomed}) IS NOT TRUE"),
                     _ => "TRUE".to_owned(),
@@ -187,4 +199,57 @@ pub(crate) fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed:
         }
     }
     guards
+}
+
+#[cfg(test)]
+mod tests {
+    use avouch_model::Digest;
+
+    use super::*;
+    use crate::{
+        Column, ForeignKey,
+        purge::{Child, Due, Link},
+    };
+
+    #[test]
+    fn postgres_locks_every_row_that_goes_and_gives_those_of_children_in_an_order() {
+        let column =
+            |name: &str| Column { name: name.into(), declared: "bigint".into(), not_null: true, primary_key: name == "id" };
+        let table = |name: &str, foreign_keys| Table {
+            name: name.to_owned(),
+            columns: vec![column("id"), column("of")],
+            primary_key: vec!["id".into()],
+            indexes: Vec::new(),
+            foreign_keys,
+            triggers: Vec::new(),
+            without_rowid: true,
+            unseen: Vec::new(),
+        };
+        let (own, parent) = (vec!["of".to_owned()], vec!["id".to_owned()]);
+        let key =
+            ForeignKey { columns: own.clone(), parent: "t".into(), parent_columns: parent.clone(), on_delete: "CASCADE".into() };
+        let tables = [table("t", Vec::new()), table("u", vec![key])];
+        let due = Due {
+            dialect: Dialect::Postgres,
+            table: "t".into(),
+            column: "id".into(),
+            texts: false,
+            cast: None,
+            undated: false,
+            condition: None,
+            tenants: None,
+            hold: None,
+            set: Vec::new(),
+        };
+        let children =
+            vec![Child { table: "u".into(), links: vec![Link { columns: own, parent: None, parent_columns: parent }] }];
+        let schema = Digest::of(b"");
+        let deletion = Deletion { rule: "r".into(), due, binds: Vec::new(), set: Vec::new(), children, schema };
+        let work = Statements::of(&tables, &tables[0], &deletion).unwrap().rest;
+        assert_eq!(work.locks.len(), 2);
+        for (lock, name) in work.locks.iter().zip(["\"t\"", "\"u\""]) {
+            assert!(lock.contains(&format!("FROM {name} WHERE")) && lock.contains("FOR UPDATE"), "{lock}");
+        }
+        assert!(work.going[1].1.ends_with(" ORDER BY 1, 2"), "{}", work.going[1].1);
+    }
 }

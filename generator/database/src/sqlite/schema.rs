@@ -12,7 +12,7 @@ pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
          WHERE schema = 'main' AND type = 'table' AND lower(name) NOT GLOB 'sqlite_*' ORDER BY name",
     )?;
     let found = list.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
-    found
+    let tables = found
         .filter(|table| !table.as_ref().is_ok_and(|(name, _)| journal::is_ours(name)))
         .map(|table| {
             let (name, without_rowid) = table?;
@@ -24,10 +24,28 @@ pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
                 foreign_keys: foreign_keys(connection, &name)?,
                 triggers: triggers(connection, &name)?,
                 without_rowid,
+                unseen: Vec::new(),
                 name,
             })
         })
-        .collect()
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(spelled(tables))
+}
+
+/// The same tables; what a foreign key refers to in other cases of letters is spelled as it spells itself.
+fn spelled(tables: Vec<Table>) -> Vec<Table> {
+    let known = tables.clone();
+    let mut spelled = tables;
+    for key in spelled.iter_mut().flat_map(|table| &mut table.foreign_keys) {
+        let Some(parent) = Table::named(&known, &key.parent) else { continue };
+        key.parent.clone_from(&parent.name);
+        for name in &mut key.parent_columns {
+            if let Some(column) = parent.column(name) {
+                name.clone_from(&column.name);
+            }
+        }
+    }
+    spelled
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<(Vec<Column>, Vec<String>)> {

@@ -6,6 +6,7 @@
 
 #[path = "../bucket/server.rs"]
 mod bucket;
+mod catalogue;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
@@ -50,6 +51,9 @@ fn inside() {
         rules::a_claim_is_of_one_alone,
         rules::nothing_is_deleted_without_the_right_to,
         rules::a_reader_cannot_write,
+        catalogue::names_that_differ_by_case_are_told_apart,
+        catalogue::what_refers_to_rows_from_elsewhere_stops_the_rule,
+        catalogue::a_hold_is_recognised_however_it_is_spelled,
         faults::a_run_that_is_killed_neither_repeats_nor_skips,
         faults::locks_are_waited_for_and_not_for_ever,
         faults::a_deadlock_is_begun_again,

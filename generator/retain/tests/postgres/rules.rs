@@ -25,6 +25,8 @@ pub(super) fn exactly_what_is_due_goes(scene: &Scene) {
 pub(super) fn every_type_of_time_is_compared_as_itself(scene: &Scene) {
     for (kind, old, new) in [
         ("timestamp", "to_timestamp(SECONDS) AT TIME ZONE 'UTC'", Encoding::Native),
+        ("timestamp(3)", "to_timestamp(SECONDS) AT TIME ZONE 'UTC'", Encoding::Native),
+        ("timestamptz(0)", "to_timestamp(SECONDS)", Encoding::Native),
         ("date", "CAST(to_timestamp(SECONDS) AT TIME ZONE 'UTC' AS date)", Encoding::Native),
         ("bigint", "SECONDS", Encoding::UnixSeconds),
         ("int", "SECONDS", Encoding::UnixSeconds),
