@@ -92,6 +92,35 @@ fn a_reader_that_stays_ends_the_run_before_the_log_fills_the_disk() {
     assert_eq!((done.run.ended, done.run.deleted + blocked.run.deleted, sample.count("events")), (Ended::Done, 3_000, 0));
 }
 
+#[test]
+fn a_lock_that_is_let_go_in_time_stops_nothing_and_one_that_stays_ends_the_run() {
+    let sample = Sample::with(&[CUTOFF - 1; 6]);
+    let somebody = rusqlite::Connection::open(sample.root().join("app.db")).unwrap();
+    let mut windows = 0;
+    let mut meanwhile = |_: Duration| {
+        windows += 1;
+        if windows == 2 {
+            somebody.execute_batch("BEGIN IMMEDIATE").unwrap();
+        }
+        ControlFlow::Continue(())
+    };
+    let locked = purge(&sample.asked(), None, &sample.gentle, &mut meanwhile);
+    assert!(matches!(of_database(&locked), DatabaseError::Locked { .. }), "{:?}", locked.trouble);
+    assert_eq!((locked.run.ended, locked.run.deleted, locked.run.due_after), (Ended::Failed, 4, 2));
+    let told = Sample { told: locked.run.claim, ..sample };
+    let (go, gone) = std::sync::mpsc::channel();
+    let done = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            gone.recv().unwrap();
+            somebody.execute_batch("COMMIT").unwrap();
+        });
+        go.send(()).unwrap();
+        told.purge()
+    });
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.recovered, told.count("events")), (Ended::Done, 2, 0, 0));
+}
+
 /// The process with little room: `AVOUCH_CRAMPED` names the folder of its database.
 #[test]
 fn a_cramped_run() {
@@ -137,4 +166,31 @@ fn a_clock_before_this_program_was_made_is_not_believed() {
     let ahead = Asked { now: now().plus_seconds(3_650 * DAY), ..sample.asked() };
     assert!(matches!(purge(&ahead, None, &sample.gentle, &mut never_sleep).trouble, Some(RetainError::Fused { due: 20, .. })));
     assert_eq!(sample.count("events"), 20);
+}
+
+/// The table of faults in the reference names tests: each of them is there, and those on a server are run.
+#[test]
+fn every_fault_has_the_tests_that_the_reference_names() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = std::fs::read_to_string(here.join("../../docs/reference/retention.md")).unwrap();
+    let table = reference.split("\n## Faults\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows[0], ["fault", "SQLite", "Postgres", "D1"]);
+    assert_eq!(rows.len(), 1 + 12, "one row for each fault");
+    for row in &rows[1..] {
+        for (folder, cell) in [".", "postgres", "d1"].into_iter().zip(&row[1..]) {
+            let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+            assert!(!tests.is_empty() || cell.starts_with("none: "), "{}: no test, and no reason: {cell}", row[0]);
+            for test in tests {
+                let (file, function) = test.split_once("::").unwrap();
+                let read = |file: &str| std::fs::read_to_string(here.join("tests").join(folder).join(file)).unwrap();
+                assert!(read(&format!("{file}.rs")).contains(&format!("fn {function}(")), "{folder}: there is no `{test}`");
+                assert!(folder == "." || read("main.rs").contains(&format!("        {test},")), "{folder}: `{test}` is not run");
+            }
+        }
+    }
 }

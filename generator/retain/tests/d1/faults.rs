@@ -183,3 +183,32 @@ pub(super) fn a_run_that_dies_is_told_by_the_next_one(d1: &Place) {
     assert_eq!((next.ended, next.recovered as i64, next.deleted as i64), (Ended::Done, told, 6 - told));
     assert_eq!((next.claim, d1.count("events")), (Some(2), 6));
 }
+
+pub(super) fn a_clock_that_differs_from_d1s_is_not_believed(d1: &Place) {
+    let mut sample = d1.sample(&[]);
+    let now = d1.now(&sample);
+    for jump in [-3_600, 3_600] {
+        let asked = Asked { now: now.plus_seconds(jump), ..sample.asked() };
+        let done = purge(&asked, None, &sample.gentle, &mut never_sleep);
+        assert!(matches!(done.trouble, Some(RetainError::ClocksDiffer { .. })), "{:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted), (Ended::Failed, 0));
+    }
+    // Both are behind the last run.
+    sample.last_run = Some(now.plus_seconds(3_600));
+    let done = d1.run(&sample);
+    assert!(matches!(done.trouble, Some(RetainError::ClockWentBack { .. })), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, d1.count("events")), (0, 12));
+}
+
+pub(super) fn rows_that_were_archived_and_not_deleted_are_deleted_by_the_next_run(d1: &Place) {
+    let mut sample = d1.sample(&[]);
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
+    d1.wrong("DELETE FROM \\\"events\\\"", 0, 9_999, "failed before");
+    let failed = d1.run(&sample);
+    assert!(cause(&failed).leaves_it_open(), "{:?}", failed.trouble);
+    let objects = |sample: &Sample| fs::read_dir(sample.root().join("old/events")).unwrap().count();
+    assert_eq!((failed.run.ended, failed.run.deleted, objects(&sample), d1.count("events")), (Ended::Failed, 0, 1, 12));
+    d1.post("/test/faults", "[]");
+    let done = d1.done(&Sample { told: failed.run.claim, ..sample });
+    assert_eq!((done.run.deleted, done.run.recovered, d1.count("events")), (6, 0, 6));
+}

@@ -53,6 +53,8 @@ fn inside() {
         faults::what_is_never_answered_is_told_by_the_next_run,
         faults::what_is_too_much_is_done_in_parts,
         faults::nothing_is_deleted_where_a_failed_request_is_not_undone,
+        faults::a_clock_that_differs_from_d1s_is_not_believed,
+        faults::rows_that_were_archived_and_not_deleted_are_deleted_by_the_next_run,
     ] {
         part(&d1);
     }

@@ -53,7 +53,8 @@ pub(super) fn a_run_that_is_killed_neither_repeats_nor_skips(scene: &Scene) {
         state ^= state << 17;
         state % below
     };
-    for _ in 0..points.div_ceil(4) {
+    let mut point = 0;
+    while point < points {
         let more = format!("INSERT INTO events (at) SELECT to_timestamp({CUTOFF} - n) FROM generate_series(1, 60) n");
         let mut sample = scene.sample(&format!(
             "{more}; CREATE TABLE notes (id serial PRIMARY KEY, event bigint REFERENCES events); \
@@ -63,14 +64,19 @@ pub(super) fn a_run_that_is_killed_neither_repeats_nor_skips(scene: &Scene) {
         // Several kills in one life of a database: what the killed left is found by the killed.
         for _ in 0..4 {
             let mut command = Command::new(env::current_exe().unwrap());
-            command.args(["--exact", "faults::a_victim", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+            command.args(["--exact", "faults::a_victim", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut victim = command.env("AVOUCH_VICTIM", sample.root()).spawn().unwrap();
-            let said = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
-            let seen = said.filter(|line| line.ends_with("window")).take(1 + random(12) as usize).count();
+            // Open until it is dead: what it says to nobody would end it.
+            let mut said = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
+            said.by_ref().filter(|line| line.ends_with("window")).take(1 + random(12) as usize).for_each(drop);
             (0..random(200_000)).for_each(|_| hint::spin_loop());
             victim.kill().unwrap();
-            victim.wait().unwrap();
-            assert!(seen > 0, "the victim did not begin");
+            let output = victim.wait_with_output().unwrap();
+            drop(said);
+            let ended = output.status.code();
+            assert!(matches!(ended, None | Some(0)), "the victim failed by itself: {}", String::from_utf8_lossy(&output.stderr));
+            // On a busy machine a victim may come to its end before it is killed: that is no point.
+            point += u64::from(ended.is_none());
         }
         let done = scene.run(&sample);
         assert!(done.trouble.is_none(), "{:?}", done.trouble);
@@ -345,4 +351,51 @@ pub(super) fn an_archive_whose_rows_were_not_deleted_is_written_once(scene: &Sce
         assert_eq!((done.run.deleted, done.run.archived, done.run.due_after, scene.server.count("events")), (DUE, DUE - 1, 0, 6));
         assert_eq!(objects(&sample) as u64, DUE);
     }
+}
+
+pub(super) fn a_reader_that_stays_sees_its_rows_and_stops_nothing(scene: &Scene) {
+    let sample = scene.sample("SELECT 1");
+    let mut reader = scene.server.somebody();
+    reader.runs("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events");
+    let done = scene.run(&sample);
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after, scene.server.count("events")), (Ended::Done, DUE, 0, 6));
+    // What it sees is still there for it alone, and goes with a VACUUM once it is done.
+    reader.awaits("SELECT count(*) FROM events", "12");
+    reader.runs("COMMIT");
+    reader.awaits("SELECT count(*) FROM events", "6");
+}
+
+pub(super) fn a_full_disk_loses_nothing_that_must_stay(scene: &Scene) {
+    // What a server without room for its log says (class 53), in the third window.
+    let mut sample = scene.sample(
+        "CREATE TABLE room (is_left boolean); INSERT INTO room VALUES (FALSE); \
+         CREATE FUNCTION has_room(bigint) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS \
+         'BEGIN IF current_setting(''transaction_read_only'') = ''off'' AND $1 = 5 AND NOT (SELECT is_left FROM room) \
+          THEN RAISE EXCEPTION ''could not extend file'' USING ERRCODE = ''53100''; END IF; RETURN TRUE; END'",
+    );
+    sample.rule.terms.condition = Some("has_room(id)".into());
+    let full = scene.run(&sample);
+    assert!(matches!(cause(&full), DatabaseError::Postgres { .. }), "{:?}", full.trouble);
+    assert_eq!((full.run.ended, full.run.deleted, full.run.due_after, scene.server.count("events")), (Ended::Failed, 2, 4, 10));
+    scene.server.sql("UPDATE room SET is_left = TRUE");
+    let done = scene.run(&Sample { told: full.run.claim, ..sample });
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, done.run.recovered, scene.server.count("events")), (4, 0, 6));
+}
+
+pub(super) fn a_clock_that_differs_from_the_servers_is_not_believed(scene: &Scene) {
+    let mut sample = scene.sample("SELECT 1");
+    let now = scene.now(&sample);
+    for jump in [-3_600, 3_600] {
+        let asked = Asked { now: now.plus_seconds(jump), ..sample.asked() };
+        let done = purge(&asked, None, &sample.gentle, &mut never_sleep);
+        assert!(matches!(done.trouble, Some(RetainError::ClocksDiffer { .. })), "{:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted), (Ended::Failed, 0));
+    }
+    // Both are behind the last run.
+    sample.last_run = Some(now.plus_seconds(3_600));
+    let done = scene.run(&sample);
+    assert!(matches!(done.trouble, Some(RetainError::ClockWentBack { .. })), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, scene.server.count("events")), (0, 12));
 }

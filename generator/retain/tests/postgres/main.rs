@@ -67,6 +67,9 @@ fn inside() {
         faults::of_many_instances_one_works_at_a_time,
         faults::another_shape_of_the_table_ends_a_run,
         faults::an_archive_whose_rows_were_not_deleted_is_written_once,
+        faults::a_reader_that_stays_sees_its_rows_and_stops_nothing,
+        faults::a_full_disk_loses_nothing_that_must_stay,
+        faults::a_clock_that_differs_from_the_servers_is_not_believed,
         tls::only_the_certificate_that_is_meant_is_believed,
     ] {
         part(&scene);
