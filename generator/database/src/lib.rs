@@ -8,6 +8,7 @@
 pub mod bucket;
 mod d1;
 mod error;
+mod exact;
 mod http;
 mod parameters;
 mod postgres;

@@ -1,6 +1,10 @@
 //! How gently a purge goes about it.
 
-use std::{ops::ControlFlow, thread, time::Duration};
+use std::{
+    ops::ControlFlow,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// How much a purge takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,11 @@ pub trait Pace {
 
     /// Hears how many of the rows that were due are done, after every window.
     fn told(&mut self, _done: u64, _due: u64) {}
+
+    /// How long ago that was: a claim lasts from when it is made, which may be long after the run began.
+    fn elapsed(&self, since: Instant) -> Duration {
+        since.elapsed()
+    }
 }
 
 /// Sleeps, and never stops.

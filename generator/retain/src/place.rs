@@ -12,7 +12,7 @@ use avouch_model::{
 
 use crate::{
     Asked, Encoding, RetainError,
-    survey::{cutoffs, database},
+    survey::{PLAUSIBLE_FROM, cutoffs, database},
 };
 
 /// So many different periods of tenants are told apart.
@@ -52,21 +52,27 @@ impl Place {
         let write = |at: Timestamp| encoding.map_or(Value::Null, |encoding| encoding.write(at));
         let lag = asked.promise.max_lag;
         let (cutoff, overdue) = cutoffs(asked);
-        let mut binds = vec![("cutoff".to_owned(), write(cutoff)), ("overdue".to_owned(), write(overdue))];
+        let mut binds = vec![
+            ("first".to_owned(), write(Timestamp::from_unix(PLAUSIBLE_FROM))),
+            ("cutoff".to_owned(), write(cutoff)),
+            ("overdue".to_owned(), write(overdue)),
+        ];
         for (nth, (text, keep)) in (1..).zip(&self.periods) {
             binds.push((format!("period_{nth}"), Value::Text(text.clone())));
             binds.push((format!("cutoff_{nth}"), write(keep.before(asked.now))));
             binds.push((format!("overdue_{nth}"), write(keep.before(lag.before(asked.now)))));
         }
         self.deletion.binds = binds;
-        self.deletion.due.texts = encoding.is_some_and(Encoding::is_text);
+        let due = &mut self.deletion.due;
+        let column = quote(&due.column);
+        due.shape = encoding.filter(|encoding| encoding.is_text()).map(|text| text.shape(due.dialect).replace("{}", &column));
     }
 
     /// The parameters that a statement with these bounds names.
     pub(crate) fn binds(&self, bounds: &[&str]) -> Vec<(&str, Value)> {
         let named = |name: &str| {
             let kind = name.split('_').next().unwrap_or(name);
-            bounds.contains(&kind) || kind == "period"
+            bounds.contains(&kind) || matches!(kind, "period" | "first")
         };
         self.deletion.binds.iter().filter(|(name, _)| named(name)).map(|(name, value)| (name.as_str(), value.clone())).collect()
     }
@@ -102,7 +108,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
             dialect: read.dialect(),
             table: table.name.clone(),
             column,
-            texts: false,
+            shape: None,
             cast,
             undated: terms.undated == avouch_model::product::Undated::Delete,
             condition,

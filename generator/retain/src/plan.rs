@@ -90,7 +90,7 @@ pub(crate) fn judge(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, surve
     Ok(Plan { children, ..of(asked, place, survey) })
 }
 
-/// Counts, and refuses to believe a clock that contradicts the rows or the last run.
+/// Counts, and refuses to believe a clock that contradicts the rows, the last run or the database's own.
 pub(crate) fn look(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(Place, Survey), RetainError> {
     if matches!(asked.rule.keep, Span::Months(0) | Span::Seconds(0)) {
         return Err(RetainError::KeepsNothing { rule: asked.rule.name.clone() });
@@ -98,7 +98,13 @@ pub(crate) fn look(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(Place, Sur
     if let Some(last) = asked.last_run.filter(|last| *last > asked.now) {
         return Err(RetainError::ClockWentBack { rule: asked.rule.name.clone(), now: asked.now, last });
     }
+    // Only before anything is done: what `now` was then is no clock of after.
     clocks(asked, read)?;
+    look_again(asked, read)
+}
+
+/// Counts by the cut-offs of a run, however long ago it began.
+pub(crate) fn look_again(asked: &Asked<'_>, read: &mut dyn Read) -> Result<(Place, Survey), RetainError> {
     if let Some(minimum) = asked.rule.terms.minimum
         && cutoffs(asked).0 > minimum.before(asked.now)
     {

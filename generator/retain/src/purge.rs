@@ -1,13 +1,13 @@
 //! Deleting and proving.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use avouch_database::{
-    DatabaseError, Rows, open_read,
+    DatabaseError, Read, Rows, open_read,
     purge::{self, Keep, Purge},
 };
 use avouch_model::{
-    Digest,
+    Digest, Timestamp,
     product::Action,
     receipt::{Ended, Enforcement, Remnants, RetentionRun},
 };
@@ -17,7 +17,7 @@ use crate::{
     archive::Archive,
     pace::pause_after,
     place::Place,
-    plan::{self, look},
+    plan::{self, look, look_again},
     survey::{Survey, cutoffs, database},
 };
 
@@ -26,10 +26,24 @@ const CANARIES: usize = 32;
 /// The most rows of a window whose rows are archived: they are held in memory.
 const ARCHIVED_ROWS: u64 = 5_000;
 
+/// How a run goes about its windows.
+struct Course<'p> {
+    gentle: Gentleness,
+    pace: &'p mut dyn Pace,
+    began: Instant,
+}
+
+impl Course<'_> {
+    /// The time by now, of a run that began when it was `asked`.
+    fn now(&self, asked: &Asked<'_>) -> Timestamp {
+        asked.now.plus_seconds(i64::try_from(self.pace.elapsed(self.began).as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
 /// Counts through a connection of its own, and deletes nothing.
 pub fn prove(asked: &Asked<'_>) -> Execution {
     let mut run = untold(asked);
-    match look_afresh(asked) {
+    match open(asked).and_then(|mut read| look(asked, read.as_mut())) {
         Ok((place, survey)) => {
             run.due = survey.due;
             run.ended = Ended::Done;
@@ -50,6 +64,7 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
         return prove(asked);
     }
     let mut run = untold(asked);
+    let mut course = Course { gentle: *gentle, pace, began: Instant::now() };
     let (place, before, plan) = match prepare(asked) {
         Ok(prepared) => prepared,
         Err(trouble) => {
@@ -64,11 +79,11 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
     }
 
     run.purged = true;
-    let (done, rows_read) = delete(asked, &place, before.due, gentle, pace, &mut run);
+    let (done, rows_read) = delete(asked, &place, before.due, &mut course, &mut run);
     let trouble = done.err();
     // A part may end before the newest row that was due: then its day is not known.
     run.newest_deleted = before.newest_due.filter(|_| run.deleted > 0 && trouble.is_none());
-    let trouble = match look_afresh(asked) {
+    let trouble = match open(asked).and_then(|mut read| look_again(asked, read.as_mut())) {
         Ok((_, after)) => {
             told(&mut run, &after);
             trouble
@@ -82,7 +97,7 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
 }
 
 fn prepare(asked: &Asked<'_>) -> Result<(Place, Survey, Plan), RetainError> {
-    let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
+    let mut read = open(asked)?;
     let (place, survey) = look(asked, read.as_mut())?;
     let plan = plan::judge(asked, read.as_mut(), &place, &survey)?;
     Ok((place, survey, plan))
@@ -106,13 +121,12 @@ fn delete(
     asked: &Asked<'_>,
     place: &Place,
     due: u64,
-    gentle: &Gentleness,
-    pace: &mut dyn Pace,
+    course: &mut Course<'_>,
     run: &mut RetentionRun,
 ) -> (Result<(), RetainError>, Option<u64>) {
     match purge::open(asked.database, asked.root, &place.deletion).map_err(database(asked, "open the database for deletion")) {
         Ok(mut purge) => {
-            let done = delete_claimed(asked, place, purge.as_mut(), due, gentle, pace, run);
+            let done = delete_claimed(asked, place, purge.as_mut(), due, course, run);
             (done, purge.rows_read())
         }
         Err(trouble) => (Err(trouble), None),
@@ -124,19 +138,23 @@ fn delete_claimed(
     place: &Place,
     purge: &mut dyn Purge,
     due: u64,
-    gentle: &Gentleness,
-    pace: &mut dyn Pace,
+    course: &mut Course<'_>,
     run: &mut RetentionRun,
 ) -> Result<(), RetainError> {
-    let claim = purge.claim(&asked.owner, asked.now, asked.told).map_err(database(asked, "claim the rule"))?;
+    let claim = purge.claim(&asked.owner, course.now(asked), asked.told).map_err(database(asked, "claim the rule"))?;
     run.claim = Some(claim.number);
     (run.recovered, run.children) = (claim.recovered, claim.recovered_children);
-    let done = if due > 0 { work(asked, purge, due, gentle, pace, run) } else { Ok(()) };
-    if let Err(RetainError::Database { cause, .. }) = &done
-        && cause.leaves_it_open()
-    {
-        count_again(asked, place, run);
-        return done;
+    let done = if due > 0 { work(asked, purge, due, course, run) } else { Ok(()) };
+    if let Err(RetainError::Database { cause, .. }) = &done {
+        // Whoever has the claim now counted what is in the journal, and tells it.
+        if matches!(**cause, DatabaseError::ClaimLost { .. }) {
+            (run.claim, run.deleted, run.children, run.recovered) = (None, 0, 0, 0);
+            return done;
+        }
+        if cause.leaves_it_open() {
+            count_again(asked, place, course.now(asked), run);
+            return done;
+        }
     }
     // A claim that is not given back expires.
     done.and(purge.release().map_err(database(asked, "give the claim back")))?;
@@ -147,21 +165,23 @@ fn delete_claimed(
 }
 
 /// Asks the journal what was done when a connection ended, the last window among it: its commit may have arrived. A claim of
-/// our own waits until nothing is under way any more. Where it cannot be had, the next run tells of everything.
-fn count_again(asked: &Asked<'_>, place: &Place, run: &mut RetentionRun) {
+/// our own waits until nothing is under way any more. Where it cannot be had, the next run tells of everything; where somebody
+/// else had the claim meanwhile, that one does, or whoever follows it.
+fn count_again(asked: &Asked<'_>, place: &Place, now: Timestamp, run: &mut RetentionRun) {
     let again = || {
         let mut purge = purge::open(asked.database, asked.root, &place.deletion)?;
-        let claim = purge.claim(&asked.owner, asked.now, asked.told)?;
+        let claim = purge.claim(&asked.owner, now, asked.told)?;
         // One that is not given back expires.
         let _ = purge.release();
         Ok::<_, DatabaseError>(claim)
     };
+    let following = run.claim.map(|number| number + 1);
     (run.claim, run.deleted, run.children, run.recovered) = match again() {
-        Ok(claim) => {
+        Ok(claim) if Some(claim.number) == following => {
             let deleted = claim.recovered.saturating_sub(run.recovered);
             (Some(claim.number), deleted, claim.recovered_children, run.recovered)
         }
-        Err(_) => (None, 0, 0, 0),
+        Ok(_) | Err(_) => (None, 0, 0, 0),
     };
 }
 
@@ -169,8 +189,7 @@ fn work(
     asked: &Asked<'_>,
     purge: &mut dyn Purge,
     due: u64,
-    gentle: &Gentleness,
-    pace: &mut dyn Pace,
+    course: &mut Course<'_>,
     run: &mut RetentionRun,
 ) -> Result<(), RetainError> {
     let terms = &asked.rule.terms;
@@ -181,13 +200,13 @@ fn work(
             let cannot = |cause| DatabaseError::NotKept { database: asked.database.name.clone(), cause };
             let archive = Archive::open(asked.root, place, &asked.rule.name).map_err(cannot);
             let mut archive = archive.map_err(database(asked, "open the archive"))?;
-            let gentle = Gentleness { rows_max: gentle.rows_max.min(ARCHIVED_ROWS), ..*gentle };
+            course.gentle.rows_max = course.gentle.rows_max.min(ARCHIVED_ROWS);
             let mut keep = |rows: &[(String, Rows)]| archive.keep(rows);
-            let done = windows(asked, purge, due, &gentle, pace, run, Some(&mut keep));
+            let done = windows(asked, purge, due, course, run, Some(&mut keep));
             run.archived = archive.written;
             done?;
         }
-        Action::Delete | Action::Anonymise(_) => windows(asked, purge, due, gentle, pace, run, None)?,
+        Action::Delete | Action::Anonymise(_) => windows(asked, purge, due, course, run, None)?,
     }
     if terms.erase && run.deleted > 0 {
         let found = purge.erase(&canaries).map_err(database(asked, "rewrite the database file and look through it"))?;
@@ -200,41 +219,39 @@ fn windows(
     asked: &Asked<'_>,
     purge: &mut dyn Purge,
     due: u64,
-    gentle: &Gentleness,
-    pace: &mut dyn Pace,
+    course: &mut Course<'_>,
     run: &mut RetentionRun,
     mut keep: Option<&mut Keep<'_>>,
 ) -> Result<(), RetainError> {
     if keep.is_none() {
         while let Some(rows) = purge.part().map_err(database(asked, "drop a part of the table"))? {
             run.deleted += rows;
-            pace.told(run.deleted, due);
-            if pace.pause(pause_after(Duration::ZERO)).is_break() {
+            course.pace.told(run.deleted, due);
+            if course.pace.pause(pause_after(Duration::ZERO)).is_break() {
                 return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
             }
         }
     }
-    let mut rows = gentle.rows_min.max(1);
+    let mut rows = course.gentle.rows_min.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;
     while let Some(key) = from {
         let batch = purge.batch(&key, rows, keep.as_deref_mut()).map_err(database(asked, "delete a window of rows"))?;
         run.deleted += batch.deleted;
         run.children += batch.children;
-        pace.told(run.deleted, due);
+        course.pace.told(run.deleted, due);
         // What became due since then is for the next run: this one ends.
         from = batch.next.filter(|_| run.deleted < due);
-        purge.tidy(gentle.wal_bytes_max).map_err(database(asked, "bound the write-ahead log"))?;
-        rows = gentle.next(rows, batch.worked);
-        if from.is_some() && pace.pause(pause_after(batch.held)).is_break() {
+        purge.tidy(course.gentle.wal_bytes_max).map_err(database(asked, "bound the write-ahead log"))?;
+        rows = course.gentle.next(rows, batch.worked);
+        if from.is_some() && course.pace.pause(pause_after(batch.held)).is_break() {
             return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
         }
     }
     Ok(())
 }
 
-fn look_afresh(asked: &Asked<'_>) -> Result<(Place, Survey), RetainError> {
-    let mut read = open_read(asked.database, asked.root).map_err(database(asked, "open the database"))?;
-    look(asked, read.as_mut())
+fn open(asked: &Asked<'_>) -> Result<Box<dyn Read>, RetainError> {
+    open_read(asked.database, asked.root).map_err(database(asked, "open the database"))
 }
 
 /// A run of which nothing is known yet: it failed, until it is told otherwise.

@@ -10,7 +10,7 @@ use crate::{Asked, Encoding, RetainError, place::Place};
 /// A row dated further ahead of now is from the future.
 pub(crate) const FUTURE_SECONDS: i64 = 86_400;
 /// 2000-01-01T00:00:00Z: times before it are defaults and mistakes, not times at which a row was made.
-const PLAUSIBLE_FROM: i64 = 946_684_800;
+pub(crate) const PLAUSIBLE_FROM: i64 = 946_684_800;
 /// 9999-12-31T23:59:59Z
 const PLAUSIBLE_TO: i64 = 253_402_300_799;
 /// A whole table takes longer than a question about it.
@@ -81,11 +81,7 @@ fn dated(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, encoding: Encodi
     let plain = due.is_plain() && place.indexed && encoding.is_number();
     let sql = if plain { ranges(place) } else { pass(place, encoding) };
     let mut binds = place.binds(&["cutoff", "overdue"]);
-    let bounds = [
-        ("first", Timestamp::from_unix(PLAUSIBLE_FROM)),
-        ("horizon", asked.now.plus_seconds(FUTURE_SECONDS)),
-        ("end", Timestamp::from_unix(PLAUSIBLE_TO)),
-    ];
+    let bounds = [("horizon", asked.now.plus_seconds(FUTURE_SECONDS)), ("end", Timestamp::from_unix(PLAUSIBLE_TO))];
     binds.extend(bounds.map(|(name, at)| (name, encoding.write(at))));
     let counted = read.query(&sql, &binds, LIMITS).map_err(database(asked, "count the rows that are due"))?;
     let values = counted.rows.into_iter().next().unwrap_or_default();

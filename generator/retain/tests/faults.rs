@@ -7,12 +7,12 @@ use std::{
     env,
     ops::ControlFlow,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use avouch_database::DatabaseError;
 use avouch_model::receipt::Ended;
-use avouch_retain::{Asked, Execution, Gentleness, RetainError, purge};
+use avouch_retain::{Asked, Execution, Gentleness, Pace, RetainError, purge};
 use common::*;
 
 fn of_database(done: &Execution) -> &DatabaseError {
@@ -68,8 +68,38 @@ fn whoever_lost_the_claim_deletes_nothing_more() {
     let lost = purge(&sample.asked(), None, &sample.gentle, &mut stall);
     assert!(matches!(of_database(&lost), DatabaseError::ClaimLost { .. }));
     let other = other.unwrap();
-    assert_eq!((lost.run.ended, lost.run.deleted, other.deleted, other.recovered), (Ended::Failed, 2, 2, 2));
-    assert_eq!(sample.count("events"), 4);
+    // Whoever took it over tells of all four, and nobody else does.
+    assert_eq!((lost.run.ended, lost.run.deleted, lost.run.recovered, lost.run.claim), (Ended::Failed, 0, 0, None));
+    assert_eq!((other.deleted, other.recovered, sample.count("events")), (2, 2, 4));
+    let next = purge(&Asked { told: other.claim, ..as_other(&sample, 900) }, None, &sample.gentle, &mut never_sleep).run;
+    assert_eq!((next.ended, next.deleted, next.recovered), (Ended::Done, 4, 0));
+}
+
+/// A run that planned for so long before it claimed.
+struct Planned<F>(Duration, F);
+
+impl<F: FnMut()> Pace for Planned<F> {
+    fn pause(&mut self, _: Duration) -> ControlFlow<()> {
+        self.1();
+        ControlFlow::Continue(())
+    }
+
+    fn elapsed(&self, _: Instant) -> Duration {
+        self.0
+    }
+}
+
+#[test]
+fn a_claim_lasts_from_when_it_is_made() {
+    let sample = Sample::with(&[CUTOFF - 1; 6]);
+    let mut refused = 0;
+    let mut meanwhile = || {
+        let other = purge(&as_other(&sample, 900 + 100), None, &sample.gentle, &mut never_sleep);
+        refused += u32::from(other.trouble.as_ref().is_some_and(RetainError::is_elsewhere));
+    };
+    let done = purge(&sample.asked(), None, &sample.gentle, &mut Planned(Duration::from_secs(900), &mut meanwhile));
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, refused), (Ended::Done, 6, 2));
 }
 
 #[test]

@@ -158,6 +158,41 @@ fn what_is_not_one_encoding_throughout_is_not_deleted_by() {
 }
 
 #[test]
+fn a_row_that_comes_during_a_run_in_another_encoding_stays_and_is_told() {
+    let texts = ["''", "'01/02/2026'", "'2026 Nov 21'"].map(str::to_owned);
+    for (written, come) in [
+        ("AT", ["0".into(), "-5".into(), "2461365.5".into()]),
+        ("AT * 1000", ["0".into(), NOW.to_string(), "2461365.5".into()]),
+        ("AT * 1000000", ["0".into(), NOW.to_string(), (NOW * 1_000).to_string()]),
+        ("julianday(AT, 'unixepoch')", ["0".into(), "-5".into(), "1.5".into()]),
+        ("strftime('%Y-%m-%dT%H:%M:%SZ', AT, 'unixepoch')", texts.clone()),
+        ("datetime(AT, 'unixepoch')", texts.clone()),
+        ("date(AT, 'unixepoch')", texts),
+    ] {
+        let sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at)");
+        let old = [10, 20, 30, 40, 50, 60].map(|id| (id, CUTOFF - 9 * DAY));
+        for (id, at) in [(1, NOW)].into_iter().chain(old) {
+            let row = format!("INSERT INTO events VALUES ({id}, {})", written.replace("AT", &at.to_string()));
+            sample.connection.execute_batch(&row).unwrap();
+        }
+        let mut pauses = 0;
+        let mut arrive = |_: Duration| {
+            pauses += 1;
+            if pauses == 1 {
+                let rows = format!("INSERT INTO events VALUES (44, {}), (45, {}), (46, {})", come[0], come[1], come[2]);
+                sample.connection.execute_batch(&rows).unwrap();
+            }
+            ControlFlow::Continue(())
+        };
+        let done = purge(&sample.asked(), None, &sample.gentle, &mut arrive);
+        assert_eq!((done.run.deleted, sample.count("events WHERE id BETWEEN 44 AND 46")), (6, 3), "{written}");
+        assert!(matches!(done.trouble, Some(RetainError::Mixed { others: 3, .. })), "{written}: {:?}", done.trouble);
+        assert_eq!(done.run.ended, Ended::Failed, "{written}");
+        assert!(!Receipt::of(&[done.run], None).unwrap().holds);
+    }
+}
+
+#[test]
 fn what_is_no_time_at_all_is_told_without_its_values() {
     for value in ["'yesterday'", "'20240101T000000Z'", "x'00ff'", "-77", "1700000000000000000"] {
         let sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at)");

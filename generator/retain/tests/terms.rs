@@ -314,6 +314,49 @@ fn children_go_with_the_rows_they_refer_to() {
 }
 
 #[test]
+fn a_condition_that_asks_the_children_holds_although_they_go_first() {
+    for (key, end) in [("INTEGER PRIMARY KEY", ""), ("TEXT PRIMARY KEY", " WITHOUT ROWID")] {
+        let mut sample = Sample::new(&format!(
+            "CREATE TABLE events (id {key}, at INTEGER){end}; \
+             CREATE TABLE shipments (id INTEGER PRIMARY KEY, event REFERENCES events, state TEXT); \
+             CREATE TABLE parcels (shipment INTEGER REFERENCES shipments);"
+        ));
+        for id in 1..=9 {
+            // The last is open, and one that is done is young.
+            let (at, state) = (if id == 8 { NOW } else { CUTOFF - 1 }, if id == 9 { "open" } else { "done" });
+            sample.connection.execute("INSERT INTO events VALUES (?1, ?2)", (id, at)).unwrap();
+            sample.connection.execute("INSERT INTO shipments SELECT ?1, id, ?2 FROM events WHERE id = ?1", (id, state)).unwrap();
+            sample.connection.execute("INSERT INTO parcels VALUES (?1), (?1)", [id]).unwrap();
+        }
+        sample.rule.terms.condition = Some("id IN (SELECT event FROM shipments WHERE state = 'done')".into());
+        sample.rule.terms.children = vec!["shipments".into(), "parcels".into()];
+        sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
+        let done = sample.purge();
+        assert!(done.trouble.is_none(), "{key}: {:?}", done.trouble);
+        assert_eq!((done.run.deleted, done.run.children, done.run.due_after, done.run.ended), (7, 21, 0, Ended::Done), "{key}");
+        assert_eq!((sample.count("events"), sample.count("shipments"), sample.count("parcels")), (2, 2, 4), "{key}");
+    }
+}
+
+#[test]
+fn anonymising_never_takes_a_row_for_another() {
+    for clause in ["REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT"] {
+        let mut sample = Sample::new(&format!(
+            "CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, email TEXT UNIQUE ON CONFLICT {clause})"
+        ));
+        for id in 1..=20 {
+            sample.connection.execute("INSERT INTO events VALUES (?1, ?2, 'u' || ?1)", (id, CUTOFF - 1)).unwrap();
+        }
+        sample.connection.execute("INSERT INTO events VALUES (21, ?1, 'gone')", [NOW]).unwrap();
+        sample.rule.terms.action = Action::Anonymise(BTreeMap::from([("email".into(), "'gone'".into())]));
+        let done = sample.purge();
+        assert!(matches!(done.trouble, Some(RetainError::Database { .. })), "{clause}: {:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted, done.run.due_after), (Ended::Failed, 0, 20), "{clause}");
+        assert_eq!((sample.count("events"), sample.count("events WHERE email = 'u' || id")), (21, 20), "{clause}");
+    }
+}
+
+#[test]
 fn a_table_that_does_not_refer_is_no_child() {
     for schema in [
         "CREATE TABLE notes (event INTEGER)",

@@ -4,7 +4,6 @@ mod answer;
 mod budget;
 mod client;
 mod error;
-mod exact;
 mod lease;
 mod mirror;
 mod purge;

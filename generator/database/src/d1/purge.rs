@@ -6,15 +6,14 @@ use avouch_model::{Timestamp, product::D1};
 
 use super::{
     error::D1Error,
-    exact,
     lease::{self, Lease, unread},
     mirror::{Mirror, SCHEMA},
     session::{Session, TRIES, VALUE_MAX, may_pass, rest},
-    sweep::{By, Sweep, lines},
+    sweep::{By, LINE, Sweep, lines},
     width::Width,
 };
 use crate::{
-    DatabaseError, Limits, Rows, Table, Value, fingerprint,
+    DatabaseError, Limits, Rows, Table, Value, exact, fingerprint,
     purge::{
         Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
         journal::{JOURNAL_TABLE, LEASE_TABLE},
@@ -76,7 +75,12 @@ impl Purger {
         }
         let sweep = others.remove(0);
         for sql in sweep.statements().chain(others.iter().flat_map(Sweep::statements)) {
-            mirror.check(database, sql)?;
+            mirror.check(database, sql).map_err(|error| match error {
+                DatabaseError::WrongSchema { database, message } if message.ends_with(JOURNAL_TABLE) => {
+                    DatabaseError::NoJournal { database }
+                }
+                error => error,
+            })?;
         }
         let (deletion, schema) = (deletion.clone(), mirror.text);
         Ok(Self { session, deletion, tables, schema, sweep, others, width: None, rows_max: u64::MAX, lease: None })
@@ -152,30 +156,33 @@ impl Purger {
     ) -> Result<Done, DatabaseError> {
         let database = self.session.database.clone();
         let Some(lease) = &self.lease else { return Err(DatabaseError::ClaimLost { database }) };
-        let line = "rule = :rule AND claim = :claim AND batch = :batch";
         let ours = "rule = :rule AND claim = :claim AND owner = :owner";
         let kept_lines = kept.map(|kept| &kept.lines[..]).unwrap_or_default();
         let same: Vec<_> = (work.going.iter().zip(0..kept_lines.len()))
             .map(|((table, going), place)| format!("{} IS :kept_{place}", lines(&self.tables, table, going)))
             .collect();
         let same = if same.is_empty() { "TRUE".to_owned() } else { same.join(" AND ") };
+        // What is chosen stands where the name of the archive will.
+        let chosen = work.chosen.as_ref().map_or_else(|| ":archive".to_owned(), |chosen| format!("({chosen})"));
+        let all_chosen = if work.chosen.is_some() { " AND changes() = json_array_length(archive)" } else { "" };
         // Of the columns that are not NULL each is NULL when something is wrong; then nothing of the request is done.
         let begin = format!(
             "INSERT INTO {JOURNAL_TABLE} (rule, claim, batch, at, deleted, children, archive) SELECT :rule, \
              CASE WHEN EXISTS (SELECT 1 FROM {LEASE_TABLE} WHERE {ours}) THEN :claim END, :batch, CASE WHEN {SCHEMA} IS :schema THEN :at END, \
-             -total_changes(), CASE WHEN {same} THEN 0 END, :archive"
+             -total_changes(), CASE WHEN {same} THEN 0 END, {chosen}"
         );
         let renew = format!("UPDATE {LEASE_TABLE} SET expires = :expires WHERE {ours}");
-        let add = format!("UPDATE {JOURNAL_TABLE} SET children = children + changes() WHERE {line}");
+        let add = format!("UPDATE {JOURNAL_TABLE} SET children = children + changes() WHERE {LINE}");
         // Our own changes: the line, the claim, and the line again after every child. What is beyond was done by a cascade.
         let own = 2 + work.children.len();
         let settled =
             work.left.as_ref().map_or_else(String::new, |left| format!(", children = CASE WHEN ({left}) = 0 THEN children END"));
         let count = format!(
-            "UPDATE {JOURNAL_TABLE} SET deleted = CASE WHEN total_changes() + deleted = {own} + children + changes() THEN changes() END\
-             {settled} WHERE {line}"
+            "UPDATE {JOURNAL_TABLE} SET archive = :archive, \
+             deleted = CASE WHEN total_changes() + deleted = {own} + children + changes(){all_chosen} THEN changes() END{settled} \
+             WHERE {LINE}"
         );
-        let told = format!("SELECT deleted, children FROM {JOURNAL_TABLE} WHERE {line}");
+        let told = format!("SELECT deleted, children FROM {JOURNAL_TABLE} WHERE {LINE}");
         let mut statements: Vec<&str> = vec![&begin, &renew];
         statements.extend(work.children.iter().flat_map(|child| [child.as_str(), &add]));
         let rows = statements.len();

@@ -2,8 +2,8 @@
 
 use avouch_model::{Timestamp, product::D1};
 
-use super::{error::D1Error, exact, mirror::Mirror, session::Session};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
+use super::{error::D1Error, mirror::Mirror, session::Session};
+use crate::{DatabaseError, Limits, Read, Rows, Table, Value, exact, purge::Dialect, quote, value::named};
 
 /// Values that are shown from one answer.
 const SHOWN_ROWS: i64 = 500;

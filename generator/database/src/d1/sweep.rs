@@ -1,10 +1,11 @@
 //! The SQL of one deletion on D1, in ranges whose ends are known without counting rows.
 
-use super::exact::exact;
 use crate::{
     Table,
+    exact::exact,
     purge::{
         Deletion,
+        journal::JOURNAL_TABLE,
         statements::{self, Work},
     },
     quote,
@@ -20,6 +21,9 @@ pub(super) enum By {
     /// The primary key of a table without rowid: its ends are found by counting.
     Key,
 }
+
+/// The line of the journal that a request writes.
+pub(super) const LINE: &str = "rule = :rule AND claim = :claim AND batch = :batch";
 
 /// The statements. Parameters are those of the rule, `from_0` and `to_0` and so on for a window, and `rows`.
 pub(super) struct Sweep {
@@ -48,12 +52,11 @@ impl Sweep {
         let indexed = leads(&table.primary_key) || table.indexes.iter().any(|index| !index.partial && leads(&index.columns));
         // A tenant may have a cut-off of its own, and what has no time is in no range of times.
         let by_time = indexed && !due.undated && due.tenants.is_none();
-        let row = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !table.without_rowid && table.column(name).is_none());
         let mut all = Vec::new();
         if by_time {
             all.push(Self::of(tables, table, deletion, By::Time, &[quote(&due.column)]));
         }
-        if let Some(row) = row {
+        if let Some(row) = statements::rowid(table) {
             all.push(Self::of(tables, table, deletion, By::Row, &[row.to_owned()]));
         }
         if table.without_rowid && !table.primary_key.is_empty() {
@@ -70,18 +73,20 @@ impl Sweep {
         // The same as what is due says, in a form that an index can be used for.
         let bound = if by == By::Time { format!(" AND {key} < {}", deletion.due.parameter("cutoff")) } else { String::new() };
         let (from, to) = (format!("({key}) >= ({})", side("from")), format!("({key}) < ({})", side("to")));
-        let window = format!("{from} AND {to} AND {due}");
-        let rest = format!("{from}{bound} AND {due}");
+        let (window, rest) = (format!("{from} AND {to}"), format!("{from}{bound}"));
+        let going = format!("{rest} AND {due}");
+        // A request has nothing but the database to remember the rows in that it chose.
+        let place = format!("(SELECT archive FROM {JOURNAL_TABLE} WHERE {LINE})");
         Self {
             by,
             begin: format!("SELECT {read} FROM {name} WHERE TRUE{bound} ORDER BY {key} LIMIT 1"),
-            first: format!("SELECT {read} FROM {name} WHERE {window} ORDER BY {key} LIMIT 1"),
-            first_of_rest: format!("SELECT {read} FROM {name} WHERE {rest} ORDER BY {key} LIMIT 1"),
+            first: format!("SELECT {read} FROM {name} WHERE {window} AND {due} ORDER BY {key} LIMIT 1"),
+            first_of_rest: format!("SELECT {read} FROM {name} WHERE {rest} AND {due} ORDER BY {key} LIMIT 1"),
             next: format!("SELECT {read} FROM {name} WHERE ({key}) >= ({}){bound} ORDER BY {key} LIMIT 1", side("to")),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
-            referring: statements::guards(deletion, tables, &rest, &deletion.doomed(&rest)),
-            window: Work::of(deletion, tables, table, &key, &window),
-            rest: Work::of(deletion, tables, table, &key, &rest),
+            referring: statements::guards(deletion, tables, &going, &deletion.doomed(&going)),
+            window: Work::of(deletion, tables, table, &key, &window, &place),
+            rest: Work::of(deletion, tables, table, &key, &rest, &place),
         }
     }
 
@@ -89,7 +94,7 @@ impl Sweep {
     pub(super) fn statements(&self) -> impl Iterator<Item = &str> {
         let of = [&self.window, &self.rest].into_iter().flat_map(|work| {
             let going = work.going.iter().map(|(_, sql)| sql);
-            going.chain(&work.children).chain([&work.rows]).chain(&work.left)
+            going.chain(&work.chosen).chain(&work.children).chain([&work.rows]).chain(&work.left)
         });
         of.chain([&self.begin, &self.first, &self.first_of_rest, &self.next, &self.end])
             .chain(&self.referring)

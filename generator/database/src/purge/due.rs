@@ -1,7 +1,8 @@
 //! Which rows are due, as SQL. The same text counts them, deletes them, and counts them again.
 //!
-//! Every time is a parameter: `cutoff` and `overdue`, and `cutoff_1`, `overdue_1` with `period_1` and so on for tenants
-//! with periods of their own. Names were held against the schema and are quoted; the expressions that a team writes were
+//! Every time is a parameter: `first`, `cutoff` and `overdue`, and `cutoff_1`, `overdue_1` with `period_1` and so on for
+//! tenants with periods of their own. What lies before `first` is no time at which a row was made: it is in another encoding, or
+//! a default, and never due. Names were held against the schema and are quoted; the expressions that a team writes were
 //! read by [`super::expression()`].
 
 use crate::quote;
@@ -34,8 +35,8 @@ pub struct Due {
     pub table: String,
     /// The column with the time.
     pub column: String,
-    /// Whether the times are texts: SQLite would find every number less than every text.
-    pub texts: bool,
+    /// The condition that a text in the column is a time; none: its times are no texts, and the bounds tell everything.
+    pub shape: Option<String>,
     /// The type that a parameter is cast to before it is compared; none: it is compared as it is.
     pub cast: Option<&'static str>,
     /// Whether rows without a time are due.
@@ -100,19 +101,23 @@ impl Due {
         self.condition.as_ref().map_or_else(|| "TRUE".to_owned(), |condition| format!("({condition}\n)"))
     }
 
-    /// The rows that are older than their bound, or have no time where that is as good.
+    /// The rows that are older than their bound, or have no time where that is as good. A row that comes while others are
+    /// deleted is due only if the look before would have found its time to be one.
     pub fn aged(&self, bound: &str) -> String {
         let column = quote(&self.column);
         let limit = match &self.tenants {
             None => self.parameter(bound),
             Some(tenants) => self.own_periods(tenants, bound),
         };
+        let first = self.parameter("first");
         // The `+` keeps SQLite from leaving a window of keys for an index on the column.
-        let aged = match (self.dialect, self.texts) {
-            (Dialect::Sqlite, true) => format!("typeof({column}) = 'text' AND +{column} < {limit}"),
-            (Dialect::Sqlite, false) => format!("+{column} < {limit}"),
-            (Dialect::Postgres, _) => format!("{column} < {limit}"),
+        let mut aged = match self.dialect {
+            Dialect::Sqlite => format!("+{column} >= {first} AND +{column} < {limit}"),
+            Dialect::Postgres => format!("{column} >= {first} AND {column} < {limit}"),
         };
+        if let Some(shape) = &self.shape {
+            aged.push_str(&format!(" AND {shape}"));
+        }
         if self.undated { format!("({column} IS NULL OR ({aged}))") } else { aged }
     }
 

@@ -1,10 +1,10 @@
 //! The SQL of one deletion, in windows of the primary key.
 
 use super::{Deletion, due::Dialect};
-use crate::{Table, quote};
+use crate::{Table, exact::exact, quote};
 
 /// The statements. A key is the primary key, or SQLite's rowid. Parameters are those of [`super::Due`], `from_0` and `to_0` and
-/// so on for a window, and `rows`.
+/// so on for a window, `rows`, and `chosen`.
 #[derive(Clone, Debug)]
 pub(crate) struct Statements {
     /// How many columns the key has.
@@ -35,6 +35,9 @@ pub(crate) struct Work {
     pub(crate) guards: Vec<String>,
     /// The rows that go, by table: that of the rule, then its children.
     pub(crate) going: Vec<(String, String)>,
+    /// The rows of the rule that go, as a JSON array of what tells them apart; none where nothing goes before them. A condition may
+    /// ask the children, so it is not asked again once they are gone: exactly these rows and their children go.
+    pub(crate) chosen: Option<String>,
     /// Rows of the children, the last first.
     pub(crate) children: Vec<String>,
     /// The rows themselves.
@@ -54,8 +57,7 @@ impl KeyColumns {
             Dialect::Postgres => table.column(name).map(|column| column.declared.clone()),
         };
         if dialect == Dialect::Sqlite && !table.without_rowid {
-            let free = ["rowid", "_rowid_", "oid"].into_iter().find(|name| table.column(name).is_none())?;
-            return Some(Self(vec![(free.to_owned(), None)]));
+            return Some(Self(vec![(rowid(table)?.to_owned(), None)]));
         }
         let keys: Vec<_> = table.primary_key.iter().map(|name| (quote(name), declared(name))).collect();
         (!keys.is_empty()).then_some(Self(keys))
@@ -91,35 +93,51 @@ impl Statements {
         let (name, key, read) = (quote(&table.name), keys.named(), keys.read());
         let due = deletion.due.due("cutoff");
         let from = format!("({key}) >= {}", keys.places("from"));
-        let window = format!("{from} AND ({key}) < {} AND {due}", keys.places("to"));
-        let rest = format!("{from} AND {due}");
+        let window = format!("{from} AND ({key}) < {}", keys.places("to"));
         Some(Self {
             keys: keys.0.len(),
             begin: format!("SELECT {read} FROM {name} ORDER BY {key} LIMIT 1"),
-            first: format!("SELECT {read} FROM {name} WHERE {window} ORDER BY {key} LIMIT 1"),
-            first_of_rest: format!("SELECT {read} FROM {name} WHERE {rest} ORDER BY {key} LIMIT 1"),
+            first: format!("SELECT {read} FROM {name} WHERE {window} AND {due} ORDER BY {key} LIMIT 1"),
+            first_of_rest: format!("SELECT {read} FROM {name} WHERE {from} AND {due} ORDER BY {key} LIMIT 1"),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
-            window: Work::of(deletion, tables, table, &key, &window),
-            rest: Work::of(deletion, tables, table, &key, &rest),
+            window: Work::of(deletion, tables, table, &key, &window, ":chosen"),
+            rest: Work::of(deletion, tables, table, &key, &from, ":chosen"),
         })
     }
 }
 
 impl Work {
-    pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, going: &str) -> Self {
+    /// What is to be done to the rows in a `range` that are due. `place` is SQL, where those that were chosen are found.
+    pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, range: &str, place: &str) -> Self {
         let name = quote(&table.name);
-        let doomed = deletion.doomed(going);
-        let of_children = || deletion.children.iter().zip(&doomed).map(|(child, doomed)| (&child.table, doomed));
+        let going = format!("{range} AND {}", deletion.due.due("cutoff"));
+        let doomed = deletion.doomed(&going);
+        // On Postgres the rows that go are locked and counted before.
+        let chooses = deletion.due.dialect == Dialect::Sqlite && !deletion.children.is_empty();
+        let (chosen, gone) = if chooses {
+            let identity = identity(table);
+            let chosen = format!("SELECT json_group_array({identity}) FROM {name} WHERE {going}");
+            (Some(chosen), format!("{range} AND ({identity}) IN (SELECT value FROM json_each({place}))"))
+        } else {
+            (None, going.clone())
+        };
+        let children = deletion.children.iter().zip(deletion.doomed(&gone)).rev();
         let all_columns = |of: &str| selected(tables, of, deletion.due.dialect);
         let mut all = vec![(
             deletion.due.table.clone(),
             format!("SELECT {} FROM {name} WHERE {going} ORDER BY {key}", all_columns(&table.name)),
         )];
+        let of_children = || deletion.children.iter().map(|child| &child.table).zip(&doomed);
         all.extend(of_children().map(|(child, doomed)| {
             let order = in_order(tables, child, deletion.due.dialect);
             (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", all_columns(child), quote(child)))
         }));
         let set: Vec<_> = deletion.set.iter().map(|(column, value)| format!("{} = ({value}\n)", quote(column))).collect();
+        let update = match deletion.due.dialect {
+            // Otherwise a constraint `ON CONFLICT REPLACE` would delete the rows that are in the way, whatever their age.
+            Dialect::Sqlite => "UPDATE OR ABORT",
+            Dialect::Postgres => "UPDATE",
+        };
         // SQLite tells itself how many rows a cascade changed.
         let (locks, guards) = match deletion.due.dialect {
             Dialect::Sqlite => (Vec::new(), Vec::new()),
@@ -127,22 +145,39 @@ impl Work {
                 let lock = |table: &str, goes: &str| {
                     format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {goes} FOR UPDATE) AS locked", quote(table))
                 };
-                let locks = std::iter::once(lock(&table.name, going)).chain(of_children().map(|(child, goes)| lock(child, goes)));
-                (locks.collect(), guards(deletion, tables, going, &doomed))
+                let locks =
+                    std::iter::once(lock(&table.name, &going)).chain(of_children().map(|(child, goes)| lock(child, goes)));
+                (locks.collect(), guards(deletion, tables, &going, &doomed))
             }
         };
         Self {
             locks,
             guards,
             going: all,
-            children: of_children().rev().map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(child))).collect(),
+            chosen,
+            children: children.map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(&child.table))).collect(),
             rows: match &set[..] {
-                [] => format!("DELETE FROM {name} WHERE {going}"),
-                _ => format!("UPDATE {name} SET {} WHERE {going}", set.join(", ")),
+                [] => format!("DELETE FROM {name} WHERE {gone}"),
+                _ => format!("{update} {name} SET {} WHERE {gone}", set.join(", ")),
             },
             left: (!set.is_empty()).then(|| format!("SELECT count(*) FROM {name} WHERE {going}")),
         }
     }
+}
+
+/// What tells the rows of a table of SQLite apart, as a number or a text: the rowid, the primary key, or all there is.
+fn identity(table: &Table) -> String {
+    if let Some(free) = rowid(table) {
+        return free.to_owned();
+    }
+    let all = || table.columns.iter().map(|column| &column.name).collect();
+    let names: Vec<_> = if table.primary_key.is_empty() { all() } else { table.primary_key.iter().collect() };
+    names.into_iter().map(|name| exact(&quote(name))).collect::<Vec<_>>().join(" || ',' || ")
+}
+
+/// A name of the rowid that no column has, where there is a rowid.
+pub(crate) fn rowid(table: &Table) -> Option<&'static str> {
+    ["rowid", "_rowid_", "oid"].into_iter().find(|name| !table.without_rowid && table.column(name).is_none())
 }
 
 /// All columns; on Postgres each as the text that it writes, as there is no end of types.
@@ -233,7 +268,7 @@ mod tests {
             dialect: Dialect::Postgres,
             table: "t".into(),
             column: "id".into(),
-            texts: false,
+            shape: None,
             cast: None,
             undated: false,
             condition: None,

@@ -149,6 +149,16 @@ impl Purger {
         work.going.iter().map(read).collect()
     }
 
+    /// The rows that were chosen, and how many.
+    fn chosen(&self, work: &Work, binds: &[(&str, &Value)]) -> rusqlite::Result<Option<(Value, u64)>> {
+        let Some(chosen) = &work.chosen else { return Ok(None) };
+        let sql = format!("SELECT chosen, json_array_length(chosen) FROM (SELECT ({chosen}) AS chosen)");
+        let mut statement = bound(&self.connection, &sql, binds)?;
+        let mut rows = statement.raw_query();
+        let read = |row: &Row<'_>| Ok((value_of(row.get_ref(0)?), row.get::<_, i64>(1)?.unsigned_abs()));
+        rows.next()?.map(read).transpose()
+    }
+
     /// One transaction; none when the rows that go are no longer those that were `kept`.
     fn delete(
         &self,
@@ -171,23 +181,27 @@ impl Purger {
         {
             return Ok(None);
         }
+        let chosen = self.chosen(work, binds).map_err(failed)?;
+        let mut binds = binds.to_vec();
+        binds.extend(chosen.iter().map(|(chosen, _)| ("chosen", chosen)));
         let run = || {
             let before = transaction.total_changes();
             let mut children = 0;
             for child in &work.children {
-                children += bound(&transaction, child, binds)?.raw_execute()? as u64;
+                children += bound(&transaction, child, &binds)?.raw_execute()? as u64;
             }
-            let deleted = bound(&transaction, &work.rows, binds)?.raw_execute()? as u64;
+            let deleted = bound(&transaction, &work.rows, &binds)?.raw_execute()? as u64;
             let others = (transaction.total_changes() - before).saturating_sub(deleted + children);
+            let others = others + chosen.as_ref().map_or(0, |(_, count)| count.abs_diff(deleted));
             let left: i64 = match &work.left {
-                Some(left) => bound(&transaction, left, binds)?.raw_query().next()?.map_or(Ok(0), |row| row.get(0))?,
+                Some(left) => bound(&transaction, left, &binds)?.raw_query().next()?.map_or(Ok(0), |row| row.get(0))?,
                 None => 0,
             };
             Ok((deleted, children, others, left))
         };
         let (deleted, children, others, left) = run().map_err(failed)?;
         let (database, table) = (self.place.database.clone(), self.deletion.due.table.clone());
-        // What a cascade or a trigger changed counts in the total and nowhere else.
+        // What a cascade or a trigger changed counts in the total and nowhere else, or is gone before.
         if others > 0 {
             return Err(DatabaseError::SideEffect { database, table, others });
         }

@@ -237,6 +237,63 @@ pub(super) fn what_would_touch_other_rows_is_refused_or_undone(d1: &Place) {
     assert!(matches!(d1.run(&sample).trouble, Some(RetainError::Trigger { .. })));
 }
 
+pub(super) fn a_condition_that_asks_the_children_holds_although_they_go_first(d1: &Place) {
+    let archive = || Action::Archive(Archive::Folder("old".into()));
+    for (key, end, index, action) in [
+        ("INTEGER PRIMARY KEY", "", "SELECT 1", archive()),
+        ("INTEGER PRIMARY KEY", "", "CREATE INDEX by_at ON events (at)", Action::Delete),
+        ("TEXT PRIMARY KEY", " WITHOUT ROWID", "SELECT 1", archive()),
+        ("TEXT PRIMARY KEY", " WITHOUT ROWID", "CREATE INDEX by_at ON events (at)", Action::Delete),
+    ] {
+        let events = format!("CREATE TABLE events (id {key}, at INTEGER){end}");
+        // The last is open, and one that is done is young.
+        let fill = format!("{} INSERT INTO events SELECT i, iif(i = 8, {NOW}, {CUTOFF} - 100000) FROM n", numbers(9));
+        let mut sample = d1.empty(&[
+            &events,
+            index,
+            "CREATE TABLE shipments (id INTEGER PRIMARY KEY, event REFERENCES events, state TEXT)",
+            "CREATE TABLE parcels (shipment INTEGER REFERENCES shipments)",
+            &fill,
+            "INSERT INTO shipments (event, state) SELECT id, iif(id = 9, 'open', 'done') FROM events",
+            "INSERT INTO parcels SELECT id FROM shipments UNION ALL SELECT id FROM shipments",
+        ]);
+        sample.rule.terms.condition = Some("id IN (SELECT event FROM shipments WHERE state = 'done')".into());
+        sample.rule.terms.children = vec!["shipments".into(), "parcels".into()];
+        sample.rule.terms.action = action;
+        let done = d1.done(&sample);
+        assert_eq!((done.run.deleted, done.run.children), (7, 21), "{key} {index}");
+        assert_eq!((d1.count("events"), d1.count("shipments"), d1.count("parcels")), (2, 2, 4), "{key} {index}");
+        // Nothing of what was chosen stays in the journal.
+        assert_eq!(d1.count("avouch_retention_journal WHERE archive LIKE '[%'"), 0);
+    }
+}
+
+pub(super) fn a_row_that_comes_during_a_run_in_another_encoding_stays(d1: &Place) {
+    for index in ["SELECT 1", "CREATE INDEX by_at ON events (at)"] {
+        let apart = format!("UPDATE events SET at = at + id * 8000 WHERE at < {CUTOFF}");
+        let sample = d1.sample(&[index, &apart, "UPDATE events SET at = at * 1000"]);
+        let come = format!("INSERT INTO events SELECT 100, {NOW}, 'new' WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = 100)");
+        let mut arrive = |_: Duration| {
+            d1.sql(&[&come]);
+            ControlFlow::Continue(())
+        };
+        let done = d1.run_at(&sample, &mut arrive);
+        assert!(matches!(done.trouble, Some(RetainError::Mixed { .. })), "{index}: {:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted, d1.count("events WHERE id = 100")), (Ended::Failed, 6, 1), "{index}");
+    }
+}
+
+pub(super) fn anonymising_never_takes_a_row_for_another(d1: &Place) {
+    let mut sample = d1.empty(&[
+        "CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, who TEXT UNIQUE ON CONFLICT REPLACE)",
+        &format!("INSERT INTO events VALUES (1, {CUTOFF} - 100000, 'a'), (2, {CUTOFF} - 100000, 'b'), (3, {NOW}, 'gone')"),
+    ]);
+    sample.rule.terms.action = Action::Anonymise([("who".to_owned(), "'gone'".to_owned())].into());
+    let done = d1.run(&sample);
+    assert!(matches!(cause(&done), DatabaseError::D1 { .. }), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, done.run.due_after, d1.count("events")), (0, 2, 3));
+}
+
 pub(super) fn a_reader_cannot_write(d1: &Place) {
     let sample = d1.sample(&[]);
     let mut read = open_read(&sample.database, sample.root()).unwrap();

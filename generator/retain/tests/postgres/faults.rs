@@ -133,7 +133,7 @@ pub(super) fn a_deadlock_is_begun_again(scene: &Scene) {
 pub(super) fn a_serialisation_failure_is_begun_again(scene: &Scene) {
     let mut sample = scene.sample(
         "CREATE SEQUENCE calls; CREATE FUNCTION now_and_then(bigint) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS \
-         'BEGIN IF current_setting(''transaction_read_only'') = ''off'' AND nextval(''calls'') % 5 = 1 \
+         'BEGIN IF current_setting(''transaction_read_only'') = ''off'' AND nextval(''calls'') % 7 = 1 \
           THEN RAISE EXCEPTION ''again'' USING ERRCODE = ''40001''; END IF; RETURN TRUE; END'",
     );
     sample.rule.terms.condition = Some("now_and_then(id)".into());
@@ -234,6 +234,51 @@ pub(super) fn a_connection_that_is_lost_is_counted_again_from_the_journal(scene:
     let lost = scene.run_at(&sample, &mut end);
     assert!(matches!(cause(&lost), DatabaseError::Lost { .. }), "{:?}", lost.trouble);
     assert_eq!((lost.run.deleted, lost.run.due_after), (1, 5));
+}
+
+pub(super) fn what_another_run_told_is_not_counted_again(scene: &Scene) {
+    let sample = scene.sample("SELECT 1");
+    let now = scene.now(&sample);
+    let mut other = None;
+    let mut silence = |_: Duration| {
+        // Nothing is heard for longer than the claim lasts: somebody else takes over, finishes and tells. Then the link is gone.
+        other.get_or_insert_with(|| {
+            scene.server.sql("UPDATE avouch_retention_lease SET expires = 0");
+            let asked = Asked { owner: "another".into(), now, ..sample.asked() };
+            let run = purge(&asked, None, &sample.gentle, &mut never_sleep).run;
+            scene.server.sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'purger'");
+            run
+        });
+        ControlFlow::Continue(())
+    };
+    let lost = purge(&Asked { now, ..sample.asked() }, None, &sample.gentle, &mut silence);
+    assert!(matches!(cause(&lost), DatabaseError::Lost { .. }), "{:?}", lost.trouble);
+    let other = other.unwrap();
+    assert_eq!((other.deleted, other.recovered), (5, 1));
+    assert_eq!((lost.run.ended, lost.run.deleted, lost.run.recovered, lost.run.claim), (Ended::Failed, 0, 0, None));
+    let next = scene.run(&Sample { told: other.claim, ..sample }).run;
+    assert_eq!((next.ended, next.deleted, next.recovered), (Ended::Done, 0, 0));
+}
+
+pub(super) fn a_run_may_last_longer_than_clocks_may_differ(scene: &Scene) {
+    let sample = scene.sample("ALTER ROLE reader SET search_path = late, pg_catalog, public");
+    let mut last = |_: Duration| {
+        // Whoever asks from now on hears a time that is 83 seconds later.
+        scene.server.sql(
+            "CREATE SCHEMA IF NOT EXISTS late; GRANT USAGE ON SCHEMA late TO reader; CREATE OR REPLACE FUNCTION late.clock_timestamp() \
+             RETURNS timestamptz LANGUAGE sql AS 'SELECT pg_catalog.clock_timestamp() + interval ''83 s'''",
+        );
+        ControlFlow::Continue(())
+    };
+    let now = scene.now(&sample);
+    let asked = Asked { now, ..sample.asked() };
+    let done = purge(&asked, None, &sample.gentle, &mut last);
+    let proven = avouch_retain::prove(&asked);
+    scene.server.sql("SET client_min_messages = warning; ALTER ROLE reader RESET search_path; DROP SCHEMA late CASCADE");
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after, done.run.rows_after), (Ended::Done, DUE, 0, 6));
+    // Whoever begins then does not believe it.
+    assert!(matches!(proven.trouble, Some(RetainError::ClocksDiffer { .. })), "{:?}", proven.trouble);
 }
 
 pub(super) fn a_server_that_crashes_loses_no_count(scene: &Scene) {

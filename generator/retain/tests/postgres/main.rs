@@ -62,6 +62,8 @@ fn inside() {
         faults::a_window_that_takes_too_long_is_done_in_parts,
         faults::the_first_row_that_is_due_is_found_behind_many_that_are_not,
         faults::a_connection_that_is_lost_is_counted_again_from_the_journal,
+        faults::what_another_run_told_is_not_counted_again,
+        faults::a_run_may_last_longer_than_clocks_may_differ,
         faults::a_server_that_crashes_loses_no_count,
         faults::a_hold_that_comes_during_a_run_holds,
         faults::of_many_instances_one_works_at_a_time,

@@ -1,9 +1,9 @@
-//! Values as texts written by SQLite: JSON in between would round large integers, and knows no bytes.
+//! Values as texts written by SQLite, a file or D1: JSON in between would round large integers, and knows no bytes.
 
 use crate::Value;
 
 /// The SQL of an expression's value as such a text. It holds neither a comma nor the end of a line.
-pub(super) fn exact(expression: &str) -> String {
+pub(crate) fn exact(expression: &str) -> String {
     format!(
         "typeof({expression}) || ':' || CASE WHEN typeof({expression}) IN ('text', 'blob') THEN hex({expression}) \
          ELSE quote({expression}) END"
@@ -11,7 +11,7 @@ pub(super) fn exact(expression: &str) -> String {
 }
 
 /// Reads one; none when it is none.
-pub(super) fn value(text: &str) -> Option<Value> {
+pub(crate) fn value(text: &str) -> Option<Value> {
     let (kind, rest) = text.split_once(':')?;
     match kind {
         "null" => Some(Value::Null),
@@ -26,7 +26,7 @@ pub(super) fn value(text: &str) -> Option<Value> {
 }
 
 /// Bytes that SQLite's `hex` wrote.
-pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
     let read = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
