@@ -46,7 +46,7 @@ sed -i "s|https://127.0.0.1:8443|$https|; s|http://127.0.0.1:8080|$http|; s|^out
 "$api" traffic --ready-file "$work/ready" --ca "$product/run/ca.pem"
 
 echo "The reference API answers at $https. Checking it takes about three minutes: two limits are waited out." >&2
-"$avouch" -C "$product" init >/dev/null
+"$avouch" -C "$product" init --new-log >/dev/null
 "$avouch" -C "$product" retention init >/dev/null
 run=0
 "$avouch" -C "$product" run --purge || run=$?

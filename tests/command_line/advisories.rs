@@ -433,6 +433,26 @@ fn a_folder_without_a_lockfile_could_not_be_told() {
 }
 
 #[test]
+fn what_no_advisory_could_match_is_not_counted_as_looked_at() {
+    let sandbox = with_npm();
+    cargo_project(&sandbox);
+    let told = audit(&sandbox, &[]).exits(3).stdout;
+    assert!(told.contains("the database has no advisory for crates.io"), "{told}");
+    assert!(told.contains("; 0 of 1 components looked at\n") && !told.contains("; \n"), "{told}");
+}
+
+#[test]
+fn no_release_is_cleared_by_a_bill_that_lists_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.file("go.mod", "module example.com/shop\n\ngo 1.24\n");
+    product(&sandbox, &[], "");
+    sandbox.commit(Some("v1.0.0"));
+    sandbox.avouch(&["run"]);
+    let told = sandbox.avouch(&["affected", "pkg:npm/left"]).exits(3).stdout;
+    assert!(told.contains("the release 1.0.0: no component has a package URL of an ecosystem: nothing was looked at"), "{told}");
+}
+
+#[test]
 fn a_folder_with_a_lockfile_that_is_not_read_is_no_pass() {
     let sandbox = project("LOW", 1);
     audit(&sandbox, &["--fail-on", "high"]).exits(0);

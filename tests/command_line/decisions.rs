@@ -82,6 +82,16 @@ fn a_waiver_counts_once_its_approver_signed_it() {
     assert!(sandbox.exists(&format!("{path}.bob.sig")));
     sandbox.avouch(&["run"]);
     assert_eq!(sandbox.avouch(&["check", "policy"]).code, 0, "a waiver passes the gate");
+    let other = sandbox.avouch(&["check", "reviews"]).stdout;
+    assert!(
+        other.contains("1 not configured") && !other.contains("unused"),
+        "a waiver of what was not asked is none to remove: {other}"
+    );
+    // What is not wrong any more needs none.
+    sandbox.file("SECURITY.md", "contact: us\n");
+    sandbox.commit(Some("v1.0.1"));
+    let whole = sandbox.avouch(&["check", "policy"]).stdout;
+    assert!(whole.contains("excuses nothing: remove it"), "{whole}");
     sandbox.avouch(&waive(&until, "bob")).exits(2);
 }
 

@@ -3,8 +3,11 @@
 use std::{fs, net::TcpListener};
 
 use super::{
-    blob, digests, json, key, released,
-    support::small::{files, states},
+    blob, digests, json, key, policy_check, released,
+    support::{
+        Sandbox, cargo_project,
+        small::{check, files, product, states},
+    },
     verify,
 };
 
@@ -133,7 +136,126 @@ fn a_record_that_somebody_changed_is_not_restored() {
     assert!(!sandbox.exists(".avouch/ledger.db"), "nothing half-restored is left");
 }
 
+#[test]
+fn a_clone_continues_the_log_that_it_names_and_begins_no_other() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    fs::rename(sandbox.path().join(".avouch"), sandbox.path().join("elsewhere")).unwrap();
+    for arguments in [&["run"][..], &["init"], &["init", "--ci", "gitlab"], &["evidence", "list"]] {
+        let said = sandbox.avouch(arguments).exits(2).stderr;
+        let (restore, init) = (said.find("`avouch evidence restore SITE`"), said.find("`avouch init --new-log`"));
+        assert!(restore.is_some() && restore < init, "{arguments:?}: {said}");
+        assert!(!sandbox.exists(".avouch"), "{arguments:?}");
+    }
+    assert!(sandbox.exists(".gitlab/avouch.yml"), "what needs no log is written");
+    let doctor = sandbox.avouch(&["doctor"]).exits(3).stdout;
+    assert!(doctor.find("restore SITE") < doctor.find("--new-log"), "{doctor}");
+    // Nothing was ever published: then it may begin.
+    sandbox.avouch(&["init", "--new-log"]).exits(0);
+    sandbox.avouch(&["run", "--no-publish"]).exits(0);
+}
+
+#[test]
+fn the_record_of_a_night_that_fails_is_published() {
+    use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+    let sandbox = released("nothing\n");
+    sandbox.avouch(&["init", "--ci", "gitlab"]).exits(0);
+    sandbox.avouch(&["init", "--ci", "github"]).exits(0);
+    sandbox.avouch(&["run"]).exits(1);
+    fs::rename(sandbox.path().join("public"), sandbox.path().join("site")).unwrap();
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(sandbox.path().join(".avouch").join(name));
+    }
+    let publish = sandbox.file("publish.sh", "#!/bin/sh\ncp -R \"$1\" out\n");
+    fs::set_permissions(publish, fs::Permissions::from_mode(0o755)).unwrap();
+    let pipeline = sandbox.read(".gitlab/avouch.yml");
+    let (_, job) = pipeline.split_once("avouch-run:").unwrap();
+    let script = job.lines().skip_while(|line| *line != "  script:").skip(1).take_while(|line| line.starts_with("    "));
+    let script: Vec<&str> = script.filter_map(|line| line.strip_prefix("    - ")).collect();
+    assert!(script.len() > 3, "{job}");
+    let folder = Path::new(env!("CARGO_BIN_EXE_avouch")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let night = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", &script.join("\n")]).current_dir(sandbox.path()).env_clear();
+        let ran = shell.env("PATH", &path).env("AVOUCH_SITE", "site").output().unwrap();
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (code, said) = night();
+    assert_eq!(code, Some(1), "{said}");
+    let size = |checkpoint: &str| sandbox.read(checkpoint).lines().nth(1).unwrap().parse::<u64>().unwrap();
+    assert!(size("out/checkpoint") > size("site/checkpoint"), "{said}");
+    // Where nothing could be restored nothing is published either.
+    fs::remove_dir_all(sandbox.path().join("out")).unwrap();
+    assert_eq!(night().0, Some(2), "the ledger is there already");
+    assert!(!sandbox.exists("out"));
+    let workflow = sandbox.read(".github/workflows/avouch.yml");
+    assert!(
+        workflow.contains("- if: ${{ !cancelled() && hashFiles('public/checkpoint') != '' }}\n        run: ./publish.sh"),
+        "{workflow}"
+    );
+}
+
+#[test]
+fn a_machine_without_a_record_says_so_and_fails_nothing() {
+    let sandbox = Sandbox::new();
+    cargo_project(&sandbox);
+    product(&sandbox, &[check("bill", "sbom.release", "build", ""), policy_check()], "");
+    sandbox.file("SECURITY.md", "nothing\n");
+    sandbox.commit(Some("v1.0.0"));
+    // The record is there and lacks the bill: that is a failure.
+    assert!(sandbox.avouch(&["check", "bill"]).exits(1).stderr.contains("no bill of materials of 1.0.0 is on record"));
+    fs::rename(sandbox.path().join(".avouch"), sandbox.path().join("elsewhere")).unwrap();
+    let ran = sandbox.avouch(&["check", "bill"]).exits(3);
+    assert!(ran.stderr.contains("there is no ledger here"), "{}", ran.stderr);
+    // What failed is told where it was asked: there is no run, and nothing is sealed.
+    for format in ["github", "markdown", "sarif", "junit"] {
+        let ran = sandbox.avouch(&["check", "policy", "--format", format]).exits(1);
+        assert!(ran.stdout.contains("in the log of the job") && !ran.stdout.contains("sealed"), "{format}: {}", ran.stdout);
+        assert!(ran.stderr.contains("policy: "), "{}", ran.stderr);
+    }
+    fs::rename(sandbox.path().join("elsewhere"), sandbox.path().join(".avouch")).unwrap();
+    sandbox.avouch(&["run", "--no-publish"]).exits(1);
+    sandbox.avouch(&["check", "bill"]).exits(0);
+    let recorded = sandbox.avouch(&["check", "--as-of", "2999-01-01T00:00:00Z", "--format", "github"]);
+    assert!(!recorded.stdout.contains("log of the job"), "{}", recorded.stdout);
+}
+
+#[test]
+fn a_period_that_begins_before_the_record_is_no_pass() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run", "--no-publish"]).exits(0);
+    let entries = sandbox.avouch(&["evidence", "list", "--json"]).exits(0).stdout;
+    let at = |line: Option<&str>| json(line.unwrap())["at"].as_str().unwrap().to_owned();
+    let (first, last) = (at(entries.lines().next()), at(entries.lines().last()));
+    let period = |from: &str, to: &str, more: &[&str]| sandbox.avouch(&[&["check", "--from", from, "--to", to], more].concat());
+    period(&first, &last, &[]).exits(0);
+    let told = period("2020-01-01T00:00:00Z", &last, &["policy"]).exits(3).stdout;
+    assert!(told.contains(&format!("The record begins on {first}")) && told.contains("counted from"), "{told}");
+    let row = told.lines().find(|line| line.trim_start().starts_with("policy ")).unwrap();
+    assert!(row.contains("2020-01-01T00:00:00Z") && row.contains("  0%") && row.contains(" d "), "{told}");
+    assert!(!told.contains("baseline."), "what was not named is not told: {told}");
+    let unknown = period(&first, &last, &["polcy"]).exits(2);
+    assert!(unknown.stderr.contains("did you mean `policy`?"), "{}", unknown.stderr);
+    period(&first, &last, &["--when", "build"]).exits(2);
+    period("2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z", &[]).exits(3);
+}
+
 // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_lost_signing_key_is_told_with_the_way_out() {
+    let sandbox = released("contact: us\n");
+    fs::rename(sandbox.path().join(".avouch/recovery.key"), sandbox.path().join("recovery.key")).unwrap();
+    fs::remove_file(sandbox.path().join(".avouch/signing.key")).unwrap();
+    for arguments in [["run"], ["init"]] {
+        let said = sandbox.avouch(&arguments).exits(2).stderr;
+        assert!(said.contains("where it is lost, `avouch key recover FILE`"), "{arguments:?}: {said}");
+    }
+    sandbox.avouch(&["key", "recover", "recovery.key"]).exits(0);
+    sandbox.avouch(&["init"]).exits(0);
+    sandbox.avouch(&["run"]).exits(0);
+}
 
 #[test]
 fn whoever_pinned_the_old_key_still_verifies_after_a_rotation() {

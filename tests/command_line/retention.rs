@@ -269,6 +269,24 @@ fn status_tells_how_far_behind_a_rule_is_and_how_long_it_can_be_restored() {
 }
 
 #[test]
+fn of_a_database_that_was_never_opened_nothing_is_known() {
+    let (sandbox, database) = events(12, 28);
+    drop(database);
+    fs::rename(sandbox.path().join("data/app.db"), sandbox.path().join("data/away.db")).unwrap();
+    sandbox.avouch(&["run"]);
+    let page = sandbox.read("public/en/retention/index.html");
+    for name in ["Rows removed", "Rows over their time after the run", "Rows over their time and the lag", "Oldest row"] {
+        let said = page.split(&format!("<dt>{name}</dt>")).nth(1).unwrap_or_else(|| panic!("{name}: {page}"));
+        assert!(said.trim_start().starts_with("<dd>not known</dd>"), "{name}: {}", &said[..60]);
+    }
+    let receipt = &json(&sandbox.read("public/en/retention/index.json"))["retention"][0]["last"][1];
+    assert!(receipt["due_after"].is_null() && receipt["deleted"].is_null() && receipt["ended"] == "failed", "{receipt}");
+    let told = sandbox.avouch(&["retention", "status"]).exits(3).stdout;
+    assert!(told.contains("it stopped on an error") && told.contains("oldest row   not known"), "{told}");
+    assert!(!told.contains("no row has a time") && !told.contains("too few rows"), "{told}");
+}
+
+#[test]
 fn a_rule_holds_on_postgres_as_well() {
     let server = Server::start();
     server.sql(

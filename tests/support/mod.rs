@@ -82,6 +82,14 @@ impl Sandbox {
         self.avouch_with(arguments, &[])
     }
 
+    /// Makes keys and a log for a configuration that is there already, unless they are there too.
+    #[track_caller]
+    pub fn begin(&self) {
+        if !self.exists(".avouch/ledger.db") {
+            self.avouch(&["init", "--new-log"]).exits(0);
+        }
+    }
+
     /// Runs the program here with these environment variables.
     pub fn avouch_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         Ran::of(self.command(arguments, environment).output().expect("the program starts"))

@@ -31,7 +31,7 @@ pub fn product(sandbox: &Sandbox, checks: &[String], configuration: &str) {
              [evidence]\norigin = \"small.example/1\"\n\n{configuration}\n"
         ),
     );
-    sandbox.avouch(&["init"]).exits(0);
+    sandbox.begin();
 }
 
 /// How each check of the profile stands, by `check --format json`. What the baseline says beside them is asked by its own test.

@@ -49,9 +49,14 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// How many components were looked at.
-    pub fn examined(&self) -> u64 {
+    /// How many components something could be published about.
+    pub fn identified(&self) -> u64 {
         self.ecosystems.values().sum()
+    }
+
+    /// Why it cannot be told where there was nothing to look at.
+    pub fn nothing_doubt(&self) -> Option<String> {
+        (self.identified() == 0).then(|| "no component has a package URL of an ecosystem: nothing was looked at".to_owned())
     }
 
     /// Why it cannot be told for packages that were not looked at; none where all were.
@@ -120,6 +125,12 @@ pub(crate) fn fails(matched: &Match, fail_on: Rating) -> bool {
 }
 
 impl Report {
+    /// How many components were looked at: those of ecosystems that the database has advisories for.
+    pub fn examined(&self) -> u64 {
+        let looked_at = self.counted.ecosystems.iter().filter(|(name, _)| self.database.answering(name).is_some());
+        looked_at.map(|(_, count)| count).sum()
+    }
+
     /// Adds a reason why it cannot be told; what passed passes no more.
     pub fn doubt(&mut self, doubt: String) {
         self.doubts.push(doubt);
@@ -194,17 +205,14 @@ fn ignore(matches: &mut [Match], ignores: &[Ignore], now: Timestamp) -> Vec<Stri
 /// Why the database cannot answer for these components.
 fn doubts_about(facts: &Facts, counted: &Counted, asked: &Asked) -> Vec<String> {
     let mut doubts = Vec::new();
-    if counted.ecosystems.is_empty() {
-        doubts.push("no component has a package URL of an ecosystem: nothing was looked at".to_owned());
-    }
+    doubts.extend(counted.nothing_doubt());
     doubts.extend(counted.unidentified_doubt());
     if facts.unreadable > 0 {
         let first = facts.unreadable_names.first().map(|name| format!(", first {name}")).unwrap_or_default();
         doubts.push(format!("{} advisories or files of the database cannot be read{first}", facts.unreadable));
     }
     for (name, count) in &counted.ecosystems {
-        let known = facts.ecosystems.get(name).filter(|known| known.advisories > 0);
-        let Some(known) = known else {
+        let Some(known) = facts.answering(name) else {
             doubts.push(format!("the database has no advisory for {name}, of which {count} components are"));
             continue;
         };

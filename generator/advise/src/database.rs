@@ -33,6 +33,13 @@ pub struct Facts {
     pub unreadable_names: Vec<String>,
 }
 
+impl Facts {
+    /// What is known of an ecosystem that some advisory speaks of; none where no advisory could match.
+    pub(crate) fn answering(&self, ecosystem: &str) -> Option<&EcosystemFacts> {
+        self.ecosystems.get(ecosystem).filter(|known| known.advisories > 0)
+    }
+}
+
 /// What is known of one ecosystem.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -166,7 +166,7 @@ pub(crate) struct Init {
     /// Also write a pipeline for this forge
     #[arg(long, value_enum)]
     pub(crate) ci: Option<Forge>,
-    /// Start another log although one exists: what the old one recorded is not continued
+    /// Begin a new log although a ledger exists or the configuration names a log: what that one recorded is not continued
     #[arg(long)]
     pub(crate) new_log: bool,
     /// Where the offline recovery key is written; keep it away from this machine

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use avouch_model::{
     assessment::{Assessment, Attention, CheckFinding},
     catalogue::Catalogue,
+    receipt::Told,
     state::{State, Verdict},
 };
 use avouch_render::export::because;
@@ -122,8 +123,12 @@ fn retention(text: &mut String, output: &Output, assessment: &Assessment) {
     for finding in &assessment.retention {
         let promise = &finding.promise;
         let last = finding.last.as_ref().map(|(_, receipt)| {
-            let deleted = receipt.deleted.map_or_else(|| "a few".to_owned(), |count| count.to_string());
-            format!("{deleted} rows deleted, cut-off {}", receipt.cutoff)
+            let deleted = match receipt.removed() {
+                Told::Counted(count) => format!("{count} rows deleted"),
+                Told::Few => "fewer than five rows deleted".to_owned(),
+                Told::Unknown => "it stopped on an error".to_owned(),
+            };
+            format!("{deleted}, cut-off {}", receipt.cutoff)
         });
         let last = last.unwrap_or_else(|| "no receipt yet".to_owned());
         let _ = writeln!(

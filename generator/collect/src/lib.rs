@@ -37,4 +37,4 @@ pub use engine::{Collected, Progress, TRANSCRIPT_BYTES_MAX, collect, collect_and
 pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
 pub use parsed::Parsed;
 pub use selftest::{KillMatrix, Row, selftest};
-pub use world::{Keeper, World};
+pub use world::{Keeper, RecordedRelease, World};

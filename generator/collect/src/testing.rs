@@ -97,7 +97,7 @@ impl Scene {
             databases: &databases,
             probers: &BTreeMap::new(),
             retention: &self.retention,
-            releases: &self.releases,
+            releases: Some(&self.releases),
             decisions: &self.decisions,
             environment: &|name| self.environment.get(name).cloned(),
             random: &|| 4,

@@ -9,6 +9,9 @@ use avouch_model::{
 
 use crate::Parsed;
 
+/// A release of the record, and the bytes of its BOMs.
+pub type RecordedRelease = (ReleaseRecord, Vec<Vec<u8>>);
+
 /// The world of one run. Shared between threads.
 pub struct World<'a> {
     /// When the run began.
@@ -37,8 +40,8 @@ pub struct World<'a> {
     pub probers: &'a BTreeMap<String, avouch_probe::Prober>,
     /// The last run of each retention rule, in this run or before.
     pub retention: &'a BTreeMap<String, RetentionRun>,
-    /// The release records of the ledger with the bytes of their BOMs, oldest first.
-    pub releases: &'a [(ReleaseRecord, Vec<Vec<u8>>)],
+    /// The release records of the ledger with the bytes of their BOMs, oldest first; none where there is no ledger.
+    pub releases: Option<&'a [RecordedRelease]>,
     /// The decisions that were recorded before this run, with the time of their entry.
     pub decisions: &'a [(Timestamp, Decision)],
     /// The value of an environment variable.

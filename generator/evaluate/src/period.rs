@@ -23,6 +23,8 @@ pub struct Period {
     pub from: Timestamp,
     /// The last second.
     pub to: Timestamp,
+    /// When the record began; none when it holds nothing until then. Of what was before nothing is known.
+    pub recorded_from: Option<Timestamp>,
     /// Every check that was in a scope during the period, by id in order.
     pub checks: Vec<CheckPeriod>,
 }
@@ -33,7 +35,8 @@ pub struct Period {
 pub struct CheckPeriod {
     /// The check's id.
     pub check: String,
-    /// From when it was in a scope: the period's start, or later.
+    /// From when it counts: the period's start, or when a later scope brought it. The time before the first scope of all counts
+    /// too: nobody looked then, and that is a gap.
     pub from: Timestamp,
     /// How many answers the schedule asks for at least; none without a schedule.
     pub expected: Option<u64>,
@@ -73,6 +76,7 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
         }
     }
     let period_from = from;
+    let recorded_from = recorded.iter().map(|recorded| recorded.entry.at).min().filter(|at| *at <= to);
     let checks = first_seen.into_iter().map(|(check, from)| {
         let all = answers.remove(check).unwrap_or_default();
         let answers: Vec<_> = all.iter().filter(|(at, ..)| *at >= period_from).collect();
@@ -92,10 +96,11 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
             gap_seconds_max: longest_gap(from, to, answers.iter().map(|(at, ..)| *at)),
         }
     });
-    Period { from, to, checks: checks.collect() }
+    Period { from, to, recorded_from, checks: checks.collect() }
 }
 
-/// The checks that were in a scope between the two times, each with the first moment of that, and the schedule's gap.
+/// The checks that were in a scope between the two times, each with the first moment of that, and the schedule's gap. What the
+/// first scope of all holds is asked for from the beginning: a record that begins late covers nothing before.
 fn checks_until(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> (BTreeMap<&str, Timestamp>, Option<u64>) {
     let mut scopes: Vec<_> = recorded
         .iter()
@@ -110,8 +115,9 @@ fn checks_until(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> (BTree
     for (place, (_, at, scope)) in scopes.iter().enumerate() {
         let replaced = scopes.get(place + 1).map(|(_, at, _)| *at);
         if replaced.is_none_or(|replaced| replaced > from) {
+            let since = if place == 0 { from } else { (*at).max(from) };
             for check in &scope.catalogue.checks {
-                first_seen.entry(check.id.as_str()).or_insert_with(|| (*at).max(from));
+                first_seen.entry(check.id.as_str()).or_insert(since);
             }
         }
     }

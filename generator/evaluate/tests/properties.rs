@@ -153,7 +153,8 @@ fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome)> {
 /// A period of a check, counted hour by hour: everything in these records happens on the hour.
 fn walked(log: &Log, check: &str, from: Timestamp, to: Timestamp) -> CheckPeriod {
     let answers = answers(log, check);
-    let start = from.max(noon(1, 0));
+    // What the first scope holds counts from the beginning: that nobody looked before the record began is a gap.
+    let start = from;
     let within: Vec<_> = answers.iter().filter(|(at, _)| (from..=to).contains(at)).collect();
     let count = |wanted: Outcome| within.iter().filter(|(_, outcome)| *outcome == wanted).count() as u64;
     let (mut covered_seconds, mut gap_seconds_max, mut silent, mut now) = (0, 0, 0, start);

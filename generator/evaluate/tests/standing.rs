@@ -393,3 +393,12 @@ fn a_period_tells_what_ran_and_what_did_not() {
     assert_eq!(row("y"), (Some(2), 1, 1, 0, 1, 24));
     assert_eq!(period.checks.len(), 4);
 }
+
+#[test]
+fn the_time_before_the_record_began_is_a_gap() {
+    let log = Log::with(two_controls()).run(noon(2, 0), None, vec![observed("a", Pass)]);
+    let period = avouch_evaluate::period(&log.recorded, noon(1, -240), noon(2, 0));
+    assert_eq!(period.recorded_from, Some(noon(1, 0)));
+    let a = period.checks.iter().find(|check| check.check == "a").unwrap();
+    assert_eq!((a.from, a.ran, a.covered_seconds, a.gap_seconds_max), (noon(1, -240), 1, 0, 264 * 3_600));
+}

@@ -177,11 +177,13 @@ pub struct Receipt {
     pub failures: u64,
     /// The longest time between two consecutive runs, in seconds, counting from the last run of the receipt before.
     pub gap_seconds_max: u64,
-    /// Rows deleted over all runs; none when fewer than five, which are not told apart from none.
+    /// Rows deleted over all runs; none when fewer than five, which are not told apart from none, and when nothing is known
+    /// because the last run failed: [`Self::removed`] tells which.
     pub deleted: Option<u64>,
     /// The cut-off of the last run.
     pub cutoff: Timestamp,
-    /// Rows older than the cut-off after the last run, by the second query; few are not told apart.
+    /// Rows older than the cut-off after the last run, by the second query; none when few, and when the run failed before it could
+    /// look: [`Self::due`] tells which.
     pub due_after: Option<u64>,
     /// Rows older than `keep` + `max_lag` after the last run, by the second query; few are not told apart from none, which
     /// [`Self::holds`] tells, and receipts from before this was told have none.
@@ -248,6 +250,8 @@ impl Receipt {
         let (first, last) = (runs.first()?, runs.last()?);
         let public = |count: u64| (count == 0 || count >= SMALL_COUNT).then_some(count);
         let deleted = runs.iter().map(|run| run.deleted.saturating_add(run.recovered)).sum();
+        // A run that failed may never have looked: its zeros are no counts.
+        let looked_at = |count: u64| public(count).filter(|count| *count > 0 || last.ended != Ended::Failed);
         // Absent where there is nothing to tell, so that the receipts of plain rules stay as short as they were.
         let some = |count: u64| public(count).filter(|count| *count > 0);
         let looked = runs.iter().filter_map(|run| run.remnants);
@@ -261,9 +265,9 @@ impl Receipt {
             runs: runs.len() as u64,
             failures: runs.iter().filter(|run| run.ended != Ended::Done).count() as u64,
             gap_seconds_max: gaps.max().and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0),
-            deleted: public(deleted),
+            deleted: looked_at(deleted),
             cutoff: last.cutoff,
-            due_after: public(last.due_after),
+            due_after: looked_at(last.due_after),
             overdue_after: some(last.overdue_after),
             holds: last.ended == Ended::Done && last.overdue_after == 0,
             exercised: runs.iter().any(RetentionRun::exercised),
@@ -281,6 +285,25 @@ impl Receipt {
     /// Until when what was deleted can be restored by what is stated; none: not stated.
     pub fn recoverable_until(&self) -> Option<Timestamp> {
         self.recovery_window.map(|window| window.after(self.to))
+    }
+
+    /// How many rows were deleted over all runs.
+    pub fn removed(&self) -> Told {
+        self.looked_at(self.deleted)
+    }
+
+    /// How many rows were still due after the last run.
+    pub fn due(&self) -> Told {
+        self.looked_at(self.due_after)
+    }
+
+    /// Receipts of failed runs once told zeros where nobody had looked: of them only what was counted is known.
+    fn looked_at(&self, count: Option<u64>) -> Told {
+        match (self.ended, count) {
+            (Ended::Failed, None | Some(0)) => Told::Unknown,
+            (_, Some(count)) => Told::Counted(count),
+            (_, None) => Told::Few,
+        }
     }
 
     /// How many rows were overdue after the last run.
@@ -358,6 +381,25 @@ mod tests {
         assert_eq!((overdue(4, Ended::Done), overdue(5, Ended::Done)), (Told::Few, Told::Counted(5)));
         assert_eq!((overdue(9, Ended::Fused), overdue(0, Ended::Fused)), (Told::Counted(9), Told::Unknown));
         assert_eq!(overdue(9, Ended::Failed), Told::Unknown);
+    }
+
+    #[test]
+    fn what_a_failed_run_never_looked_at_is_not_known() {
+        let failed = |deleted, due_after| {
+            let run =
+                RetentionRun { ended: Ended::Failed, due_after, rows_after: 0, oldest_after: None, ..run(1_000_000, deleted) };
+            Receipt::of(&[run], None).unwrap()
+        };
+        let unopened = failed(0, 0);
+        assert_eq!((unopened.deleted, unopened.due_after), (None, None), "a zero would be signed as if it were counted");
+        assert_eq!((unopened.removed(), unopened.due()), (Told::Unknown, Told::Unknown));
+        // Receipts from before hold zeros: they are read, and not believed.
+        let old = Receipt { deleted: Some(0), due_after: Some(0), ..unopened };
+        assert_eq!((old.removed(), old.due()), (Told::Unknown, Told::Unknown));
+        let stopped = failed(7, 13);
+        assert_eq!((stopped.removed(), stopped.due()), (Told::Counted(7), Told::Counted(13)));
+        let done = Receipt::of(&[run(1_000_000, 0)], None).unwrap();
+        assert_eq!((done.removed(), done.due()), (Told::Counted(0), Told::Counted(0)));
     }
 
     #[test]

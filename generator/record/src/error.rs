@@ -55,7 +55,9 @@ pub enum RecordError {
     #[error("the ledger `{path}` exists already; only `avouch init --new-log` starts another log, in another file")]
     LedgerExists { path: PathBuf },
     /// There is no ledger.
-    #[error("there is no ledger at `{path}`; `avouch init` makes one, `avouch evidence restore` rebuilds one")]
+    #[error(
+        "there is no ledger at `{path}`; `avouch evidence restore` rebuilds one from what was published, `avouch init --new-log` begins a log"
+    )]
     NoLedger { path: PathBuf },
     /// The ledger's file cannot be made.
     #[error("cannot create the ledger `{path}`")]

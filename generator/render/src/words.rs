@@ -328,7 +328,7 @@ words! {
     ended: "Last run", "Dernière exécution";
     ended_done: "completed; what is left was looked at", "terminée\u{202f}; ce qui reste a été vérifié";
     ended_fused: "stopped by the fuse: more rows were due than it allows", "arrêtée par le fusible\u{a0}: plus de lignes à supprimer qu’il n’en permet";
-    ended_failed: "stopped on an error", "arrêtée sur une erreur";
+    ended_failed: "stopped on an error: what it did not look at is not known", "arrêtée sur une erreur\u{a0}: ce qu’elle n’a pas examiné est inconnu";
     fewer_than_five: "fewer than five", "moins de cinq";
     not_told: "not told: fewer than five rows", "non précisé\u{a0}: moins de cinq lignes";
     max_lag: "Longest lag", "Délai maximal";

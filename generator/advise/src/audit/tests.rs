@@ -84,6 +84,12 @@ fn absence_is_not_a_pass() {
 }
 
 #[test]
+fn what_no_advisory_could_match_was_not_looked_at() {
+    let looked_at = |purls: &[&str]| audited(&fresh("HIGH"), purls, "").examined();
+    assert_eq!((looked_at(&[NEW]), looked_at(&["pkg:pypi/left@1"]), looked_at(&["pkg:pypi/left@1", NEW])), (1, 0, 1));
+}
+
+#[test]
 fn what_was_not_looked_at_is_a_doubt_unless_it_is_known() {
     let of = |purl: Option<&str>, role: Role| Component { purl: purl.map(str::to_owned), role, ..component(NEW) };
     let held = |one: Component| audit(&fresh("HIGH"), &[component(NEW), one], &[], &asked(Rating::High));

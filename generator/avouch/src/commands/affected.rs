@@ -58,7 +58,9 @@ pub(crate) fn affected(global: &Global, output: &Output, arguments: &Affected) -
             continue;
         };
         looked += 1;
-        let unsure = bom.incomplete.clone().into_iter().chain(avouch_advise::count(&bom.components).unidentified_doubt());
+        let counted = avouch_advise::count(&bom.components);
+        // What lists nothing does not say that there is nothing.
+        let unsure = bom.incomplete.clone().into_iter().chain(counted.nothing_doubt()).chain(counted.unidentified_doubt());
         doubts.extend(unsure.map(|why| format!("the release {release}: {why}")));
         for (component, certainty) in find(&bom, &sought) {
             let runs = running.values().filter(|running| running.release == release);

@@ -11,10 +11,11 @@ use avouch_model::{
     Digest, Timestamp,
     assessment::Assessment,
     catalogue::{Asked, Catalogue, When},
+    decision::Decision,
     entry::{Entry, EntryKind, Visibility},
     payload::{Payload, Recorded, Run, Scope},
 };
-use avouch_render::export;
+use avouch_render::export::{self, Findings};
 
 use crate::{
     bundle::Bundle,
@@ -35,11 +36,18 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
         if from > to {
             bail!(Usage(format!("the period ends at {to}, before it begins at {from}")));
         }
+        if arguments.when.is_some() || arguments.bundle.is_some() {
+            bail!(Usage("--from and --to judge the record; they go with neither --when nor --bundle".to_owned()));
+        }
         let ledger = record::open(&project)?;
         let recorded = ledger.recorded(global.as_of)?;
-        let apart = last_catalogue(&recorded).filter(|_| !project.configuration.gate_terms.baseline).map(Catalogue::unclaimed);
-        let told = avouch_evaluate::period(&recorded, from, to);
-        return period(output, &told, &apart.unwrap_or_default(), arguments.format);
+        let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
+        let mut told = avouch_evaluate::period(&recorded, from, to);
+        let retired: Vec<String> = told.checks.iter().map(|check| check.check.clone()).collect();
+        known(&catalogue, retired.iter().map(String::as_str), arguments)?;
+        told.checks.retain(|check| is_named(&catalogue, &check.check, arguments));
+        let apart = if project.configuration.gate_terms.baseline { BTreeSet::new() } else { catalogue.unclaimed() };
+        return period(output, &told, &apart, arguments.format);
     }
     if let Some(as_of) = global.as_of {
         if arguments.when.is_some() || arguments.bundle.is_some() || arguments.dry_run || !arguments.controls.is_empty() {
@@ -50,7 +58,7 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
         let recorded = record::open(&project)?.recorded(Some(as_of))?;
         let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
         let assessment = avouch_evaluate::assess(&recorded, as_of);
-        return show(output, &assessment, &catalogue, None, arguments.format);
+        return show(output, &assessment, &catalogue, None, Findings::Sealed, arguments.format);
     }
     now(&project, output, arguments)
 }
@@ -71,17 +79,20 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
     };
     if arguments.dry_run {
         let retention = BTreeMap::new();
-        let beside = collecting::Beside { current: &current, retention: &retention, releases: &[], decisions: &in_record, owned };
+        let beside =
+            collecting::Beside { current: &current, retention: &retention, releases: None, decisions: &in_record, owned };
         return rehearse(project, output, &beside, &resolved.asked);
     }
     let operates = resolved.asked.iter().any(|asked| asked.check.when == When::Operate);
     let retention = if operates { retaining::prove(project, output)? } else { Default::default() };
-    let releases = match &ledger {
-        Some(ledger) => record::releases(ledger, &recorded)?,
-        None => Vec::new(),
+    let releases = ledger.as_ref().map(|ledger| record::releases(ledger, &recorded)).transpose()?;
+    let beside = collecting::Beside {
+        current: &current,
+        retention: &retention,
+        releases: releases.as_deref(),
+        decisions: &in_record,
+        owned,
     };
-    let beside =
-        collecting::Beside { current: &current, retention: &retention, releases: &releases, decisions: &in_record, owned };
     let started = clock::now();
     let collected = collecting::collect(project, output, &beside, &resolved.asked)?;
     let mut scope = scoping::scope(project, &resolved);
@@ -100,7 +111,7 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
     };
     if let Some(file) = &arguments.bundle {
         let run = Run { scope: avouch_model::canonical::digest(&whole)?, ..run.clone() };
-        Bundle { v: 1, scope: whole, run, details: collected.details.clone() }.write(&project.root.join(file))?;
+        Bundle { v: 1, scope: whole.clone(), run, details: collected.details.clone() }.write(&project.root.join(file))?;
     }
     for detail in &collected.details {
         for finding in detail.findings.iter().take(5) {
@@ -113,15 +124,22 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         .iter()
         .any(|recorded| recorded.entry.kind == EntryKind::Run)
         .then(|| avouch_evaluate::assess(&recorded, started));
-    let mut memory: Vec<Recorded> =
-        recorded.iter().filter(|recorded| recorded.entry.kind == EntryKind::Decision).cloned().collect();
+    // A waiver of a check that was not asked excuses nothing here, and is none to remove.
+    let is_meant = |recorded: &&Recorded| match &recorded.payload {
+        Payload::Decision(Decision::Waiver { check, .. }) => {
+            whole.catalogue.check(check).is_none() || catalogue.check(check).is_some()
+        }
+        Payload::Decision(_) => true,
+        _ => false,
+    };
+    let mut memory: Vec<Recorded> = recorded.iter().filter(is_meant).cloned().collect();
     memory.push(in_memory(EntryKind::Scope, ended, run.scope, Payload::Scope(Box::new(scope))));
     memory.push(in_memory(EntryKind::Run, ended, Digest::of(b"run"), Payload::Run(run)));
     for (place, recorded) in memory.iter_mut().enumerate() {
         recorded.index = place as u64;
     }
     let assessment = avouch_evaluate::assess_beside(&memory, ended, &recorded);
-    show(output, &assessment, &catalogue, before.as_ref(), arguments.format)
+    show(output, &assessment, &catalogue, before.as_ref(), Findings::InTheLog, arguments.format)
 }
 
 fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -> Recorded {
@@ -140,20 +158,27 @@ fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -
 
 /// The checks that were named, or that belong to a named control or requirement, and that can be asked at this stage.
 fn choose(catalogue: &Catalogue, asked: &[Asked], arguments: &Check) -> anyhow::Result<Vec<Asked>> {
-    for name in &arguments.controls {
-        let known = catalogue.check(name).is_some() || catalogue.control(name).is_some();
-        if !known {
-            let names = catalogue
-                .controls
-                .iter()
-                .map(|control| control.id.as_str())
-                .chain(catalogue.checks.iter().map(|check| check.id.as_str()));
-            let near = avouch_read::toml_walk::nearest(name, names);
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            bail!(Usage(format!("no control and no check is named `{name}`{near}")));
-        }
-    }
+    known(catalogue, [].into_iter(), arguments)?;
     Ok(asked.iter().filter(|asked| is_chosen(catalogue, &asked.check.id, asked.check.when, arguments)).cloned().collect())
+}
+
+/// Refuses a name that is none: of a control, of a check, or of one of these, which were checks once.
+fn known<'n>(catalogue: &'n Catalogue, retired: impl Iterator<Item = &'n str>, arguments: &Check) -> anyhow::Result<()> {
+    let controls = catalogue.controls.iter().map(|control| control.id.as_str());
+    let checks = catalogue.checks.iter().map(|check| check.id.as_str());
+    let names: BTreeSet<&str> = controls.chain(checks).chain(retired).collect();
+    if let Some(name) = arguments.controls.iter().find(|name| !names.contains(name.as_str())) {
+        let near = avouch_read::toml_walk::nearest(name, names.iter().copied());
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        bail!(Usage(format!("no control and no check is named `{name}`{near}")));
+    }
+    Ok(())
+}
+
+/// Whether a check is named, or a control that it decides; without names all are.
+fn is_named(catalogue: &Catalogue, check: &str, arguments: &Check) -> bool {
+    let named = |name: &String| name == check || catalogue.checks_of(name).contains(&check);
+    arguments.controls.is_empty() || arguments.controls.iter().any(named)
 }
 
 fn is_chosen(catalogue: &Catalogue, check: &str, when: When, arguments: &Check) -> bool {
@@ -162,8 +187,7 @@ fn is_chosen(catalogue: &Catalogue, check: &str, when: When, arguments: &Check) 
         Some(WhenArgument::Deploy) => When::Deploy,
         Some(WhenArgument::Build) => When::Build,
     };
-    let named = |name: &String| name == check || catalogue.checks_of(name).contains(&check);
-    when <= stage && (arguments.controls.is_empty() || arguments.controls.iter().any(named))
+    when <= stage && is_named(catalogue, check, arguments)
 }
 
 /// What was not asked for is not judged: the scope in memory holds only the chosen checks, and their claims and controls.
@@ -206,15 +230,16 @@ fn show(
     assessment: &Assessment,
     catalogue: &Catalogue,
     before: Option<&Assessment>,
+    findings: Findings,
     format: CheckFormat,
 ) -> anyhow::Result<Exit> {
     let text = match format {
         CheckFormat::Text => summary::assessment(output, assessment, catalogue),
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(assessment)?),
-        CheckFormat::Sarif => export::sarif(assessment, catalogue, &scoping::program()),
-        CheckFormat::Junit => export::junit(assessment, catalogue),
-        CheckFormat::Github => printable(&export::github(assessment, catalogue)),
-        CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue, before)),
+        CheckFormat::Sarif => export::sarif(assessment, catalogue, findings, &scoping::program()),
+        CheckFormat::Junit => export::junit(assessment, catalogue, findings),
+        CheckFormat::Github => printable(&export::github(assessment, catalogue, findings)),
+        CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue, findings, before)),
     };
     output.result(&text)?;
     Ok(assessment.gate.verdict.into())
@@ -226,32 +251,56 @@ fn percent(covered: u64, from: Timestamp, to: Timestamp) -> u64 {
     covered.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
 
+/// A time in its two largest units: what is compared by eye has the same ones.
+fn humane(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let first = UNITS.iter().position(|(size, _)| seconds >= *size).unwrap_or(UNITS.len() - 1);
+    let mut rest = seconds;
+    let parts = UNITS.iter().skip(first).take(2).map(|(size, unit)| {
+        let count = rest / size;
+        rest %= size;
+        format!("{count} {unit}")
+    });
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 /// A period: how often each check ran and what it said. A failure or a gap in it is no satisfaction; those that stand `apart`,
 /// the baseline, are told and decide nothing.
 fn period(output: &Output, period: &Period, apart: &BTreeSet<&str>, format: CheckFormat) -> anyhow::Result<Exit> {
     let text = match format {
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(period)?),
         CheckFormat::Text => {
-            let mut text = format!("From {} to {}\n\n", period.from, period.to);
+            let mut text = format!("From {} to {}\n", period.from, period.to);
+            let _ = match period.recorded_from {
+                Some(began) if began > period.from => {
+                    writeln!(text, "The record begins on {began}: what was before it was not looked at, and counts as a gap.")
+                }
+                Some(_) => Ok(()),
+                None => writeln!(text, "The record holds nothing of that time."),
+            };
             let _ = writeln!(
                 text,
-                "  {:32} {:>8} {:>6} {:>6} {:>6} {:>6} {:>8}  longest gap",
-                "check", "expected", "ran", "passed", "failed", "missed", "covered"
+                "\n  {:32} {:20} {:>8} {:>6} {:>6} {:>6} {:>6} {:>8}  longest gap",
+                "check", "counted from", "expected", "ran", "passed", "failed", "missed", "covered"
             );
             for check in &period.checks {
                 let expected = check.expected.map_or_else(|| "—".to_owned(), |count| count.to_string());
-                let gap = avouch_model::Span::Seconds(check.gap_seconds_max);
                 let _ = writeln!(
                     text,
-                    "  {:32} {expected:>8} {:>6} {:>6} {:>6} {:>6} {:>7}%  {gap}",
+                    "  {:32} {:20} {expected:>8} {:>6} {:>6} {:>6} {:>6} {:>7}%  {}",
                     plain(&check.check),
+                    check.from.to_string(),
                     check.ran,
                     check.passed,
                     check.failed,
                     check.missed,
-                    percent(check.covered_seconds, check.from, period.to)
+                    percent(check.covered_seconds, check.from, period.to),
+                    humane(check.gap_seconds_max)
                 );
             }
+            text.push_str(
+                "\nCovered: the part of the time from \"counted from\" to the end in which a pass stood that still counted.\n",
+            );
             text
         }
         _ => bail!(Usage("a period is printed as text or JSON".to_owned())),
@@ -259,7 +308,8 @@ fn period(output: &Output, period: &Period, apart: &BTreeSet<&str>, format: Chec
     output.result(&text)?;
     let mut deciding = period.checks.iter().filter(|check| !apart.contains(check.check.as_str())).peekable();
     let nothing = deciding.peek().is_none();
-    let (mut failed, mut silent) = (false, nothing);
+    let unrecorded = period.recorded_from.is_none_or(|began| began > period.from);
+    let (mut failed, mut silent) = (false, nothing || unrecorded);
     for check in deciding {
         failed |= check.failed > 0;
         silent |= check.missed > 0 || check.ran == 0;

@@ -12,7 +12,7 @@ use crate::{
     cli::Global,
     exit::Exit,
     output::{Output, causes, plain},
-    pipeline::{collecting, decisions, releases, retaining, scoping},
+    pipeline::{collecting, decisions, record::WITHOUT_LEDGER, releases, retaining, scoping},
     project::Project,
 };
 
@@ -100,10 +100,7 @@ impl Examination<'_> {
     fn record(&mut self, project: &Project) {
         let ledger = project.path(&project.configuration.evidence.ledger);
         if !ledger.is_file() {
-            return self.ill(
-                "there is no ledger",
-                "`avouch init` makes one; `avouch evidence restore` rebuilds one from a published record",
-            );
+            return self.ill("there is no ledger", WITHOUT_LEDGER);
         }
         match avouch_record::Ledger::open(ledger.as_std_path()).and_then(|ledger| ledger.size()) {
             Ok(size) => self.well(&format!("the ledger holds {size} entries")),

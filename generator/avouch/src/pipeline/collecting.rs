@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, fs, sync::Mutex};
 
 use anyhow::Context as _;
-use avouch_collect::{Collected, Parsed, Vantage, World};
+use avouch_collect::{Collected, Parsed, RecordedRelease, Vantage, World};
 use avouch_database::Read;
 use avouch_model::{
     Json, Timestamp,
     catalogue::{Asked, When},
     decision::Decision,
-    payload::ReleaseRecord,
     receipt::RetentionRun,
     state::Outcome,
 };
@@ -24,8 +23,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) current: &'a Current,
     /// The last run of each retention rule.
     pub(crate) retention: &'a BTreeMap<String, RetentionRun>,
-    /// The releases of the record with their BOMs.
-    pub(crate) releases: &'a [(ReleaseRecord, Vec<Vec<u8>>)],
+    /// The releases of the record with their BOMs; none without a record.
+    pub(crate) releases: Option<&'a [RecordedRelease]>,
     /// The decisions of the record with the time they count from.
     pub(crate) decisions: &'a [(Timestamp, Decision)],
     /// Whether whoever gave the command says that the targets are theirs.

@@ -78,7 +78,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let beside = collecting::Beside {
         current: &current,
         retention: &retention,
-        releases: &releases,
+        releases: Some(&releases),
         decisions: &in_record,
         owned: asked.owned,
     };

@@ -38,7 +38,14 @@ pub(crate) fn signer(project: &Project) -> anyhow::Result<Signer> {
     if !file.is_file() {
         let variable = project.configuration.evidence.signing_key_env.as_deref();
         let or = variable.map_or_else(String::new, |name| format!(", and {name} is not set"));
-        bail!(Usage(format!("there is no signing key `{file}`{or}; `avouch init` makes one")));
+        let ledger = project.path(&project.configuration.evidence.ledger);
+        if !ledger.is_file() {
+            return Err(no_ledger(&ledger));
+        }
+        bail!(Usage(format!(
+            "there is no signing key `{file}`{or}: bring the key of this log here; where it is lost, `avouch key recover FILE` takes \
+             over with the recovery key"
+        )));
     }
     Ok(Signer::load(file.as_std_path())?)
 }
@@ -47,8 +54,7 @@ pub(crate) fn signer(project: &Project) -> anyhow::Result<Signer> {
 pub(crate) fn open(project: &Project) -> anyhow::Result<Ledger> {
     let path = project.path(&project.configuration.evidence.ledger);
     if !path.is_file() {
-        let way_out = "`avouch init` makes one, and `avouch evidence restore` rebuilds one from a published record";
-        bail!(Usage(format!("there is no ledger `{path}`; {way_out}")));
+        return Err(no_ledger(&path));
     }
     let ledger = Ledger::open(path.as_std_path())?;
     let configured = &project.configuration.evidence.origin;
@@ -57,6 +63,14 @@ pub(crate) fn open(project: &Project) -> anyhow::Result<Ledger> {
         bail!(Usage(format!("{message}: an origin never changes; `avouch init --new-log` starts another log")));
     }
     Ok(ledger)
+}
+
+/// What to do without a ledger. A second log under the name of one that was published is a fork, so that way is named last.
+pub(crate) const WITHOUT_LEDGER: &str = "`avouch evidence restore SITE` rebuilds it from what was published; `avouch init --new-log` \
+                                         begins a log of which nothing was ever published";
+
+fn no_ledger(path: &Utf8Path) -> anyhow::Error {
+    Usage(format!("there is no ledger `{path}`: {WITHOUT_LEDGER}")).into()
 }
 
 /// The ledger if there is one: for commands that need none.

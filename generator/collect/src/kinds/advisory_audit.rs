@@ -115,9 +115,8 @@ impl Question for AdvisoryAudit {
         if seen.more > 0 {
             report.doubt(format!("{} more that advisories tell are not in the transcript", seen.more));
         }
-        let examined = if seen.bom.is_some() { seen.counted.examined() } else { 0 };
-        let population = Population { examined, required: asked.components_min.max(1) };
-        if examined == 0 {
+        let population = Population { examined: report.examined(), required: asked.components_min.max(1) };
+        if seen.bom.is_none() || seen.counted.identified() == 0 {
             return Judgement::decide(population, PositiveControl::NotNeeded, Vec::new(), "");
         }
         let (control, findings) = match report.verdict {
@@ -133,7 +132,7 @@ impl Question for AdvisoryAudit {
 /// The bill in JSON of the current release, the last that was recorded.
 fn recorded(world: &World<'_>) -> Result<Option<(Digest, Bom)>, Unasked> {
     let Some(release) = world.release else { return Ok(None) };
-    let same = world.releases.iter().rev().filter(|(record, _)| record.release == *release);
+    let same = world.releases.unwrap_or_default().iter().rev().filter(|(record, _)| record.release == *release);
     for (record, boms) in same {
         let json = record.boms.iter().filter(|bom| bom.file.ends_with(".json"));
         for (digest, bytes) in json.flat_map(|bom| boms.iter().map(|bytes| (bom.digest, bytes))) {
@@ -190,7 +189,7 @@ fn sentence(report: &Report, asked: &Asked) -> String {
     let ignored = ignored(report);
     let mut text = format!(
         "None of the {} components has a known vulnerability of severity {} or above{}, by {} advisories ({}; database {}).",
-        report.counted.examined(),
+        report.examined(),
         asked.fail_on,
         if ignored.is_empty() { "" } else { " besides those that are ignored" },
         facts.advisories,

@@ -6,6 +6,7 @@ use avouch_model::{
     Digest,
     observation::{Population, PositiveControl},
     payload::ReleaseRecord,
+    release::Release,
     state::Outcome,
 };
 use avouch_read::lock::{self, Format};
@@ -89,7 +90,13 @@ impl Question for SbomRelease {
         let Some(release) = world.release else {
             return Ok(Seen::default());
         };
-        let same_version = || world.releases.iter().filter(|(record, _)| record.release.version == release.version);
+        let Some(releases) = world.releases else {
+            return Err(Unasked(
+                "there is no ledger here, so what is on record cannot be told: `avouch evidence restore SITE` brings it"
+                    .to_owned(),
+            ));
+        };
+        let same_version = || releases.iter().filter(|(record, _)| record.release.version == release.version);
         let mut seen = Seen {
             version: Some(release.version.clone()),
             // `unreleased` is no version: many commits bear it.
@@ -121,7 +128,8 @@ impl Question for SbomRelease {
                 findings.push(format!("the version {version} is on record with another commit"));
             }
             if !seen.recorded || seen.boms.is_empty() {
-                findings.push(format!("no bill of materials of {version} is on record"));
+                let of = if version == Release::UNRELEASED { "this commit, which is no release," } else { version };
+                findings.push(format!("no bill of materials of {of} is on record"));
             }
             findings.extend(seen.lockfiles.iter().cloned());
             for bom in &seen.boms {

@@ -2,10 +2,10 @@
 
 use avouch_model::{assessment::Assessment, catalogue::Catalogue, state::State};
 
-use super::{prefix, rows, sentence};
+use super::{Findings, prefix, rows, sentence};
 
 /// The assessment as workflow commands, with a last line for the log.
-pub fn github(assessment: &Assessment, catalogue: &Catalogue) -> String {
+pub fn github(assessment: &Assessment, catalogue: &Catalogue, findings: Findings) -> String {
     let mut text = String::new();
     let unclaimed = catalogue.unclaimed();
     for (finding, check) in rows(&assessment.checks, catalogue) {
@@ -20,7 +20,7 @@ pub fn github(assessment: &Assessment, catalogue: &Catalogue) -> String {
         let title = property(&check.id);
         text.push_str(&format!(
             "::{command} title={title}::{}\n",
-            data(&format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding)))
+            data(&format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding, findings)))
         ));
     }
     let claimed = || assessment.checks.iter().filter(|finding| !unclaimed.contains(finding.check.as_str()));

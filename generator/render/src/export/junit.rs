@@ -6,10 +6,10 @@ use avouch_model::{
     state::State,
 };
 
-use super::{BASELINE, group_of, rows, sentence};
+use super::{BASELINE, Findings, group_of, rows, sentence};
 
 /// The assessment as JUnit XML: a suite of what is claimed, and one of the baseline, of which only what the gate requires fails.
-pub fn junit(assessment: &Assessment, catalogue: &Catalogue) -> String {
+pub fn junit(assessment: &Assessment, catalogue: &Catalogue, findings: Findings) -> String {
     let unclaimed = catalogue.unclaimed();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (name, is_baseline) in [("avouch", false), (BASELINE, true)] {
@@ -33,7 +33,7 @@ pub fn junit(assessment: &Assessment, catalogue: &Catalogue) -> String {
             let group = escape(group_of(catalogue, &check.id));
             text.push_str(&format!("<testcase classname=\"{group}\" name=\"{}\" time=\"0\">", escape(&check.id)));
             if !told.is_empty() {
-                text.push_str(&format!("<{told} message=\"{}\"/>", escape(&sentence(finding))));
+                text.push_str(&format!("<{told} message=\"{}\"/>", escape(&sentence(finding, findings))));
             }
             text.push_str("</testcase>\n");
         }

@@ -11,7 +11,7 @@ use avouch_model::{
     state::{State, Verdict},
 };
 
-use super::{rows, sentence};
+use super::{Findings, rows, sentence};
 
 /// How far ahead a waiver's end is told, in days.
 const SOON_DAYS: i64 = 30;
@@ -19,7 +19,7 @@ const SOON_DAYS: i64 = 30;
 const ROWS_MAX: usize = 60;
 
 /// The assessment as Markdown. `before` is what the record said before it, where there is one: what did not stand so then is new.
-pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, before: Option<&Assessment>) -> String {
+pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, findings: Findings, before: Option<&Assessment>) -> String {
     let unclaimed = catalogue.unclaimed();
     let (baseline, found): (Vec<_>, Vec<_>) =
         rows(&assessment.checks, catalogue).partition(|(finding, _)| unclaimed.contains(finding.check.as_str()));
@@ -38,26 +38,27 @@ pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, before: Option<&
     const OPEN: &[State] = &[State::Fail, State::Error, State::NoData, State::Stale, State::NotConfigured];
     const UNTOLD: &[State] = &[State::Error, State::NoData, State::Stale];
     if let Some(before) = before {
-        section(&mut text, &format!("New since {}", before.as_of), &of(OPEN, true), assessment.as_of);
+        section(&mut text, &format!("New since {}", before.as_of), &of(OPEN, true), assessment.as_of, findings);
     }
     section(
         &mut text,
         if before.is_some() { "Failed as before" } else { "Failed" },
         &of(&[State::Fail], false),
         assessment.as_of,
+        findings,
     );
-    section(&mut text, "Could not be told", &of(UNTOLD, false), assessment.as_of);
+    section(&mut text, "Could not be told", &of(UNTOLD, false), assessment.as_of, findings);
     ends_soon(&mut text, assessment);
     let mended: Vec<_> = found
         .iter()
         .copied()
         .filter(|(finding, _)| finding.state == State::Pass && was(&finding.check).is_some_and(|state| OPEN.contains(&state)))
         .collect();
-    section(&mut text, "Passed again", &mended, assessment.as_of);
-    folded(&mut text, "Not configured", &of(&[State::NotConfigured], false));
+    section(&mut text, "Passed again", &mended, assessment.as_of, findings);
+    folded(&mut text, "Not configured", &of(&[State::NotConfigured], false), findings);
     let others = found.iter().copied().filter(|(finding, _)| !OPEN.contains(&finding.state) || is_settled(finding));
-    folded(&mut text, "All others", &others.collect::<Vec<_>>());
-    folded(&mut text, "Baseline, not claimed", &baseline);
+    folded(&mut text, "All others", &others.collect::<Vec<_>>(), findings);
+    folded(&mut text, "Baseline, not claimed", &baseline, findings);
     text
 }
 
@@ -100,13 +101,13 @@ fn heading(assessment: &Assessment, unclaimed: &BTreeSet<&str>) -> String {
     text
 }
 
-fn section(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], now: Timestamp) {
+fn section(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], now: Timestamp, findings: Findings) {
     if rows.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n**{title}** ({})\n", rows.len());
     for (finding, check) in rows.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "- {} **{}**: {}", cell(&check.question.en), cell(&check.id), cell(&sentence(finding)));
+        let _ = writeln!(text, "- {} **{}**: {}", cell(&check.question.en), cell(&check.id), cell(&sentence(finding, findings)));
         // An id of the mapping may hold anything; what a reader is to type holds words only.
         if !is_word(&check.id) || finding.state == State::Pass {
             continue;
@@ -140,14 +141,14 @@ fn ends_soon(text: &mut String, assessment: &Assessment) {
 }
 
 /// A section that a reader unfolds.
-fn folded(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)]) {
+fn folded(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], findings: Findings) {
     if rows.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n<details><summary>{title} ({})</summary>\n", rows.len());
     text.push_str("| check | question | how it stands |\n| --- | --- | --- |\n");
     for (finding, check) in rows.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "| {} | {} | {} |", cell(&check.id), cell(&check.question.en), cell(&sentence(finding)));
+        let _ = writeln!(text, "| {} | {} | {} |", cell(&check.id), cell(&check.question.en), cell(&sentence(finding, findings)));
     }
     more(text, rows.len());
     text.push_str("\n</details>\n");

@@ -48,11 +48,23 @@ fn prefix(unclaimed: &BTreeSet<&str>, check: &Check) -> String {
     if unclaimed.contains(check.id.as_str()) { format!("{BASELINE}: ") } else { String::new() }
 }
 
+/// Where whoever reads an export finds what a failed check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Findings {
+    /// Nothing was recorded: it was said beside the export.
+    InTheLog,
+    /// A run is on record, and what it found is sealed.
+    Sealed,
+}
+
 /// One English sentence on how a check stands.
-pub fn sentence(finding: &CheckFinding) -> String {
+pub fn sentence(finding: &CheckFinding, findings: Findings) -> String {
     let state = match finding.state {
         State::Pass => "passed",
-        State::Fail => "failed; the details are in the sealed half of the run",
+        State::Fail => match findings {
+            Findings::InTheLog => "failed; what was found is in the log of the job that wrote this",
+            Findings::Sealed => "failed; the details are in the sealed half of the run",
+        },
         State::Error => "could not be tested",
         State::NoData => "not tested",
         State::Stale => "out of date",

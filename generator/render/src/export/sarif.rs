@@ -7,10 +7,10 @@ use avouch_model::{
 };
 use serde_json::{Value, json};
 
-use super::{controls_of, prefix, rows, sentence};
+use super::{Findings, controls_of, prefix, rows, sentence};
 
 /// The assessment as SARIF. `program` is name and version, `avouch 0.1.0`.
-pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> String {
+pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, findings: Findings, program: &str) -> String {
     let rules: Vec<Value> = rows(&assessment.checks, catalogue)
         .map(|(_, check)| {
             json!({
@@ -39,14 +39,14 @@ pub fn sarif(assessment: &Assessment, catalogue: &Catalogue, program: &str) -> S
                 "ruleIndex": index,
                 "kind": kind,
                 "level": level,
-                "message": { "text": format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding)) },
+                "message": { "text": format!("{}{} — {}", prefix(&unclaimed, check), check.question.en, sentence(finding, findings)) },
                 "locations": [{ "logicalLocations": [{ "name": check.subject, "kind": "resource" }] }],
                 "partialFingerprints": { "avouchCheck/v1": check.id },
                 "properties": { "state": finding.state.name(), "baseline": is_baseline },
             });
             if finding.state == State::Waived {
                 result["suppressions"] =
-                    json!([{ "kind": "external", "status": "accepted", "justification": sentence(finding) }]);
+                    json!([{ "kind": "external", "status": "accepted", "justification": sentence(finding, findings) }]);
             }
             result
         })

@@ -49,12 +49,14 @@ pub(crate) fn table(pen: &Pen<'_>) -> Table {
     );
     for finding in sorted(&pen.site.view.assessment.retention) {
         let oldest = finding.last.as_ref().and_then(|(_, receipt)| receipt.oldest_after);
+        let removed = finding.last.as_ref().map(|(_, receipt)| receipt.removed());
+        let unknown = finding.deleted_30_days == 0 && removed == Some(Told::Unknown);
         let digest = finding.last.as_ref().map_or_else(Html::default, |(digest, _)| pen.evidence(digest, ""));
         let href = format!("{}#{}", pen.page("retention"), name_in_path(&finding.promise.rule));
         table.row(vec![
             Html::format("<a href=\"{}\">{}</a>", &[&href, &humane_rule(&finding.promise.rule)]),
             Html::text(&pen.lang.span(finding.promise.keep)),
-            pen.number(finding.deleted_30_days),
+            if unknown { pen.nothing() } else { pen.number(finding.deleted_30_days) },
             oldest.map_or_else(|| pen.nothing(), |day| pen.day_short(day)),
             Html::format("{} {}", &[&holds(pen, finding.state), &digest]),
         ]);
@@ -146,8 +148,14 @@ fn course(pen: &Pen<'_>, finding: &RetentionFinding) -> Vec<(String, Html)> {
 /// What a receipt says, name by name.
 pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Html)> {
     let w = pen.w;
-    let count = |count: Option<u64>| count.map_or_else(|| Html::text(w.fewer_than_five), |count| pen.number(count));
-    let few_days = |day: Option<_>| day.map_or_else(|| Html::text(w.not_told), |day| pen.day_short(day));
+    let count = |told: Told, few: &str| match told {
+        Told::Counted(count) => pen.number(count),
+        Told::Few => Html::text(few),
+        Told::Unknown => Html::text(w.not_known),
+    };
+    // A run that failed may never have seen a row.
+    let no_day = if receipt.ended == Ended::Failed { w.not_known } else { w.not_told };
+    let few_days = |day: Option<_>| day.map_or_else(|| Html::text(no_day), |day| pen.day_short(day));
     let ended = match receipt.ended {
         Ended::Done => w.ended_done,
         Ended::Fused => w.ended_fused,
@@ -167,17 +175,10 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
         (w.looked_at.to_owned(), Html::format("{} – {}", &[&pen.instant_short(receipt.from), &pen.instant_short(receipt.to)])),
         (w.runs.to_owned(), Html::text(&runs)),
         (w.longest_gap.to_owned(), Html::text(&gap)),
-        (w.rows_removed.to_owned(), count(receipt.deleted)),
+        (w.rows_removed.to_owned(), count(receipt.removed(), w.fewer_than_five)),
         (w.cutoff.to_owned(), pen.instant_short(receipt.cutoff)),
-        (w.rows_due_after.to_owned(), count(receipt.due_after)),
-        (
-            w.rows_overdue_after.to_owned(),
-            match receipt.overdue() {
-                Told::Counted(count) => pen.number(count),
-                Told::Few => Html::text(w.a_few),
-                Told::Unknown => Html::text(w.not_known),
-            },
-        ),
+        (w.rows_due_after.to_owned(), count(receipt.due(), w.fewer_than_five)),
+        (w.rows_overdue_after.to_owned(), count(receipt.overdue(), w.a_few)),
         (w.oldest_row.to_owned(), few_days(receipt.oldest_after)),
         (w.newest_removed.to_owned(), few_days(receipt.newest_deleted)),
         (w.ended.to_owned(), Html::text(ended)),

@@ -40,7 +40,7 @@ pub(super) fn run(program: &Path, product: &Running) -> anyhow::Result<Told> {
         }
         Ok(output)
     };
-    call(&["init"], &[0])?;
+    call(&["init", "--new-log"], &[0])?;
     call(&["run", "--purge", "--no-publish"], &[0, 1, 3])?;
     let listed = call(&["evidence", "list", "--json"], &[0])?;
     let listed = String::from_utf8(listed.stdout).context("the list of entries is not UTF-8")?;

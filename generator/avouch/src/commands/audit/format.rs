@@ -153,7 +153,7 @@ fn summary(report: &Report, asked: &Asked) -> String {
         count(Standing::Below),
         count(Standing::Informs),
         count(Standing::Ignored),
-        report.counted.examined(),
+        report.examined(),
         report.counted.components,
     )
 }
@@ -169,7 +169,8 @@ fn asked_of(report: &Report) -> String {
             format!("{name} {} newest {newest}", known.advisories)
         })
         .collect();
-    format!("database {digest}: {} advisories, {} withdrawn; {}", facts.advisories, facts.withdrawn, each.join(", "))
+    let each = if each.is_empty() { String::new() } else { format!("; {}", each.join(", ")) };
+    format!("database {digest}: {} advisories, {} withdrawn{each}", facts.advisories, facts.withdrawn)
 }
 
 /// For programs; the first two members name the format.

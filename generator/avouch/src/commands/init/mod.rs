@@ -17,7 +17,7 @@ use crate::{
     exit::{Exit, Usage},
     files::{self, Readers},
     output::{Output, plain},
-    pipeline::record,
+    pipeline::record::{self, WITHOUT_LEDGER},
     project::Project,
 };
 
@@ -32,13 +32,14 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
     }
     let mut text = String::new();
     let path = root.join(&global.config);
-    if path.exists() {
+    let configured = path.exists();
+    if configured {
         let _ = writeln!(text, "  ○ {} is there already, and was kept", global.config);
     } else {
         write_configuration(root, &path, arguments, &mut text)?;
     }
     let project = Project::load(global, output)?;
-    keys_and_ledger(&project, arguments, &mut text)?;
+    let lacking = keys_and_ledger(&project, arguments, configured, &mut text)?;
     ignore(root, &project, &mut text)?;
     if let Some(forge) = arguments.ci {
         let (file, content) = pipelines::pipeline(forge);
@@ -52,6 +53,10 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
             write(&path, content)?;
             let _ = writeln!(text, "  ● {file}");
         }
+    }
+    if let Some(lacking) = lacking {
+        output.result(&text)?;
+        bail!(Usage(lacking));
     }
     let _ = writeln!(text, "\nNext: `avouch doctor` says what to fill in; `avouch run` does the whole job.");
     output.result(&text)?;
@@ -92,14 +97,21 @@ fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text:
     Ok(())
 }
 
-/// The signing key, the offline recovery key and the first entry of the log.
-fn keys_and_ledger(project: &Project, arguments: &Init, text: &mut String) -> anyhow::Result<()> {
+/// The signing key, the offline recovery key and the first entry of the log. Says what is lacking where making it would begin a
+/// second log under the name of one that may be published: the configuration was there before, and names it.
+fn keys_and_ledger(project: &Project, arguments: &Init, configured: bool, text: &mut String) -> anyhow::Result<Option<String>> {
     let ledger = project.path(&project.configuration.evidence.ledger);
     if ledger.exists() && !arguments.new_log {
         let _ = writeln!(text, "  ○ the ledger is there already, and was kept");
-        return Ok(());
+        return Ok(record::signer(project).err().map(|error| format!("{error:#}")));
     }
     let origin = &project.configuration.evidence.origin;
+    if configured && !arguments.new_log {
+        let ledger = shown(project, &ledger);
+        return Ok(Some(format!(
+            "the configuration names the log `{origin}`, and there is no ledger `{ledger}`: {WITHOUT_LEDGER}"
+        )));
+    }
     if arguments.new_log && ledger.exists() {
         set_aside(&ledger)?;
         let _ = writeln!(text, "  ○ the old ledger was set aside; give `[evidence] origin` another value before you publish");
@@ -129,7 +141,7 @@ fn keys_and_ledger(project: &Project, arguments: &Init, text: &mut String) -> an
     record::create(project, &ledger, &signer, &recovery, clock::now())?;
     let _ = writeln!(text, "  ● the ledger {}", shown(project, &ledger));
     let _ = writeln!(text, "      auditors verify with: {}", signer.vkey());
-    Ok(())
+    Ok(None)
 }
 
 /// A ledger is evidence: it is renamed, never deleted.

@@ -6,7 +6,7 @@ use avouch_model::{
     Span, Timestamp,
     assessment::{RetentionFinding, Trend},
     product::RetentionRule,
-    receipt::Told,
+    receipt::{Ended, Told},
     state::State,
 };
 use serde_json::{Value, json};
@@ -77,10 +77,14 @@ impl Standing<'_> {
         line("last run", &format!("{}, cut-off {}", receipt.to, receipt.cutoff));
         let by = finding.due_by.map(|by| format!("; by {by} at the latest")).unwrap_or_default();
         line("next due", &format!("{next}{by}"));
-        if !receipt.exercised {
+        let failed = receipt.ended == Ended::Failed;
+        if failed {
+            line("", "it stopped on an error, so what is left is not known: `avouch retention plan` says what the error is");
+        } else if !receipt.exercised {
             line("", "no row has a time, so nothing is proven");
         }
-        line("oldest row", &receipt.oldest_after.map_or_else(|| "too few rows to say".to_owned(), |day| day.to_string()));
+        let no_day = if failed { "not known" } else { "too few rows to say" };
+        line("oldest row", &receipt.oldest_after.map_or_else(|| no_day.to_owned(), |day| day.to_string()));
         let overdue: Vec<String> = finding.overdue.iter().map(|told| count(*told)).collect();
         let trend = match finding.trend {
             None => "",
