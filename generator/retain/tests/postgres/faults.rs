@@ -417,6 +417,7 @@ pub(super) fn a_full_disk_loses_nothing_that_must_stay(scene: &Scene) {
         "CREATE TABLE room (is_left boolean); INSERT INTO room VALUES (FALSE); \
          CREATE FUNCTION has_room(bigint) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS \
          'BEGIN IF current_setting(''transaction_read_only'') = ''off'' AND $1 = 5 AND NOT (SELECT is_left FROM room) \
+          AND NOT EXISTS (SELECT 1 FROM events WHERE id = 3) \
           THEN RAISE EXCEPTION ''could not extend file'' USING ERRCODE = ''53100''; END IF; RETURN TRUE; END'",
     );
     sample.rule.terms.condition = Some("has_room(id)".into());
