@@ -27,6 +27,10 @@ const UNTESTED: &[&str] = &["B-mcp-inject-001"];
 const UNPUBLISHED: [&str; 3] = ["run", "--purge", "--no-publish"];
 /// How many products run at a time: most of a run is waiting for windows to pass.
 const AT_A_TIME: usize = 6;
+/// How many blind defects are tried in one product.
+const TOGETHER: usize = 6;
+/// What AVOUCH_DEFECTS says for all that are blind.
+const BLIND: &str = "blind";
 /// How often a product is tried: on a busy machine a burst may outlast its window, and what is measured may be somebody else's
 /// load. What held only at a later try is told in the table.
 const TRIES: usize = 3;
@@ -37,6 +41,36 @@ struct Defect {
     served: bool,
     claims: Vec<String>,
     linked: Vec<String>,
+    /// Whether it was written by somebody who had not read the check. Such defects are tried several in one product.
+    blind: bool,
+}
+
+impl Defect {
+    /// Whether both can be tried in one product: neither can turn what the other must, and they are of other parts of the
+    /// profile, so that what one changes does not stand in for what the other changes.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        let part = |claim: &str| claim.split('-').take(2).collect::<Vec<_>>().join("-");
+        let parts = |defect: &Self| -> BTreeSet<String> { defect.claims.iter().map(|claim| part(claim)).collect() };
+        let may_turn = |defect: &Self, claim: &String| defect.claims.contains(claim) || defect.linked.contains(claim);
+        parts(self).is_disjoint(&parts(other))
+            && !self.claims.iter().any(|claim| may_turn(other, claim))
+            && !other.claims.iter().any(|claim| may_turn(self, claim))
+    }
+}
+
+/// What is tried in one product: a defect, or blind ones that do not hide one another.
+fn trials<'a>(chosen: &[&'a Defect], together: bool) -> Vec<Vec<&'a Defect>> {
+    let mut trials: Vec<Vec<&Defect>> = Vec::new();
+    for defect in chosen {
+        let beside = |trial: &&mut Vec<&Defect>| {
+            trial.len() < TOGETHER && trial.iter().all(|other| other.blind && other.is_apart_from(defect))
+        };
+        match trials.iter_mut().find(beside) {
+            Some(trial) if together && defect.blind => trial.push(defect),
+            _ => trials.push(vec![defect]),
+        }
+    }
+    trials
 }
 
 fn defects() -> Vec<Defect> {
@@ -51,6 +85,7 @@ fn defects() -> Vec<Defect> {
             served: texts(&defect["parts"]).contains(&"service".to_owned()),
             claims: texts(&defect["claims"]),
             linked: defect["linked"].as_array().unwrap().iter().map(|linked| text(&linked["claim"])).collect(),
+            blind: defect["blind"].as_bool().unwrap(),
         })
         .collect()
 }
@@ -93,7 +128,7 @@ fn baseline(served: bool) -> Baseline {
 fn hold(defect: &Defect, baseline: &Baseline) -> Result<(), String> {
     let mut last = Ok(());
     for attempt in 1..=TRIES {
-        last = hold_once(defect, baseline);
+        last = hold_once(&[defect], baseline);
         if last.is_ok() {
             if attempt > 1 {
                 println!("{} held at try {attempt}", defect.name);
@@ -105,21 +140,20 @@ fn hold(defect: &Defect, baseline: &Baseline) -> Result<(), String> {
 }
 
 /// One try.
-fn hold_once(defect: &Defect, baseline: &Baseline) -> Result<(), String> {
-    let product = Product::start(Some(&defect.name), defect.served);
+fn hold_once(defects: &[&Defect], baseline: &Baseline) -> Result<(), String> {
+    let names = defects.iter().map(|defect| defect.name.as_str()).collect::<Vec<_>>().join(",");
+    let product = Product::start(Some(&names), defects.iter().any(|defect| defect.served));
     let outcomes = product.run_as(&UNPUBLISHED);
     let passes = |check: &String| outcomes.get(check).is_some_and(|outcome| outcome == "pass");
     let turned: BTreeSet<String> = baseline.passing.iter().filter(|check| !passes(check)).cloned().collect();
-    let of = |claims: &[String]| -> BTreeSet<String> {
-        claims.iter().filter_map(|claim| baseline.claims.get(claim)).flatten().cloned().collect()
-    };
     let mut wrong = String::new();
-    for claim in defect.claims.iter().filter(|claim| !UNTESTED.contains(&claim.as_str())) {
+    for claim in defects.iter().flat_map(|defect| &defect.claims).filter(|claim| !UNTESTED.contains(&claim.as_str())) {
         if baseline.claims.get(claim).is_none_or(|checks| checks.is_disjoint(&turned)) {
             let _ = writeln!(wrong, "  {claim} still holds");
         }
     }
-    let allowed: BTreeSet<String> = of(&defect.claims).union(&of(&defect.linked)).cloned().collect();
+    let allowed = defects.iter().flat_map(|defect| defect.claims.iter().chain(&defect.linked));
+    let allowed: BTreeSet<String> = allowed.filter_map(|claim| baseline.claims.get(claim)).flatten().cloned().collect();
     for check in turned.difference(&allowed) {
         let _ = writeln!(
             wrong,
@@ -127,28 +161,40 @@ fn hold_once(defect: &Defect, baseline: &Baseline) -> Result<(), String> {
             outcomes.get(check).map_or("not asked", String::as_str)
         );
     }
-    if wrong.is_empty() { Ok(()) } else { Err(format!("{}:\n{wrong}{}", defect.name, product.findings())) }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{names}:\n{wrong}{}", product.findings())) }
 }
 
 #[test]
 fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
     let defects = defects();
-    let chosen = std::env::var("AVOUCH_DEFECTS").ok();
+    let named = std::env::var("AVOUCH_DEFECTS").ok();
     let chosen: Vec<&Defect> = defects
         .iter()
         .filter(|defect| defect.claims.iter().any(|claim| !UNTESTED.contains(&claim.as_str())))
-        .filter(|defect| chosen.as_ref().is_none_or(|names| names.split(',').any(|name| name == defect.name)))
+        .filter(|defect| {
+            named.as_ref().is_none_or(|names| names.split(',').any(|name| name == defect.name || name == BLIND && defect.blind))
+        })
         .collect();
+    let trials = trials(&chosen, named.as_ref().is_none_or(|names| names == BLIND));
     let (served, unserved) = (baseline(true), baseline(false));
     let (next, late) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                while let Some(defect) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let baseline = if defect.served { &served } else { &unserved };
-                    if let Err(error) = hold(defect, baseline) {
-                        println!("beside others: {error}");
-                        late.lock().unwrap().push((*defect, baseline));
+                while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let baseline = |defects: &[&Defect]| {
+                        if defects.iter().any(|defect| defect.served) { &served } else { &unserved }
+                    };
+                    if trial.len() > 1 && hold_once(trial, baseline(trial)).is_ok() {
+                        continue;
+                    }
+                    // One by one, where it is not clear which of several was not found.
+                    for defect in trial {
+                        let baseline = baseline(&[defect]);
+                        if let Err(error) = hold(defect, baseline) {
+                            println!("beside others: {error}");
+                            late.lock().unwrap().push((*defect, baseline));
+                        }
                     }
                 }
             });
@@ -156,7 +202,7 @@ fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
     });
     // What was not found beside others is tried once more by itself: then no load of ours hides it.
     let late = late.into_inner().unwrap();
-    let wrong: Vec<String> = late.iter().filter_map(|(defect, baseline)| hold_once(defect, baseline).err()).collect();
+    let wrong: Vec<String> = late.iter().filter_map(|(defect, baseline)| hold_once(&[*defect], baseline).err()).collect();
     assert!(
         wrong.is_empty(),
         "{} of {} defects were not found as they must be:\n\n{}",

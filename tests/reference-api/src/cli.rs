@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Client,
     database::{self, Seeding},
-    defect::{self, Chosen, Defect},
+    defect::{self, Chosen},
     product::{self, Asked, Product},
     repository::{self, Writing},
     service::{self, Limits, Settings},
@@ -88,9 +88,9 @@ enum ProductCommand {
 
 #[derive(Args)]
 struct Common {
-    /// The defect; each subcommand does its part of it.
-    #[arg(long, value_name = "NAME")]
-    defect: Option<Defect>,
+    /// The defect, or several with commas between them; each subcommand does its part.
+    #[arg(long, value_name = "NAMES")]
+    defect: Option<Chosen>,
     /// What keys, pepper, people and rows follow from.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
@@ -105,7 +105,7 @@ impl Common {
     }
 
     fn chosen(&self) -> Chosen {
-        Chosen(self.defect)
+        self.defect.unwrap_or_default()
     }
 }
 
@@ -181,9 +181,9 @@ struct ServeArgs {
     /// The request log.
     #[arg(long, default_value = "logs/api.log", value_name = "FILE")]
     log: PathBuf,
-    /// The defect.
-    #[arg(long, value_name = "NAME")]
-    defect: Option<Defect>,
+    /// The defect, or several with commas between them.
+    #[arg(long, value_name = "NAMES")]
+    defect: Option<Chosen>,
     /// Requests per address in its window.
     #[arg(long, default_value_t = 60)]
     ip_limit: u32,
@@ -341,7 +341,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         log: args.log,
         pepper: variable("PEPPER")?,
         clock: Utc::now,
-        chosen: Chosen(args.defect),
+        chosen: args.defect.unwrap_or_default(),
         limits: Limits {
             address: args.ip_limit,
             address_window: args.ip_window,

@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command};
 
 use reference_api::{
-    defect::{self, Chosen, Defect, Part},
+    defect::{self, Defect, Part},
     repository::{self, Contents, Files, Writing},
 };
 
@@ -14,7 +14,7 @@ fn writing(defect: Option<Defect>) -> Writing {
         now: "2026-11-22T00:00:00Z".parse().unwrap(),
         date: "2026-11-01T09:00:00Z".parse().unwrap(),
         seed: 1,
-        chosen: Chosen(defect),
+        chosen: defect.into(),
         https: "https://127.0.0.1:8443".to_owned(),
         http: "http://127.0.0.1:8080".to_owned(),
         ca: "run/ca.pem".to_owned(),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Months, SecondsFormat, TimeDelta, Utc};
 use rusqlite::{Connection, params};
 
-use super::{Seeding, counted_under, lookup_prefix, stored_hash};
+use super::{Seeding, blind, counted_under, stored_hash};
 use crate::{
     defect::Defect,
     fixture::{Fixture, ORGS, Stream},
@@ -18,8 +18,11 @@ pub(super) fn fill(connection: &Connection, seeding: &Seeding, fixture: &Fixture
     rate_limits(connection, seeding)?;
     audit_log(connection, seeding)?;
     alerts(connection, seeding)?;
-    old_row(connection, seeding)?;
-    other_defects(connection, seeding, fixture)
+    seeding.chosen.iter().try_for_each(|defect| {
+        old_row(connection, seeding, defect)?;
+        other_defects(connection, seeding, fixture, defect)?;
+        blind::breaks(connection, seeding, fixture, defect)
+    })
 }
 
 /// The instant as `audit_log` has it.
@@ -41,7 +44,8 @@ fn keys(connection: &Connection, seeding: &Seeding, fixture: &Fixture) -> rusqli
     for key in &fixture.keys {
         let Some(stored) = key.stored else { continue };
         let id = key.variable.replace("PROBE_", "key_").to_lowercase();
-        let prefix = crate::keys::prefix(&key.key, lookup_prefix(seeding.chosen)).unwrap_or_default();
+        let prefix = crate::keys::prefix(&key.key, blind::prefix_of(seeding.chosen, key.variable)).unwrap_or_default();
+        let pepper = if blind::is_unpeppered(seeding.chosen, key.variable) { "" } else { &fixture.pepper };
         connection.execute(
             "INSERT INTO api_keys (id, org_id, prefix, hash, active, rate_limit, expires_at, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -49,7 +53,7 @@ fn keys(connection: &Connection, seeding: &Seeding, fixture: &Fixture) -> rusqli
                 id,
                 stored.org,
                 prefix,
-                stored_hash(seeding.chosen, &fixture.pepper, &key.key),
+                stored_hash(seeding.chosen, pepper, &key.key),
                 stored.active,
                 stored.rate_limit,
                 stored.expires_in.map(|seconds| now + seconds),
@@ -75,7 +79,7 @@ fn before(start: DateTime<Utc>, stream: &mut Stream, from: u64, to: u64) -> Date
     i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds).map_or(start, |span| start - span)
 }
 
-fn org_of(number: u32) -> &'static str {
+pub(super) fn org_of(number: u32) -> &'static str {
     ORGS.get(number as usize % ORGS.len()).map_or("", |org| org.id)
 }
 
@@ -155,11 +159,11 @@ fn alerts(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<()> {
 }
 
 /// A row that is over its time, under a trigger that ignores its deletion: what a forgotten hold looks like.
-fn old_row(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<()> {
+fn old_row(connection: &Connection, seeding: &Seeding, defect: Defect) -> rusqlite::Result<()> {
     let org = org_of(0);
     let hours = |hours| seeding.now - TimeDelta::hours(hours);
-    let table = match seeding.chosen.0 {
-        Some(Defect::OldInteractions) => {
+    let table = match defect {
+        Defect::OldInteractions => {
             let created = months_ago(seeding.now, 25).timestamp();
             connection.execute(
                 "INSERT INTO interactions VALUES ('held', ?1, 'chat', 'Conversation on hold', ?2)",
@@ -167,20 +171,20 @@ fn old_row(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<()> {
             )?;
             "interactions"
         }
-        Some(Defect::OldRateLimits) => {
+        Defect::OldRateLimits => {
             let at = hours(3).timestamp_millis();
             connection
                 .execute("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, '00000000', ?2)", params![org, at])?;
             "rate_limits"
         }
-        Some(Defect::OldAuditLog) => {
+        Defect::OldAuditLog => {
             connection.execute(
                 "INSERT INTO audit_log (org_id, request_id, at, event, reason) VALUES (?1, 'held', ?2, 'key_issued', 'requested')",
                 params![org, iso(hours(91 * 24))],
             )?;
             "audit_log"
         }
-        Some(Defect::OldAlerts) => {
+        Defect::OldAlerts => {
             connection.execute(
                 "INSERT INTO alerts (org_id, created_at, severity, detail) VALUES (?1, ?2, 'info', 'On hold')",
                 params![org, hours(91 * 24).timestamp()],
@@ -195,7 +199,7 @@ fn old_row(connection: &Connection, seeding: &Seeding) -> rusqlite::Result<()> {
     ))
 }
 
-fn other_defects(connection: &Connection, seeding: &Seeding, fixture: &Fixture) -> rusqlite::Result<()> {
+fn other_defects(connection: &Connection, seeding: &Seeding, fixture: &Fixture, defect: Defect) -> rusqlite::Result<()> {
     let (org, now) = (org_of(0), seeding.now.timestamp() - 3_600);
     let alert = |detail: &str| {
         connection.execute(
@@ -203,21 +207,21 @@ fn other_defects(connection: &Connection, seeding: &Seeding, fixture: &Fixture) 
             params![org, now, detail],
         )
     };
-    match seeding.chosen.0 {
-        Some(Defect::PepperInDatabase) => alert(&format!("Deployed with API_KEY_PEPPER={}", fixture.pepper)).map(drop),
-        Some(Defect::PlaintextKeyRow) => {
+    match defect {
+        Defect::PepperInDatabase => alert(&format!("Deployed with API_KEY_PEPPER={}", fixture.pepper)).map(drop),
+        Defect::PlaintextKeyRow => {
             let key = Stream::new(seeding.seed, "plaintext").key();
             alert(&format!("Key {key} was used from a new network")).map(drop)
         }
-        Some(Defect::LegacyColumn) => {
+        Defect::LegacyColumn => {
             let key = Stream::new(seeding.seed, "legacy").key();
             connection.execute("UPDATE api_keys SET legacy_key = ?1 WHERE id = 'key_b'", [key]).map(drop)
         }
-        Some(Defect::RowsWithoutOrg) => connection.execute("UPDATE alerts SET org_id = NULL WHERE id % 7 = 0", []).map(drop),
-        Some(Defect::TableWithoutRule) => connection
+        Defect::RowsWithoutOrg => connection.execute("UPDATE alerts SET org_id = NULL WHERE id % 7 = 0", []).map(drop),
+        Defect::TableWithoutRule => connection
             .execute("INSERT INTO exports (org_id, created_at, file) VALUES (?1, ?2, 'export-1.csv')", params![org, now])
             .map(drop),
-        Some(Defect::TableWithoutOrg) => {
+        Defect::TableWithoutOrg => {
             connection.execute("INSERT INTO notes (created_at, text) VALUES (?1, 'Call back on Monday')", params![now]).map(drop)
         }
         _ => Ok(()),

@@ -1,5 +1,6 @@
 //! The product's database: its tables, and the rows that a product of some age has.
 
+mod blind;
 mod fill;
 mod schema;
 
@@ -11,6 +12,7 @@ use rusqlite::Connection;
 
 use crate::{defect::Chosen, fixture::Fixture};
 
+pub(crate) use blind::OLD_PREFIX;
 pub(crate) use fill::iso;
 pub(crate) use schema::create as create_tables;
 
@@ -85,7 +87,7 @@ mod tests {
             rate_limits: 200,
             audit_log: 100,
             alerts: 100,
-            chosen: Chosen(chosen),
+            chosen: chosen.into(),
         }
     }
 

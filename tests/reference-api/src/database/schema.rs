@@ -96,13 +96,13 @@ pub(crate) fn create(connection: &Connection, chosen: Chosen) -> rusqlite::Resul
     } else {
         connection.execute_batch(ALERTS)?;
     }
-    match chosen.0 {
-        Some(Defect::LegacyColumn) => connection.execute_batch("ALTER TABLE api_keys ADD COLUMN legacy_key TEXT"),
-        Some(Defect::TableWithoutRule) => connection.execute_batch(
+    chosen.iter().try_for_each(|defect| match defect {
+        Defect::LegacyColumn => connection.execute_batch("ALTER TABLE api_keys ADD COLUMN legacy_key TEXT"),
+        Defect::TableWithoutRule => connection.execute_batch(
             "CREATE TABLE exports (id INTEGER PRIMARY KEY, org_id TEXT NOT NULL, created_at INTEGER NOT NULL, file TEXT NOT NULL)",
         ),
-        Some(Defect::TableWithoutOrg) => connection
+        Defect::TableWithoutOrg => connection
             .execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, text TEXT NOT NULL)"),
         _ => Ok(()),
-    }
+    })
 }

@@ -13,6 +13,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "wrangler.toml names the pepper under vars instead of the secrets store",
         claims: &["B-keys-pepper-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::PepperInDatabase,
@@ -21,6 +22,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the detail of an alert holds the pepper",
         claims: &["B-keys-pepper-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SixteenBytes,
@@ -29,6 +31,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the key generator in the sources draws 16 bytes and pads",
         claims: &["B-keys-entropy-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::WeakGenerator,
@@ -37,6 +40,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the key generator in the sources uses Math.random",
         claims: &["B-keys-entropy-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::TwoEntropies,
@@ -45,6 +49,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the security page says 256 bits in one place and 130 in another",
         claims: &["B-keys-entropy-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::BindingLimit100,
@@ -53,6 +58,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the ratelimits binding says 100 in 60 s",
         claims: &["B-rate-l1-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::ReportOfAnotherCommit,
@@ -61,6 +67,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the unit test report names another commit",
         claims: &["B-rate-l1-003"],
         linked: &[("B-rate-l2-001", "the test of the limit of a key is of another commit, too")],
+        blind: false,
     },
     Entry {
         defect: Defect::ReportEmpty,
@@ -69,6 +76,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the unit test report holds no test case",
         claims: &["B-rate-l1-003"],
         linked: &[("B-rate-l2-001", "nor is there a test of the limit of a key")],
+        blind: false,
     },
     Entry {
         defect: Defect::RateTableWithoutIndex,
@@ -77,6 +85,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "rate_limits has no index on prefix and time",
         claims: &["B-rate-l2-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SharedBucket,
@@ -85,6 +94,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "counters lie under the tag, the first eight characters of every key",
         claims: &["B-rate-l2-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::OldInteractions,
@@ -93,6 +103,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a row 25 months old that a trigger keeps from being deleted",
         claims: &["B-retention-interactions-001"],
         linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
+        blind: false,
     },
     Entry {
         defect: Defect::OldRateLimits,
@@ -101,6 +112,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a row 3 h old that a trigger keeps from being deleted",
         claims: &["B-retention-ratelimits-002"],
         linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
+        blind: false,
     },
     Entry {
         defect: Defect::OldAuditLog,
@@ -109,6 +121,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a row 91 days old that a trigger keeps from being deleted",
         claims: &["B-retention-audit-003"],
         linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
+        blind: false,
     },
     Entry {
         defect: Defect::OldAlerts,
@@ -117,6 +130,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a row 91 days old that a trigger keeps from being deleted",
         claims: &["B-retention-alerts-004"],
         linked: &[("B-retention-notearly-006", "a run that stops at the trigger tells nothing of what it deleted")],
+        blind: false,
     },
     Entry {
         defect: Defect::PurgeEarly,
@@ -125,6 +139,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the rule of interactions keeps 20 months instead of 24",
         claims: &["B-retention-interactions-001"],
         linked: &[("B-retention-notearly-006", "rows of the second year are then deleted")],
+        blind: false,
     },
     Entry {
         defect: Defect::PurgeAt80Days,
@@ -133,6 +148,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the rule of audit_log keeps 80 days instead of 90",
         claims: &["B-retention-notearly-006"],
         linked: &[("B-retention-audit-003", "the rule is then not the one that is claimed")],
+        blind: false,
     },
     Entry {
         defect: Defect::RuleDropped,
@@ -144,6 +160,7 @@ pub(super) const TABLE: &[Entry] = &[
             ("B-retention-complete-005", "a table is then without a rule"),
             ("B-retention-notearly-006", "nothing can be said of a rule that is not there"),
         ],
+        blind: false,
     },
     Entry {
         defect: Defect::TableWithoutRule,
@@ -152,6 +169,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "there is a table `exports` that no rule names",
         claims: &["B-retention-complete-005"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::TableWithoutOrg,
@@ -160,6 +178,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "there is a table `notes` without org_id",
         claims: &["B-tenant-row-001"],
         linked: &[("B-retention-complete-005", "no rule names the table either")],
+        blind: false,
     },
     Entry {
         defect: Defect::RowsWithoutOrg,
@@ -168,6 +187,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "some alerts have no org_id",
         claims: &["B-tenant-row-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SourceReadsOrgParam,
@@ -176,6 +196,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a handler in the sources reads org_id from the query",
         claims: &["B-tenant-derive-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::LockfileMissing,
@@ -184,6 +205,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "package-lock.json is not in the release",
         claims: &["B-supply-sbom-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SbomStepDeleted,
@@ -192,6 +214,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the release workflow creates no SBOM",
         claims: &["B-supply-sbom-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SbomStepTolerated,
@@ -200,6 +223,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the release workflow goes on when the SBOM fails",
         claims: &["B-supply-sbom-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SbomAfterPublish,
@@ -208,6 +232,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the release workflow creates the SBOM after publishing",
         claims: &["B-supply-sbom-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HookCommentedOut,
@@ -216,6 +241,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the gitleaks hook is a comment",
         claims: &["B-supply-gitleaks-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HookRevFloating,
@@ -224,6 +250,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the gitleaks hook follows a branch",
         claims: &["B-supply-gitleaks-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SecretInTree,
@@ -232,6 +259,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a file of the release holds cloud credentials",
         claims: &["B-supply-gitleaks-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SecretInHistory,
@@ -240,6 +268,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "an earlier commit holds cloud credentials",
         claims: &["B-supply-gitleaks-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::D1AtRestExpired,
@@ -248,6 +277,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the statement of the provider has expired",
         claims: &["B-rest-d1-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SecretsStoreKmsExpired,
@@ -256,6 +286,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the statement of the provider has expired",
         claims: &["B-rest-secrets-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::EdgeToD1Expired,
@@ -264,6 +295,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the statement of the provider has expired",
         claims: &["B-transit-edge-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::PlaintextKeyRow,
@@ -272,6 +304,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the detail of an alert holds a live key",
         claims: &["B-enum-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::LegacyColumn,
@@ -280,6 +313,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "api_keys still has a column with keys in clear",
         claims: &["B-enum-002"],
         linked: &[("B-keys-hash-001", "the column holds keys in clear")],
+        blind: false,
     },
     Entry {
         defect: Defect::Prefix24,
@@ -288,6 +322,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the security page says that 24 of the 26 characters are stored in clear",
         claims: &["B-enum-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::OwaspDocWithoutApi7,
@@ -296,6 +331,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the page of the mapping leaves out API7",
         claims: &["B-owasp-map-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::NoDecisionApi7,
@@ -304,6 +340,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "nothing says why API7 does not apply",
         claims: &["B-owasp-map-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::Triage49h,
@@ -312,6 +349,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a case was triaged after 49 hours",
         claims: &["B-disclosure-triage-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::Fix15d,
@@ -320,6 +358,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a critical case was fixed after 15 days",
         claims: &["B-disclosure-fix-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::NoSafeHarbour,
@@ -328,6 +367,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "SECURITY.md has no safe-harbour section",
         claims: &["B-disclosure-harbor-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::NoOutOfScope,
@@ -336,6 +376,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the out-of-scope section of SECURITY.md is empty",
         claims: &["B-disclosure-scope-005"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::TemplateSecurityMd,
@@ -347,5 +388,6 @@ pub(super) const TABLE: &[Entry] = &[
             ("B-disclosure-harbor-004", "the template has no safe harbour"),
             ("B-disclosure-contact-001", "the template names no address"),
         ],
+        blind: false,
     },
 ];

@@ -1,5 +1,6 @@
 //! The defects: each breaks the promise of certain claims, and no other.
 
+mod blind;
 mod material;
 mod name;
 mod service;
@@ -36,9 +37,9 @@ impl Part {
     }
 }
 
-/// Every defect: those of the service first, each in the order of the claims.
+/// Every defect: those of the service first, those written blind last, each in the order of the claims.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    service::TABLE.iter().chain(material::TABLE)
+    service::TABLE.iter().chain(material::TABLE).chain(blind::TABLE)
 }
 
 /// A defect as it is described.
@@ -56,6 +57,9 @@ pub struct Entry {
     pub claims: &'static [&'static str],
     /// Claims that may turn with them, each with the reason.
     pub linked: &'static [(&'static str, &'static str)],
+    /// Whether it was written by somebody who knew the claim and the product, and had not read the check. Such defects are
+    /// tried several at a time.
+    pub blind: bool,
 }
 
 impl Defect {
@@ -85,23 +89,72 @@ impl FromStr for Defect {
     }
 }
 
-/// The defect that is asked for, if any. What is asked of it everywhere: whether it is this one.
+/// The most defects in one product.
+pub const TOGETHER: usize = 6;
+
+/// The defects that are asked for, if any. What is asked of it everywhere: whether one is among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chosen(pub Option<Defect>);
+pub struct Chosen([Option<Defect>; TOGETHER]);
 
 impl Chosen {
     /// Whether this defect is asked for.
     pub fn is(self, defect: Defect) -> bool {
-        self.0 == Some(defect)
+        self.0.contains(&Some(defect))
     }
 
     /// Whether one of these defects is asked for.
     pub fn is_any(self, defects: &[Defect]) -> bool {
-        self.0.is_some_and(|chosen| defects.contains(&chosen))
+        self.iter().any(|chosen| defects.contains(&chosen))
+    }
+
+    /// Those that are asked for.
+    pub fn iter(self) -> impl Iterator<Item = Defect> {
+        self.0.into_iter().flatten()
     }
 }
 
-/// The table as JSON: an array of objects with `name`, `parts`, `change`, `claims` and `linked`.
+impl From<Option<Defect>> for Chosen {
+    fn from(defect: Option<Defect>) -> Self {
+        Self([defect, None, None, None, None, None])
+    }
+}
+
+/// Why names choose nothing.
+#[derive(Debug)]
+pub enum NotChosen {
+    /// One is no defect's.
+    NoSuchDefect(NoSuchDefect),
+    /// There are more than [`TOGETHER`].
+    TooMany,
+}
+
+impl fmt::Display for NotChosen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchDefect(error) => error.fmt(formatter),
+            Self::TooMany => write!(formatter, "a product has at most {TOGETHER} defects"),
+        }
+    }
+}
+
+impl std::error::Error for NotChosen {}
+
+impl FromStr for Chosen {
+    type Err = NotChosen;
+
+    /// Names with commas between them.
+    fn from_str(names: &str) -> Result<Self, Self::Err> {
+        let mut chosen = Self::default();
+        let mut places = chosen.0.iter_mut();
+        for name in names.split(',') {
+            let place = places.next().ok_or(NotChosen::TooMany)?;
+            *place = Some(name.parse().map_err(NotChosen::NoSuchDefect)?);
+        }
+        Ok(chosen)
+    }
+}
+
+/// The table as JSON: an array of objects with `name`, `parts`, `change`, `claims`, `linked` and `blind`.
 pub fn json() -> serde_json::Value {
     all()
         .map(|entry| {
@@ -113,6 +166,7 @@ pub fn json() -> serde_json::Value {
                 "linked": entry.linked.iter().map(|(claim, reason)| {
                     serde_json::json!({ "claim": claim, "reason": reason })
                 }).collect::<Vec<_>>(),
+                "blind": entry.blind,
             })
         })
         .collect()
@@ -133,6 +187,16 @@ mod tests {
             assert_eq!(entry.defect.entry().unwrap().name, entry.name);
         }
         assert!("no-such".parse::<Defect>().is_err());
+    }
+
+    #[test]
+    fn up_to_six_are_chosen_at_once() {
+        let chosen: Chosen = "tls12,no-hsts".parse().unwrap();
+        assert!(chosen.is(Defect::Tls12) && chosen.is(Defect::NoHsts) && !chosen.is(Defect::NoVary));
+        assert_eq!(chosen.iter().collect::<Vec<_>>(), [Defect::Tls12, Defect::NoHsts]);
+        assert!("tls12,no-such".parse::<Chosen>().is_err());
+        assert!("tls12,".repeat(TOGETHER).trim_end_matches(',').parse::<Chosen>().is_ok());
+        assert!(("tls12,".repeat(TOGETHER) + "tls12").parse::<Chosen>().is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the service offers TLS 1.2 only",
         claims: &["B-tls-001", "B-transit-client-001"],
         linked: &[("B-tls-002", "the same handshake decides it")],
+        blind: false,
     },
     Entry {
         defect: Defect::CertificateExpiresSoon,
@@ -21,6 +22,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the certificate is valid for five more days",
         claims: &["B-tls-001"],
         linked: &[("B-tls-002", "the same handshake decides it"), ("B-transit-client-001", "the same handshake decides it")],
+        blind: false,
     },
     Entry {
         defect: Defect::Tls12Allowed,
@@ -29,6 +31,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "TLS 1.2 is accepted beside 1.3",
         claims: &["B-tls-002"],
         linked: &[("B-tls-001", "the same handshake decides it"), ("B-transit-client-001", "the same handshake decides it")],
+        blind: false,
     },
     Entry {
         defect: Defect::PlainHttpServed,
@@ -37,6 +40,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the API answers over plain HTTP",
         claims: &["B-tls-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::NoHsts,
@@ -45,6 +49,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "no Strict-Transport-Security header is sent",
         claims: &["B-tls-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::UnpepperedHash,
@@ -53,6 +58,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "keys are stored as SHA-256 without the pepper",
         claims: &["B-keys-hash-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::PepperInLog,
@@ -61,6 +67,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the start-up line of the log holds the environment",
         claims: &["B-keys-pepper-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::ShortKeys,
@@ -69,6 +76,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "issued keys have 25 characters after the tag",
         claims: &["B-keys-format-001"],
         linked: &[("B-keys-entropy-002", "it measures the same issued keys")],
+        blind: false,
     },
     Entry {
         defect: Defect::LowerCaseKeys,
@@ -77,6 +85,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "issued keys use lower-case letters",
         claims: &["B-keys-format-001"],
         linked: &[("B-keys-entropy-002", "it measures the same issued keys")],
+        blind: false,
     },
     Entry {
         defect: Defect::UlidKeys,
@@ -88,6 +97,7 @@ pub(super) const TABLE: &[Entry] = &[
             ("B-enum-003", "keys issued within a second share their prefix"),
             ("B-rate-l2-004", "keys that share a prefix share a counter"),
         ],
+        blind: false,
     },
     Entry {
         defect: Defect::RepeatedKeys,
@@ -96,6 +106,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "one issued key in a hundred repeats the one before",
         claims: &["B-keys-entropy-002"],
         linked: &[("B-keys-format-001", "it looks at the same issued keys")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorMalformed,
@@ -104,6 +115,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a malformed credential is refused at once",
         claims: &["B-auth-timing-001"],
         linked: &[("B-auth-timing-006", "a key over its limit is compared with no key at all, which is refused by the same way")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorUnknownPrefix,
@@ -112,6 +124,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "an unknown prefix is answered at once",
         claims: &["B-auth-timing-002"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorWrongHash,
@@ -120,6 +133,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a wrong hash is answered at once",
         claims: &["B-auth-timing-003"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorInactive,
@@ -128,6 +142,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "an inactive key is answered at once",
         claims: &["B-auth-timing-004"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorExpired,
@@ -136,6 +151,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "an expired key is answered at once",
         claims: &["B-auth-timing-005"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorLimited,
@@ -144,6 +160,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a rate-limited key is answered at once",
         claims: &["B-auth-timing-006"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoFloorSuccess,
@@ -152,6 +169,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a good key is answered at once",
         claims: &["B-auth-timing-007"],
         linked: &[("B-auth-timing-001", "it is the minimum over all outcomes")],
+        blind: false,
     },
     Entry {
         defect: Defect::SaysExpired,
@@ -163,6 +181,7 @@ pub(super) const TABLE: &[Entry] = &[
             ("B-auth-envelope-002", "the cause is then told outside the audit log"),
             ("B-enum-001", "the alike answers are one of its checks"),
         ],
+        blind: false,
     },
     Entry {
         defect: Defect::ExtraHeaderInactive,
@@ -174,6 +193,7 @@ pub(super) const TABLE: &[Entry] = &[
             ("B-auth-envelope-002", "the alike answers are one of its checks"),
             ("B-enum-001", "the alike answers are one of its checks"),
         ],
+        blind: false,
     },
     Entry {
         defect: Defect::ReasonNotAudited,
@@ -182,6 +202,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the reason of a refusal is not written to audit_log",
         claims: &["B-auth-envelope-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::ReasonInLog,
@@ -190,6 +211,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the reason of a refusal is written to the request log too",
         claims: &["B-auth-envelope-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::IpLimit600,
@@ -198,6 +220,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "600 requests in 60 s are let through per address",
         claims: &["B-rate-l1-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::FailsOpen,
@@ -206,6 +229,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "requests are served when a limiter cannot count, and the unit test of it fails",
         claims: &["B-rate-l1-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::KeyLimitRaised,
@@ -214,6 +238,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "1,250 requests in 60 s are let through per key, and the unit test of the limit fails",
         claims: &["B-rate-l2-001"],
         linked: &[("B-rate-l2-003", "more than the limit passes across the edge of a window, too")],
+        blind: false,
     },
     Entry {
         defect: Defect::FixedWindow,
@@ -222,6 +247,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "requests of a key are counted in fixed windows, and the unit test of the double burst fails",
         claims: &["B-rate-l2-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::Prefix12,
@@ -230,6 +256,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "requests are counted under the first twelve characters",
         claims: &["B-rate-l2-004"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::ReflectOrigin,
@@ -238,6 +265,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "answers allow whatever origin asks",
         claims: &["B-cors-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::PreflightStar,
@@ -246,6 +274,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "preflights allow every origin",
         claims: &["B-cors-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::StarWithCredentials,
@@ -254,6 +283,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "answers allow every origin, with credentials",
         claims: &["B-cors-003"],
         linked: &[("B-cors-001", "every origin includes the unlisted ones")],
+        blind: false,
     },
     Entry {
         defect: Defect::NoVary,
@@ -262,6 +292,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "answers that depend on the origin do not say so",
         claims: &["B-cors-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SingleLengthOnly,
@@ -270,6 +301,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the cap of one interaction is held against the declared length only",
         claims: &["B-body-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SingleUncapped,
@@ -278,6 +310,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the cap of one interaction is four times as high",
         claims: &["B-body-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::BatchLengthOnly,
@@ -286,6 +319,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the cap of a batch is held against the declared length only",
         claims: &["B-body-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::BatchItemsUnlimited,
@@ -294,6 +328,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "a batch may hold any number of interactions",
         claims: &["B-body-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::RouterCheckDropped,
@@ -302,6 +337,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "an interaction is shown to whoever knows its id",
         claims: &["B-tenant-router-002"],
         linked: &[("B-tenant-derive-003", "what A made can be seen by B, whoever it was made for")],
+        blind: false,
     },
     Entry {
         defect: Defect::ForeignForbidden,
@@ -310,6 +346,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the id of another organisation answers 403 instead of 404",
         claims: &["B-tenant-router-002"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HonourQueryOrg,
@@ -318,6 +355,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "org_id in the query wins over the key",
         claims: &["B-tenant-derive-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HonourBodyOrg,
@@ -326,6 +364,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "org_id in the body wins over the key",
         claims: &["B-tenant-derive-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HonourHeaderOrg,
@@ -334,6 +373,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the X-Org-Id header wins over the key",
         claims: &["B-tenant-derive-003"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::KeysListed,
@@ -342,6 +382,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the list of keys shows keys",
         claims: &["B-enum-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::HashesListed,
@@ -350,6 +391,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the list of keys shows hashes",
         claims: &["B-enum-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SecurityTxtExpired,
@@ -358,6 +400,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "security.txt expired yesterday",
         claims: &["B-disclosure-contact-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::SecurityTxtObfuscated,
@@ -366,6 +409,7 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the contact in security.txt is the text that an e-mail obfuscator leaves",
         claims: &["B-disclosure-contact-001"],
         linked: &[],
+        blind: false,
     },
     Entry {
         defect: Defect::TrustPageCut,
@@ -374,5 +418,6 @@ pub(super) const TABLE: &[Entry] = &[
         change: "the public security page has no threat model",
         claims: &["B-disclosure-page-006"],
         linked: &[],
+        blind: false,
     },
 ];

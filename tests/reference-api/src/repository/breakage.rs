@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Writing, files::Files};
+use super::{Writing, blind, files::Files};
 use crate::{defect::Defect, fixture::Stream, keys};
 
 /// The script that holds credentials where that is the defect.
@@ -16,7 +16,13 @@ const TEMPLATE_POLICY: &str = "# Security Policy\n\n## Supported Versions\n\nUse
 
 /// Breaks what the defect breaks.
 pub(super) fn breaks(files: &mut Files, writing: &Writing) -> anyhow::Result<()> {
-    let Some(defect) = writing.chosen.0 else { return Ok(()) };
+    writing.chosen.iter().try_for_each(|defect| {
+        break_one(files, writing, defect)?;
+        blind::breaks(files, writing, defect)
+    })
+}
+
+fn break_one(files: &mut Files, writing: &Writing, defect: Defect) -> anyhow::Result<()> {
     match defect {
         Defect::PepperInVars => {
             let store = section(files, "wrangler.toml", "[[secrets_store_secrets]]\n", "[[ratelimits]]")?;
@@ -115,9 +121,9 @@ pub(super) fn breaks(files: &mut Files, writing: &Writing) -> anyhow::Result<()>
 
 const WORKFLOW: &str = ".github/workflows/release.yml";
 const HOOKS: &str = ".pre-commit-config.yaml";
-const OWASP: &str = "docs/trust/owasp-api-top-10.md";
-const REGISTER: &str = "decisions/case-register.toml";
-const POLICY: &str = "SECURITY.md";
+pub(super) const OWASP: &str = "docs/trust/owasp-api-top-10.md";
+pub(super) const REGISTER: &str = "decisions/case-register.toml";
+pub(super) const POLICY: &str = "SECURITY.md";
 
 /// A script with credentials that look like those of a cloud, a key of the product, and a private key. They open nothing.
 pub(super) fn deploy_script(seed: u64) -> String {
@@ -136,7 +142,7 @@ pub(super) fn deploy_script(seed: u64) -> String {
 }
 
 /// Replaces a text that must occur exactly once.
-fn replace(files: &mut Files, path: &str, old: &str, new: &str) -> anyhow::Result<()> {
+pub(super) fn replace(files: &mut Files, path: &str, old: &str, new: &str) -> anyhow::Result<()> {
     let text = files.get_mut(path).with_context(|| format!("there is no `{path}` to break"))?;
     match text.matches(old).count() {
         1 => *text = text.replacen(old, new, 1),
@@ -160,7 +166,7 @@ fn remove(files: &mut Files, path: &str) -> anyhow::Result<()> {
 }
 
 /// From the first text up to the second, which is not part of it.
-fn section(files: &Files, path: &str, from: &str, to: &str) -> anyhow::Result<String> {
+pub(super) fn section(files: &Files, path: &str, from: &str, to: &str) -> anyhow::Result<String> {
     let text = files.get(path).with_context(|| format!("there is no `{path}`"))?;
     let start = text.find(from).with_context(|| format!("`{path}` does not hold `{from}`"))?;
     let rest = text.get(start..).unwrap_or_default();

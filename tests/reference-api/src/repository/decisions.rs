@@ -4,7 +4,7 @@ use super::{files::Files, sshsig};
 use crate::fixture;
 
 /// What a signature of a decision is made for, and for nothing else.
-const NAMESPACE: &str = "avouch-decision";
+pub(super) const NAMESPACE: &str = "avouch-decision";
 
 /// Signs every decision but those named, as `FILE.PERSON.sig` beside it, by each of these people that it names.
 pub(crate) fn sign(files: &mut Files, seed: u64, people: &[&str], unsigned: &[&str]) {

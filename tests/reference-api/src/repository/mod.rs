@@ -1,5 +1,6 @@
 //! The product's repository, as a stranger would have it: sources, policies, pipeline, signed decisions, a tagged release.
 
+mod blind;
 mod breakage;
 mod decisions;
 mod files;
@@ -82,6 +83,7 @@ pub fn contents(writing: &Writing) -> anyhow::Result<Contents> {
     let mut released = files::of(writing);
     breakage::breaks(&mut released, writing)?;
     sign(&mut released, writing.seed, &["alice", "bob"], &[]);
+    blind::after_signing(&mut released, writing)?;
     let mut earlier = files::before_the_release(&released);
     if writing.chosen.is(Defect::SecretInHistory) {
         earlier.insert(breakage::DEPLOY_SCRIPT.to_owned(), breakage::deploy_script(writing.seed));

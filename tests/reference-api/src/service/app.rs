@@ -19,9 +19,9 @@ use super::{
     Settings,
     answer::{Answer, NOT_FOUND, Refusal, TOO_MANY_REQUESTS, UNAVAILABLE, empty, json_answer, refuse, refuse_until, set},
     authentication::{self, Caller, Outcome},
-    cors, interactions, issued_keys,
+    cors, floor, interactions, issued_keys,
     journal::{Journal, Logged},
-    limits::{AddressLimiter, Admission, FixedWindows},
+    limits::{AddressLimiter, Admission, FixedWindows, SlidingWindows},
     store::{Store, Unavailable},
 };
 use crate::defect::{Chosen, Defect};
@@ -42,6 +42,8 @@ pub(super) struct App {
     pub(super) settings: Settings,
     pub(super) store: Store,
     pub(super) fixed_windows: Arc<FixedWindows>,
+    pub(super) sliding_windows: Arc<SlidingWindows>,
+    pub(super) remembered: floor::Remembered,
     pub(super) issued: issued_keys::Issued,
     journal: Journal,
     addresses: AddressLimiter,
@@ -70,7 +72,17 @@ impl App {
         settings.limits = settings.limits.with(settings.chosen);
         let limits = &settings.limits;
         let addresses = AddressLimiter::new(limits.address, limits.address_window, limits.addresses_counted);
-        Self { settings, store, fixed_windows: Arc::default(), issued: issued_keys::Issued::default(), journal, addresses, https }
+        Self {
+            settings,
+            store,
+            fixed_windows: Arc::default(),
+            sliding_windows: Arc::default(),
+            remembered: floor::Remembered::default(),
+            issued: issued_keys::Issued::default(),
+            journal,
+            addresses,
+            https,
+        }
     }
 
     pub(super) fn chosen(&self) -> Chosen {
@@ -119,7 +131,12 @@ impl App {
         request_id: &str,
     ) -> Answered {
         let unrouted = |answer| Answered { answer, route: "-", reason: None };
-        match self.addresses.admit(peer.address, began) {
+        let counted = if self.chosen().is(Defect::PathsCountedApart) {
+            self.addresses.admit_apart(peer.address, request.uri().path(), began)
+        } else {
+            self.addresses.admit(peer.address, began)
+        };
+        match counted {
             Ok(Admission::Admitted) => {}
             Ok(Admission::Refused(seconds)) => return unrouted(refuse_until(TOO_MANY_REQUESTS, seconds, request_id)),
             Err(_) if self.chosen().is(Defect::FailsOpen) => {}
@@ -154,6 +171,9 @@ impl App {
         let reason = outcome.reason();
         let (mut answer, route, origins) = match outcome {
             Outcome::Admitted(caller) => {
+                if self.chosen().is(Defect::PepperInDebugLog) {
+                    self.journal.compared(call.at, &self.settings.pepper);
+                }
                 let (route, done) = self.route(call, body, &caller).await;
                 (done.unwrap_or_else(|refusal| refuse(refusal, call.request_id)), route, Some(caller.allowed_origins))
             }
@@ -201,6 +221,11 @@ impl App {
             && let (Some(start), Some(end)) = (page.find("<h2>Threat model"), page.find("<h2>Disclosure"))
         {
             page.replace_range(start..end, "");
+        }
+        if self.chosen().is(Defect::TrustPageEmptySection)
+            && let (Some(start), Some(end)) = (page.find("<p>Each promise"), page.find("<h2>Threat model"))
+        {
+            page.replace_range(start..end, "<p></p>\n");
         }
         let mut answer = Response::new(Full::new(Bytes::from(page)));
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

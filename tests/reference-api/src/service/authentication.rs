@@ -5,16 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::header::AUTHORIZATION;
+use hyper::{Method, header::AUTHORIZATION};
 use rusqlite::{Connection, params};
 use subtle::ConstantTimeEq as _;
 
 use super::{
     app::{App, Call},
-    limits::{Admission, FixedWindows, admit_key},
+    floor,
+    limits::{Admission, FixedWindows, SlidingWindows, admit_key, admit_key_by_the_clock},
 };
 use crate::{
-    database::{counted_under, lookup_prefix, stored_hash},
+    database::{OLD_PREFIX, counted_under, lookup_prefix, stored_hash},
     defect::{Chosen, Defect},
     fixture::ORG_NONE,
     keys,
@@ -91,34 +92,26 @@ impl Outcome {
 /// Finds out who calls. Takes at least the floor, whatever comes out.
 pub(super) async fn authenticate(app: &App, call: &Call<'_>, began: Instant) -> Outcome {
     let presented = call.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let presented = presented.map(|value| value.strip_prefix("Bearer ").unwrap_or_default());
+    let chosen = app.chosen();
     let ask = Ask {
-        presented: presented.map(|value| value.strip_prefix("Bearer ").unwrap_or_default().to_owned()),
+        presented: presented.map(ToOwned::to_owned),
         pepper: app.settings.pepper.clone(),
-        counting: Counting::new(app.chosen(), &app.fixed_windows, app.settings.limits.key_window, call.at.timestamp_millis()),
+        counting: Counting {
+            elsewhere: chosen.is(Defect::CountedInMemory).then(|| Arc::clone(&app.sliding_windows)),
+            by_the_clock: chosen.is(Defect::ClockWindows),
+            uncounted: chosen.is(Defect::WritesNotCounted) && *call.method != Method::GET,
+            ..Counting::new(chosen, &app.fixed_windows, app.settings.limits.key_window, call.at.timestamp_millis())
+        },
         at: crate::database::iso(call.at),
         request_id: call.request_id.to_owned(),
         limit: app.settings.limits.key,
     };
     let outcome = app.store.write(move |database| decide(database, ask)).await.unwrap_or(Outcome::Unavailable);
-    if !skips_floor(app.chosen(), &outcome) {
-        let floor = Duration::from_millis(app.settings.limits.floor_ms.into());
-        tokio::time::sleep_until((began + floor).into()).await;
-    }
+    let floor = Duration::from_millis(app.settings.limits.floor_ms.into());
+    let floor = floor::of(chosen, &app.remembered, floor, call.method, presented.unwrap_or_default(), &outcome);
+    tokio::time::sleep_until((began + floor).into()).await;
     outcome
-}
-
-fn skips_floor(chosen: Chosen, outcome: &Outcome) -> bool {
-    let skipping = match outcome {
-        Outcome::Admitted(_) => Defect::NoFloorSuccess,
-        Outcome::Refused(Reason::Missing | Reason::Malformed) => Defect::NoFloorMalformed,
-        Outcome::Refused(Reason::UnknownPrefix) => Defect::NoFloorUnknownPrefix,
-        Outcome::Refused(Reason::WrongHash) => Defect::NoFloorWrongHash,
-        Outcome::Refused(Reason::Inactive) => Defect::NoFloorInactive,
-        Outcome::Refused(Reason::Expired) => Defect::NoFloorExpired,
-        Outcome::Limited(_) => Defect::NoFloorLimited,
-        Outcome::Unavailable => return false,
-    };
-    chosen.is(skipping)
 }
 
 /// What the database is asked.
@@ -137,12 +130,16 @@ pub(super) struct Counting {
     now_ms: i64,
     window: u32,
     fixed: Option<Arc<FixedWindows>>,
+    /// Where the service counts when that is not the table; its tests count in the table all the same.
+    elsewhere: Option<Arc<SlidingWindows>>,
+    by_the_clock: bool,
+    uncounted: bool,
 }
 
 impl Counting {
     pub(super) fn new(chosen: Chosen, windows: &Arc<FixedWindows>, window: u32, now_ms: i64) -> Self {
         let fixed = chosen.is_any(&[Defect::FixedWindow, Defect::RateTableWithoutTimestamp]).then(|| Arc::clone(windows));
-        Self { chosen, now_ms, window, fixed }
+        Self { chosen, now_ms, window, fixed, elsewhere: None, by_the_clock: false, uncounted: false }
     }
 }
 
@@ -176,9 +173,15 @@ fn recognise(database: &Connection, ask: &Ask) -> rusqlite::Result<(Outcome, Str
         return unattributed(Reason::Malformed);
     };
     let hash = stored_hash(ask.counting.chosen, &ask.pepper, key);
-    let rows = rows_of_prefix(database, prefix)?;
+    let old_hash = ask.counting.chosen.is(Defect::UnpepperedOldKey).then(|| keys::peppered_hash("", key));
+    let old_prefix = ask.counting.chosen.is(Defect::LongOldPrefixes).then(|| keys::prefix(key, OLD_PREFIX)).flatten();
+    let rows = rows_of_prefix(database, prefix, old_prefix)?;
     let Some(first) = rows.first() else { return unattributed(Reason::UnknownPrefix) };
-    let known = rows.iter().find(|row| row.hash.as_bytes().ct_eq(hash.as_bytes()).into());
+    let is_this = |row: &&Row| {
+        let equals = |hash: &String| row.hash.as_bytes().ct_eq(hash.as_bytes()).into();
+        equals(&hash) || old_hash.as_ref().is_some_and(equals)
+    };
+    let known = rows.iter().find(is_this);
     let Some(row) = known else { return Ok((Outcome::Refused(Reason::WrongHash), first.org.clone())) };
     let outcome = if !row.active {
         Outcome::Refused(Reason::Inactive)
@@ -198,12 +201,12 @@ fn recognise(database: &Connection, ask: &Ask) -> rusqlite::Result<(Outcome, Str
     Ok((outcome, row.org.clone()))
 }
 
-fn rows_of_prefix(database: &Connection, prefix: &str) -> rusqlite::Result<Vec<Row>> {
+fn rows_of_prefix(database: &Connection, prefix: &str, or: Option<&str>) -> rusqlite::Result<Vec<Row>> {
     let mut statement = database.prepare_cached(
         "SELECT k.id, k.org_id, k.hash, k.active, k.rate_limit, k.expires_at, o.allowed_origins
-         FROM api_keys k JOIN orgs o ON o.id = k.org_id WHERE k.prefix = ?1 ORDER BY k.id LIMIT 16",
+         FROM api_keys k JOIN orgs o ON o.id = k.org_id WHERE k.prefix IN (?1, ?2) ORDER BY k.id LIMIT 16",
     )?;
-    let rows = statement.query_map([prefix], |row| {
+    let rows = statement.query_map([Some(prefix), or], |row| {
         Ok(Row {
             id: row.get(0)?,
             org: row.get(1)?,
@@ -219,8 +222,17 @@ fn rows_of_prefix(database: &Connection, prefix: &str) -> rusqlite::Result<Vec<R
 
 /// Counts a request of this key. What cannot be counted is refused, as an error.
 pub(super) fn count(database: &Connection, counting: &Counting, org: &str, limit: u32, key: &str) -> rusqlite::Result<Admission> {
-    let Counting { chosen, now_ms, window, ref fixed } = *counting;
+    let Counting { chosen, now_ms, window, ref fixed, ref elsewhere, by_the_clock, uncounted } = *counting;
     let prefix = counted_under(chosen, key);
+    if uncounted {
+        return Ok(Admission::Admitted);
+    }
+    if let Some(windows) = elsewhere {
+        return Ok(windows.admit(&prefix, now_ms, limit, window));
+    }
+    if by_the_clock {
+        return admit_key_by_the_clock(database, org, &prefix, now_ms, limit, window);
+    }
     if let Some(windows) = fixed {
         let admission = windows.admit(&prefix, now_ms, limit, window);
         if admission == Admission::Admitted {

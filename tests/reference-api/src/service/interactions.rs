@@ -113,10 +113,12 @@ fn cap(app: &App, bytes: usize, length_only: Defect) -> Cap {
 
 /// The organisation that a request is about: the key's, and nothing that the request says.
 fn org_of(app: &App, call: &Call<'_>, caller: &Caller) -> String {
-    let claimed = match app.chosen().0 {
-        Some(Defect::HonourQueryOrg) => call.query.split('&').find_map(|pair| pair.strip_prefix("org_id=")),
-        Some(Defect::HonourHeaderOrg) => call.headers.get("x-org-id").and_then(|value| value.to_str().ok()),
-        _ => None,
+    let claimed = if app.chosen().is(Defect::HonourQueryOrg) {
+        call.query.split('&').find_map(|pair| pair.strip_prefix("org_id="))
+    } else if app.chosen().is(Defect::HonourHeaderOrg) {
+        call.headers.get("x-org-id").and_then(|value| value.to_str().ok())
+    } else {
+        None
     };
     claimed.unwrap_or(&caller.org).to_owned()
 }

@@ -118,15 +118,16 @@ async fn issue(app: &App, call: &Call<'_>, caller: &Caller) -> Result<Answer, Re
 fn new_key(chosen: Chosen, now_ms: i64) -> Option<String> {
     let mut bytes = [0; 17];
     getrandom::fill(&mut bytes).ok()?;
-    let key = match chosen.0 {
-        Some(Defect::ShortKeys) => format!("{}{}", keys::TAG, keys::base32(&bytes, 25)),
-        Some(Defect::LowerCaseKeys) => format!("{}{}", keys::TAG, keys::base32(&bytes, 26).to_lowercase()),
+    let key = if chosen.is(Defect::ShortKeys) {
+        format!("{}{}", keys::TAG, keys::base32(&bytes, 25))
+    } else if chosen.is(Defect::LowerCaseKeys) {
+        format!("{}{}", keys::TAG, keys::base32(&bytes, 26).to_lowercase())
+    } else if chosen.is(Defect::UlidKeys) {
         // 48 bits of time in ten characters, 80 random bits in sixteen.
-        Some(Defect::UlidKeys) => {
-            let time = now_ms.unsigned_abs() << 14;
-            format!("{}{}{}", keys::TAG, keys::base32(&time.to_be_bytes(), 10), keys::base32(&bytes, 16))
-        }
-        _ => keys::from_random(&bytes),
+        let time = now_ms.unsigned_abs() << 14;
+        format!("{}{}{}", keys::TAG, keys::base32(&time.to_be_bytes(), 10), keys::base32(&bytes, 16))
+    } else {
+        keys::from_random(&bytes)
     };
     Some(key)
 }
@@ -152,12 +153,11 @@ async fn list(app: &App, caller: &Caller) -> Result<Answer, Refusal> {
         .await?;
     for (shown, hash) in &mut listed {
         let id = shown["id"].as_str().unwrap_or_default().to_owned();
-        match app.chosen().0 {
-            Some(Defect::HashesListed) => shown["hash"] = json!(hash),
-            Some(Defect::KeysListed) => {
-                shown["key"] = json!(if id == caller.key_id { Some(caller.key.clone()) } else { app.issued.key(&id) });
-            }
-            _ => {}
+        if app.chosen().is(Defect::HashesListed) {
+            shown["hash"] = json!(hash);
+        }
+        if app.chosen().is(Defect::KeysListed) {
+            shown["key"] = json!(if id == caller.key_id { Some(caller.key.clone()) } else { app.issued.key(&id) });
         }
     }
     let keys: Vec<Value> = listed.into_iter().map(|(shown, _)| shown).collect();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 
@@ -62,6 +63,14 @@ impl Journal {
             line["reason"] = json!(reason);
         }
         self.line(&line.to_string());
+    }
+
+    /// Writes what a hash was made of beside the log: left over from looking for a fault.
+    pub(super) fn compared(&self, at: DateTime<Utc>, pepper: &str) {
+        let line = json!({ "time": time(at), "event": "compared", "salt": STANDARD.encode(pepper) });
+        if let Ok(mut debug) = append(&self.path.with_file_name("debug.log")) {
+            let _ = writeln!(debug.file, "{line}");
+        }
     }
 
     /// Appends a line. A full disk must not stop the service: a line that cannot be written is lost.

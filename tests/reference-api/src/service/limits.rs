@@ -27,7 +27,7 @@ pub(super) struct AddressLimiter {
     limit: usize,
     window: Duration,
     addresses_max: usize,
-    admitted: Mutex<HashMap<IpAddr, VecDeque<Instant>>>,
+    admitted: Mutex<HashMap<(IpAddr, String), VecDeque<Instant>>>,
 }
 
 impl AddressLimiter {
@@ -42,16 +42,22 @@ impl AddressLimiter {
 
     /// Counts a request of this address.
     pub(super) fn admit(&self, address: IpAddr, now: Instant) -> Result<Admission, CannotCount> {
+        self.admit_apart(address, "", now)
+    }
+
+    /// Counts a request of this address apart from those with another word.
+    pub(super) fn admit_apart(&self, address: IpAddr, word: &str, now: Instant) -> Result<Admission, CannotCount> {
+        let counted = (address, word.to_owned());
         // A count is whole after every statement, so one that a panic left behind can be used.
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |at: &Instant| now.saturating_duration_since(*at) >= self.window;
-        if !admitted.contains_key(&address) && admitted.len() >= self.addresses_max {
+        if !admitted.contains_key(&counted) && admitted.len() >= self.addresses_max {
             admitted.retain(|_, times| times.back().is_some_and(|last| !over(last)));
             if admitted.len() >= self.addresses_max {
                 return Err(CannotCount);
             }
         }
-        let times = admitted.entry(address).or_default();
+        let times = admitted.entry(counted).or_default();
         while times.front().is_some_and(over) {
             times.pop_front();
         }
@@ -93,6 +99,54 @@ pub(super) fn admit_key(
         .prepare_cached("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, ?2, ?3)")?
         .execute(params![org, prefix, now_ms])?;
     Ok(Admission::Admitted)
+}
+
+/// Counts a request under a key's prefix in `rate_limits`; in windows that begin with the clock's multiples of `window` seconds.
+pub(super) fn admit_key_by_the_clock(
+    connection: &Connection,
+    org: &str,
+    prefix: &str,
+    now_ms: i64,
+    limit: u32,
+    window: u32,
+) -> rusqlite::Result<Admission> {
+    let window_ms = (i64::from(window) * 1_000).max(1);
+    let past_ms = now_ms.rem_euclid(window_ms);
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM rate_limits WHERE key_prefix = ?1 AND at >= ?2")?
+        .query_row(params![prefix, now_ms - past_ms], |row| row.get(0))?;
+    if count >= i64::from(limit) {
+        return Ok(Admission::Refused(whole_seconds(Duration::from_millis((window_ms - past_ms).unsigned_abs()))));
+    }
+    connection
+        .prepare_cached("INSERT INTO rate_limits (org_id, key_prefix, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![org, prefix, now_ms])?;
+    Ok(Admission::Admitted)
+}
+
+/// Sliding windows per key in memory: every instance of the service counts for itself, and a restart forgets.
+#[derive(Default)]
+pub(super) struct SlidingWindows(Mutex<HashMap<String, VecDeque<i64>>>);
+
+impl SlidingWindows {
+    /// Counts a request under this prefix.
+    pub(super) fn admit(&self, prefix: &str, now_ms: i64, limit: u32, window: u32) -> Admission {
+        let window_ms = i64::from(window) * 1_000;
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= FixedWindows::KEYS_MAX {
+            windows.retain(|_, times| times.back().is_some_and(|last| now_ms - last < window_ms));
+        }
+        let times = windows.entry(prefix.to_owned()).or_default();
+        while times.front().is_some_and(|first| now_ms - first >= window_ms) {
+            times.pop_front();
+        }
+        if times.len() >= limit as usize {
+            let left_ms = times.front().map_or(window_ms, |first| first + window_ms - now_ms).max(1);
+            return Admission::Refused(whole_seconds(Duration::from_millis(left_ms.unsigned_abs())));
+        }
+        times.push_back(now_ms);
+        Admission::Admitted
+    }
 }
 
 /// Fixed windows per key, from its first request on: what lets twice the limit through around their edge.

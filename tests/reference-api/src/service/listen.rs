@@ -2,6 +2,10 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use super::{
+    app::{App, Peer},
+    tls::Acceptor,
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -11,9 +15,6 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
-
-use super::app::{App, Peer};
 
 /// The most connections at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 512;
@@ -23,7 +24,7 @@ const HEAD_MAX: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Serves connections until told to stop; over TLS if there is an acceptor.
-pub(super) async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, app: Arc<App>, stopped: watch::Receiver<bool>) {
+pub(super) async fn serve(listener: TcpListener, acceptor: Option<Acceptor>, app: Arc<App>, stopped: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut stop = stopped.clone();
@@ -52,7 +53,7 @@ pub(super) async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, 
     let _ = timeout(FAREWELL, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, app: Arc<App>, peer: Peer, stopped: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, acceptor: Option<Acceptor>, app: Arc<App>, peer: Peer, stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     match acceptor {
         // A failed handshake has told the client why, and has nothing to answer.

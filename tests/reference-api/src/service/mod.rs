@@ -5,6 +5,7 @@ mod app;
 mod authentication;
 mod body;
 mod cors;
+mod floor;
 mod interactions;
 mod issued_keys;
 mod journal;
@@ -89,12 +90,16 @@ impl Default for Limits {
 impl Limits {
     /// The same with the defect that is in them.
     fn with(mut self, chosen: Chosen) -> Self {
-        match chosen.0 {
-            Some(Defect::IpLimit600) => self.address = self.address.saturating_mul(10),
-            Some(Defect::KeyLimitRaised) => self.key = self.key.saturating_add(self.key / 4),
-            Some(Defect::SingleUncapped) => self.single_bytes = self.single_bytes.saturating_mul(4),
-            Some(Defect::BatchItemsUnlimited) => self.batch_items = usize::MAX,
-            _ => {}
+        for defect in chosen.iter() {
+            match defect {
+                Defect::IpLimit600 => self.address = self.address.saturating_mul(10),
+                Defect::KeyLimitRaised => self.key = self.key.saturating_add(self.key / 4),
+                Defect::SingleUncapped => self.single_bytes = self.single_bytes.saturating_mul(4),
+                Defect::BatchItemsUnlimited => self.batch_items = usize::MAX,
+                Defect::BatchCapMebibytes => self.batch_bytes = self.batch_bytes.saturating_mul(1_048_576) / 1_000_000,
+                Defect::BatchItemsOneMore => self.batch_items = self.batch_items.saturating_add(1),
+                _ => {}
+            }
         }
         self
     }

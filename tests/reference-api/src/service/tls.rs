@@ -1,18 +1,20 @@
 //! TLS: an authority of our own, made at every start, and a certificate of it for loopback.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use tokio::net::TcpStream;
 use tokio_rustls::{
-    TlsAcceptor,
+    LazyConfigAcceptor, TlsAcceptor,
     rustls::{
-        ServerConfig,
-        crypto::ring,
+        CipherSuite, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+        crypto::{CryptoProvider, ring},
         pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
         version::{TLS12, TLS13},
     },
+    server::TlsStream,
 };
 
 use crate::defect::{Chosen, Defect};
@@ -58,24 +60,63 @@ pub(crate) fn issue(now: DateTime<Utc>, days: u64) -> anyhow::Result<Issued> {
 }
 
 /// An acceptor with a fresh certificate; the authority's certificate goes to `ca_out`, its key nowhere.
-pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> anyhow::Result<TlsAcceptor> {
+pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> anyhow::Result<Acceptor> {
     let issued = issue(now, if chosen.is(Defect::CertificateExpiresSoon) { 5 } else { 90 })?;
     std::fs::write(ca_out, &issued.authority)
         .with_context(|| format!("cannot write the authority's certificate `{}`", ca_out.display()))?;
 
-    let versions = match chosen.0 {
-        Some(Defect::Tls12) => &[&TLS12][..],
-        Some(Defect::Tls12Allowed) => &[&TLS13, &TLS12],
-        _ => &[&TLS13],
+    let versions = if chosen.is(Defect::Tls12) {
+        &[&TLS12][..]
+    } else if chosen.is_any(&[Defect::Tls12Allowed, Defect::Tls12OfOneSuite]) {
+        &[&TLS13, &TLS12][..]
+    } else {
+        &[&TLS13][..]
     };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut provider = ring::default_provider();
+    if chosen.is(Defect::Tls12OfOneSuite) {
+        let kept = |suite: &SupportedCipherSuite| {
+            suite.tls13().is_some() || suite.suite() == CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        };
+        provider.cipher_suites.retain(kept);
+    }
+    let older =
+        chosen.is(Defect::Tls12ForBoth).then(|| configuration(&issued, ring::default_provider(), &[&TLS12])).transpose()?;
+    Ok(Acceptor { usual: configuration(&issued, provider, versions)?, older })
+}
+
+fn configuration(
+    issued: &Issued,
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<Arc<ServerConfig>> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .context("cannot choose the versions of TLS")?
         .with_no_client_auth()
-        .with_single_cert(vec![issued.der], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der)))
+        .with_single_cert(vec![issued.der.clone()], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der.clone())))
         .context("cannot use the service's certificate")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Arc::new(config))
+}
+
+/// What takes handshakes.
+#[derive(Clone)]
+pub(super) struct Acceptor {
+    usual: Arc<ServerConfig>,
+    /// What clients are given that offer suites of before TLS 1.3, beside newer ones or not.
+    older: Option<Arc<ServerConfig>>,
+}
+
+impl Acceptor {
+    /// A handshake.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let Some(older) = &self.older else { return TlsAcceptor::from(Arc::clone(&self.usual)).accept(stream).await };
+        let started = LazyConfigAcceptor::new(Default::default(), stream).await?;
+        // The suites of TLS 1.3 begin with 0x13 (RFC 8446, appendix B.4); 0x00ff is no suite.
+        let is_older = |suite: &CipherSuite| u16::from(*suite) >> 8 != 0x13 && u16::from(*suite) != 0x00ff;
+        let before = started.client_hello().cipher_suites().iter().any(is_older);
+        started.into_stream(Arc::clone(if before { older } else { &self.usual })).await
+    }
 }
 
 /// Valid from yesterday's midnight to the midnight that is so many days away.

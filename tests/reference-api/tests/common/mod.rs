@@ -8,7 +8,7 @@ use chrono::Utc;
 use reference_api::{
     client::Client,
     database::{self, Seeding},
-    defect::{Chosen, Defect},
+    defect::Defect,
     fixture::Fixture,
     service::{self, Limits, Running, Settings},
 };
@@ -70,7 +70,7 @@ pub(crate) async fn start_with(defect: Option<Defect>, limits: Limits) -> Api {
         rate_limits: 40,
         audit_log: 40,
         alerts: 40,
-        chosen: Chosen(defect),
+        chosen: defect.into(),
     };
     let fixture = database::create(&database, &seeding).unwrap();
     let ca_out = folder.path().join("ca.pem");
@@ -84,7 +84,7 @@ pub(crate) async fn start_with(defect: Option<Defect>, limits: Limits) -> Api {
         log: folder.path().join("logs/api.log"),
         pepper: fixture.pepper.clone(),
         clock: Utc::now,
-        chosen: Chosen(defect),
+        chosen: defect.into(),
         limits,
     })
     .await

@@ -1,0 +1,116 @@
+//! The defects of the repository that were written without reading the checks.
+
+use anyhow::Context as _;
+use chrono::{Days, NaiveDate};
+
+use super::{
+    Writing,
+    breakage::{OWASP, POLICY, REGISTER, replace, section},
+    decisions::NAMESPACE,
+    files::Files,
+    sshsig,
+};
+use crate::{defect::Defect, fixture};
+
+const WRANGLER: &str = "wrangler.toml";
+const D1: &str = "decisions/d1-at-rest.toml";
+const SECRETS_STORE: &str = "decisions/secrets-store-kms.toml";
+const EDGE: &str = "decisions/edge-to-d1.toml";
+const API10: &str = "decisions/api10.toml";
+
+/// The limiter of addresses that somebody wrote when the platform's was not to be had in a test.
+const OWN_LIMITER: &str = r#"const seen = new Map<string, number[]>();
+
+/** Whether the address may go on: 60 requests in 60 seconds, as this instance has seen them. */
+async function admitted(request: Request, _env: Env): Promise<boolean> {
+  const address = request.headers.get("cf-connecting-ip") ?? "unknown";
+  const now = Date.now();
+  const times = (seen.get(address) ?? []).filter((time) => now - time < 60_000);
+  times.push(now);
+  seen.set(address, times);
+  return times.length <= 60;
+}
+"#;
+
+/// Breaks what the defect breaks, before decisions are signed.
+pub(super) fn breaks(files: &mut Files, writing: &Writing, defect: Defect) -> anyhow::Result<()> {
+    match defect {
+        Defect::PepperInStagingVars => {
+            let store = section(files, WRANGLER, "[[env.staging.secrets_store_secrets]]", "[[env.staging.ratelimits]]")?;
+            replace(files, WRANGLER, &store, "")?;
+            replace(files, WRANGLER, "ENVIRONMENT = \"staging\"\n", "ENVIRONMENT = \"staging\"\nPEPPER = \"only-for-staging\"\n")
+        }
+        Defect::BindingNotAsked => {
+            let text = files.get_mut("src/index.ts").context("there is no router")?;
+            let start = text.find("/** Whether the limiter").context("the router asks no limiter")?;
+            text.replace_range(start.., OWN_LIMITER);
+            Ok(())
+        }
+        Defect::OrgFromParsedQuery => {
+            let handler = "src/routes/keys.ts";
+            replace(
+                files,
+                handler,
+                "  const { results } =",
+                "  // Support looks at the keys of the organisation it helps.\n  \
+                 const { orgId } = Object.fromEntries(new URL(request.url).searchParams);\n  const { results } =",
+            )?;
+            replace(files, handler, ".bind(caller.orgId)", ".bind(orgId ?? caller.orgId)")
+        }
+        Defect::LockfileStale => {
+            replace(files, "package.json", "    \"zod\": \"^3.23.8\"\n", "    \"jose\": \"^5.9.6\",\n    \"zod\": \"^3.23.8\"\n")
+        }
+        // Read more than a year ago, and given three years.
+        Defect::EdgeStatementOutlived => {
+            let read = ago(writing, 400);
+            set(files, EDGE, "retrieved", read)?;
+            set(files, EDGE, "expires", read.checked_add_days(Days::new(3 * 365)).unwrap_or(read))
+        }
+        Defect::OwaspStatusOpen => replace(
+            files,
+            OWASP,
+            "| API9:2023 Improper inventory management | controlled |",
+            "| API9:2023 Improper inventory management | tbd |",
+        ),
+        Defect::Api10ReviewPast => set(files, API10, "review", ago(writing, 3)),
+        Defect::TriageMeanOnly => replace(files, REGISTER, "triage_hours_max = 31", "triage_hours_mean = 17"),
+        Defect::FixClockTriage => {
+            replace(files, REGISTER, "critical_fix_days_max = 9", "critical_fix_days_max = 14")?;
+            replace(files, REGISTER, "fix_clock = \"receipt\"", "fix_clock = \"triage\"")
+        }
+        Defect::SafeHarbourCommentedOut => {
+            let text = files.get_mut(POLICY).context("the policy is missing")?;
+            *text = text.replace("## Safe harbour\n\n", "## Safe harbour\n\n<!-- Legal is still reading this:\n\n");
+            text.push_str("\n-->\n");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Breaks what is broken once decisions are signed.
+pub(super) fn after_signing(files: &mut Files, writing: &Writing) -> anyhow::Result<()> {
+    if writing.chosen.is(Defect::D1SignedByAnother) {
+        let text = files.get(D1).context("there is no decision to sign")?;
+        let signature = sshsig::sign(&fixture::person(writing.seed, "bob"), NAMESPACE, text.as_bytes());
+        files.remove(&format!("{D1}.alice.sig")).context("the decision is not signed")?;
+        files.insert(format!("{D1}.bob.sig"), signature);
+    }
+    if writing.chosen.is(Defect::SecretsStoreRedated) {
+        let today = ago(writing, 0);
+        set(files, SECRETS_STORE, "retrieved", today)?;
+        set(files, SECRETS_STORE, "expires", today.checked_add_days(Days::new(365)).unwrap_or(today))?;
+    }
+    Ok(())
+}
+
+fn ago(writing: &Writing, days: u64) -> NaiveDate {
+    let today = writing.now.date_naive();
+    today.checked_sub_days(Days::new(days)).unwrap_or(today)
+}
+
+/// Sets the day on the line that begins with this key.
+fn set(files: &mut Files, path: &str, key: &str, day: NaiveDate) -> anyhow::Result<()> {
+    let line = section(files, path, &format!("{key} = "), "\n")?;
+    replace(files, path, &line, &format!("{key} = {day}"))
+}
