@@ -23,6 +23,33 @@ use support::reference::{Product, checks_of_claims, reference_api};
 
 /// Claims that no check decides yet: the preview surface comes with later work.
 const UNTESTED: &[&str] = &["B-mcp-inject-001"];
+/// Claims with two defects or more, all by whoever knew the check: each was made for another way round it when the check was
+/// written, and nobody has tried these claims blind yet.
+const WITHOUT_A_BLIND_DEFECT: &[&str] = &[
+    "B-auth-envelope-001",
+    "B-auth-envelope-002",
+    "B-body-001",
+    "B-cors-003",
+    "B-disclosure-contact-001",
+    "B-disclosure-scope-005",
+    "B-enum-001",
+    "B-enum-002",
+    "B-keys-entropy-001",
+    "B-keys-entropy-002",
+    "B-keys-format-001",
+    "B-rate-l1-003",
+    "B-rate-l2-004",
+    "B-retention-alerts-004",
+    "B-retention-interactions-001",
+    "B-supply-gitleaks-003",
+    "B-supply-gitleaks-004",
+    "B-supply-sbom-002",
+    "B-tenant-derive-003",
+    "B-tenant-router-002",
+    "B-tenant-row-001",
+    "B-tls-001",
+    "B-tls-003",
+];
 /// The whole job but for the site, which no check looks at.
 const UNPUBLISHED: [&str; 3] = ["run", "--purge", "--no-publish"];
 /// How many products run at a time: most of a run is waiting for windows to pass.
@@ -124,19 +151,24 @@ fn baseline(served: bool) -> Baseline {
     Baseline { passing: outcomes.into_keys().collect(), claims }
 }
 
-/// What is wrong with how a defect was found; none when exactly the right checks turned.
-fn hold(defect: &Defect, baseline: &Baseline) -> Result<(), String> {
+/// What is wrong with how defects of one product were found; none when exactly the right checks turned.
+fn hold(defects: &[&Defect], baseline: &Baseline) -> Result<(), String> {
     let mut last = Ok(());
     for attempt in 1..=TRIES {
-        last = hold_once(&[defect], baseline);
+        last = hold_once(defects, baseline);
         if last.is_ok() {
             if attempt > 1 {
-                println!("{} held at try {attempt}", defect.name);
+                println!("{} held at try {attempt}", names(defects));
             }
             break;
         }
     }
     last
+}
+
+/// The names as the reference API takes them.
+fn names(defects: &[&Defect]) -> String {
+    defects.iter().map(|defect| defect.name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// One try.
@@ -185,13 +217,16 @@ fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
                     let baseline = |defects: &[&Defect]| {
                         if defects.iter().any(|defect| defect.served) { &served } else { &unserved }
                     };
-                    if trial.len() > 1 && hold_once(trial, baseline(trial)).is_ok() {
-                        continue;
+                    if trial.len() > 1 {
+                        match hold(trial, baseline(trial)) {
+                            Ok(()) => continue,
+                            Err(error) => println!("together: {error}"),
+                        }
                     }
                     // One by one, where it is not clear which of several was not found.
                     for defect in trial {
                         let baseline = baseline(&[defect]);
-                        if let Err(error) = hold(defect, baseline) {
+                        if let Err(error) = hold(&[defect], baseline) {
                             println!("beside others: {error}");
                             late.lock().unwrap().push((*defect, baseline));
                         }
@@ -213,15 +248,17 @@ fn with_a_defect_exactly_the_checks_bound_to_it_turn() {
 }
 
 #[test]
-fn every_claim_that_is_decided_has_a_defect_that_turns_it() {
+fn every_claim_that_is_decided_has_two_defects_that_turn_it_one_of_them_blind() {
     let defects = defects();
-    let turned: BTreeSet<&str> = defects.iter().flat_map(|defect| &defect.claims).map(String::as_str).collect();
     let mapping = include_str!("../mappings/profiles/auth-api.toml");
     let document: toml::Table = mapping.parse().unwrap();
     let claims = document["claim"].as_table().unwrap();
     assert_eq!(claims.len(), 62);
-    for id in claims.keys().map(String::as_str) {
-        assert!(UNTESTED.contains(&id) || turned.contains(id), "no defect turns {id}");
+    for id in claims.keys().filter(|id| !UNTESTED.contains(&id.as_str())) {
+        let turning: Vec<&Defect> = defects.iter().filter(|defect| defect.claims.contains(id)).collect();
+        assert!(turning.len() >= 2, "fewer than two defects turn {id}");
+        let blind = turning.iter().any(|defect| defect.blind);
+        assert_ne!(blind, WITHOUT_A_BLIND_DEFECT.contains(&id.as_str()), "{id} has a blind defect, or is said to have none");
     }
     assert!(defects.iter().all(|defect| defect.linked.len() <= 2), "too many claims turn along");
 }

@@ -522,7 +522,7 @@ impl Inner {
                 target: self.target.name.clone(),
                 principal: principal.to_owned(),
             })?;
-            headers.extend(secret.fields(&request.credential, self.next_seed())?);
+            headers.extend(secret.fields(&request.credential, request.seed.unwrap_or_else(|| self.next_seed()))?);
             self.principals.note(principal);
         }
         headers.extend(request.headers.iter().cloned());

@@ -52,6 +52,7 @@ pub struct Request {
     pub(crate) host: Option<String>,
     pub(crate) body: Body,
     pub(crate) credential: Credential,
+    pub(crate) seed: Option<u64>,
     pub(crate) plain: bool,
     pub(crate) timeout: Duration,
     pub(crate) body_max: usize,
@@ -72,6 +73,7 @@ impl Request {
             host: None,
             body: Body::None,
             credential: Credential::None,
+            seed: None,
             plain: false,
             timeout: Duration::from_secs(30),
             body_max: Self::BODY_MAX,
@@ -110,6 +112,13 @@ impl Request {
     #[must_use]
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = credential;
+        self
+    }
+
+    /// With a wrong credential made from this number: the same one whenever the number is the same. Without, each is another.
+    #[must_use]
+    pub const fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 

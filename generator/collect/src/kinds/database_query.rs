@@ -53,6 +53,7 @@ enum Bind {
 #[serde(deny_unknown_fields)]
 struct Secret {
     sha256_of_principal: Option<String>,
+    sha256_of_principals: Option<String>,
     principal: Option<String>,
     target: Option<String>,
     sha256_of_env: Option<String>,
@@ -154,7 +155,7 @@ impl Question for DatabaseQuery {
 /// A bind with its value; what is secret is never shown.
 struct Bound {
     value: Value,
-    secret: Option<String>,
+    secrets: Vec<String>,
 }
 
 fn binds(world: &World<'_>, asked: &BTreeMap<String, Bind>) -> Result<BTreeMap<String, Bound>, Unasked> {
@@ -162,28 +163,39 @@ fn binds(world: &World<'_>, asked: &BTreeMap<String, Bind>) -> Result<BTreeMap<S
         .iter()
         .map(|(name, bind)| {
             let value = match bind {
-                Bind::Integer(number) => return Ok((name.clone(), Bound { value: Value::Integer(*number), secret: None })),
-                Bind::Text(text) => return Ok((name.clone(), Bound { value: Value::Text(text.clone()), secret: None })),
+                Bind::Integer(number) => return Ok((name.clone(), Bound { value: Value::Integer(*number), secrets: vec![] })),
+                Bind::Text(text) => return Ok((name.clone(), Bound { value: Value::Text(text.clone()), secrets: vec![] })),
+                Bind::Secret(Secret { sha256_of_principals: Some(target), .. }) => {
+                    let secrets = hashes(world, target)?;
+                    return Ok((name.clone(), Bound { value: Value::Text(serde_json::json!(secrets).to_string()), secrets }));
+                }
                 Bind::Secret(secret) => secret.value(world, name)?,
             };
-            Ok((name.clone(), Bound { value: Value::Text(value.clone()), secret: Some(value) }))
+            Ok((name.clone(), Bound { value: Value::Text(value.clone()), secrets: vec![value] }))
         })
         .collect()
 }
 
 impl Secret {
     fn value(&self, world: &World<'_>, bind: &str) -> Result<String, Unasked> {
-        let Self { sha256_of_principal, principal, target, sha256_of_env, env } = self;
+        let Self { sha256_of_principal, sha256_of_principals: _, principal, target, sha256_of_env, env } = self;
         match (sha256_of_principal, principal, target, sha256_of_env, env) {
             (Some(principal), None, Some(target), None, None) => Ok(sha256_hex(&credential(world, target, principal)?)),
             (None, Some(principal), Some(target), None, None) => credential(world, target, principal),
             (None, None, None, Some(name), None) => Ok(sha256_hex(&value(world, name)?)),
             (None, None, None, None, Some(name)) => value(world, name),
             _ => Err(Unasked(format!(
-                "the bind `{bind}` must have `sha256_of_principal` or `principal` with `target`, or `sha256_of_env`, or `env`"
+                "the bind `{bind}` must have `sha256_of_principal` or `principal` with `target`, `sha256_of_principals`, `sha256_of_env`, or `env`"
             ))),
         }
     }
+}
+
+/// The SHA-256 of the credential of every principal of a target: keys of every age and state that we know.
+fn hashes(world: &World<'_>, target: &str) -> Result<Vec<String>, Unasked> {
+    let described = world.configuration.targets.get(target);
+    let described = described.ok_or_else(|| Unasked(format!("no target is named `{target}`: add `[targets.{target}]`")))?;
+    described.principals.keys().map(|principal| Ok(sha256_hex(&credential(world, target, principal)?))).collect()
 }
 
 /// The SQL with every `{{name}}` replaced by a quoted identifier that the schema has.
@@ -229,7 +241,7 @@ fn shown(cell: Option<&Value>, binds: &BTreeMap<String, Bound>) -> String {
         Some(Value::Text(text)) => text.clone(),
         Some(Value::Blob(bytes)) => format!("{} bytes", bytes.len()),
     };
-    for secret in binds.values().filter_map(|bound| bound.secret.as_deref()) {
+    for secret in binds.values().flat_map(|bound| &bound.secrets) {
         text = text.replace(secret, "(withheld)");
     }
     match text.char_indices().nth(CELL_MAX) {
@@ -329,6 +341,30 @@ mod tests {
         scene.databases.get_mut("main").unwrap().push_str(&planted);
         let judgement = ask(&scene, sql).unwrap();
         assert_eq!((judgement.outcome, judgement.findings), (Outcome::Fail, vec!["3: (withheld)".to_owned()]));
+    }
+
+    #[test]
+    fn the_hash_of_any_principal_is_found() {
+        let mut scene = scene();
+        let target = scene.configuration.targets.get_mut("api").unwrap();
+        let old = Principal { name: "old".into(), value: "Bearer ${PROBE_OLD}".into(), ..target.principals["a"].clone() };
+        target.principals.insert("old".into(), old);
+        scene.environment.insert("PROBE_OLD".into(), "ck_live_older".into());
+        let asked: Asked = serde_json::from_value(serde_json::json!({
+            "sql": "SELECT id AS subject, {{hash}} NOT IN (SELECT value FROM json_each(:known)) AS ok, {{hash}} AS detail FROM {{keys}}",
+            "identifiers": {"keys": "api keys", "hash": "key_hash"},
+            "binds": {"known": {"sha256_of_principals": "api"}},
+        }))
+        .unwrap();
+        let judged = |scene: &Scene| {
+            let seen = scene.with(|world| DatabaseQuery::gather(world, &asked)).unwrap();
+            let judgement = DatabaseQuery::judge(&seen, &asked);
+            (judgement.outcome, judgement.findings)
+        };
+        assert_eq!(judged(&scene).0, Outcome::Pass);
+        let planted = format!("INSERT INTO \"api keys\" VALUES (3, '{}');", sha256_hex("ck_live_older"));
+        scene.databases.get_mut("main").unwrap().push_str(&planted);
+        assert_eq!(judged(&scene), (Outcome::Fail, vec!["3: (withheld)".to_owned()]));
     }
 
     #[test]

@@ -73,6 +73,8 @@ enum Class {
     /// One that has nothing to do with a listed one.
     Foreign,
     Null,
+    /// A page on the visitor's own machine: left in a list since development.
+    Local,
     /// Begins with a listed one.
     Prefix,
     /// Ends with the host of a listed one.
@@ -91,6 +93,7 @@ impl fmt::Display for Class {
             Self::Other => "other: an origin of somebody else is allowed",
             Self::Foreign => "reflected: any origin is allowed",
             Self::Null => "null: the origin of a sandboxed frame or a local file is allowed",
+            Self::Local => "local: any page that is served on the visitor's own machine is allowed",
             Self::Prefix => "prefix: an origin that only begins like a listed one is allowed",
             Self::Suffix => "suffix: an origin that only ends like a listed one is allowed",
             Self::Dot => "dot: an origin with another character for a dot is allowed",
@@ -215,7 +218,11 @@ impl Question for Cors {
 
 /// Origins that a careless comparison takes for this one, and those that belong to nobody.
 fn hostile(origin: &str) -> Vec<(Class, String)> {
-    let mut list = vec![(Class::Null, "null".to_owned()), (Class::Foreign, "https://evil.example".to_owned())];
+    let mut list = vec![
+        (Class::Null, "null".to_owned()),
+        (Class::Foreign, "https://evil.example".to_owned()),
+        (Class::Local, "http://localhost:3000".to_owned()),
+    ];
     if let Some((scheme, host)) = origin.split_once("://") {
         list.push((Class::Prefix, format!("{scheme}://{host}.evil.example")));
         list.push((Class::Suffix, format!("{scheme}://evil{host}")));
@@ -369,9 +376,10 @@ mod tests {
 
     #[test]
     fn each_careless_way_of_comparing_origins_has_a_finding_of_its_own() {
-        let careless: [Careless; 9] = [
+        let careless: [Careless; 10] = [
             (&["reflected"], |_| true),
             (&["null"], |origin| exact(origin) || origin == "null"),
+            (&["local"], |origin| exact(origin) || origin.starts_with("http://localhost")),
             (&["port", "prefix"], |origin| origin.starts_with("https://app.example.com")),
             (&["scheme", "subdomain", "suffix"], |origin| origin.ends_with("app.example.com")),
             (&["subdomain"], |origin| exact(origin) || origin.ends_with(".app.example.com")),

@@ -147,7 +147,7 @@ impl Question for RateLimit {
             started.set(Instant::now());
             prober.burst(&mine, count, asked.concurrency, source).map_err(|error| unasked(&error))
         };
-        let ask = |somebody: &Somebody| -> Result<u16, Unasked> {
+        let ask = |somebody: &Somebody, source: Source<'_>| -> Result<u16, Unasked> {
             let route = somebody.route.as_deref().or(asked.route.as_deref());
             let call = site.call(route, asked.call.as_deref().filter(|_| route.is_none()))?;
             let who = somebody.principal.as_ref().or(asked.principal.as_ref());
@@ -156,13 +156,19 @@ impl Question for RateLimit {
             for (name, value) in &somebody.headers {
                 request = request.header(name, value);
             }
-            one(&request, Source::Common)
+            let answer = prober.conversation(source).send(&request).map_err(|error| unasked(&error))?;
+            if let (Some(route), 200..300) = (route, answer.status) {
+                // It was let through, and may have made something.
+                site.undo(site.route(route)?, &answer, &Credential::Principal(who.cloned().unwrap_or_default()));
+            }
+            Ok(answer.status)
         };
-        let all = |many: &[Somebody]| many.iter().map(ask).collect::<Result<Vec<_>, _>>();
-        let names = || -> Result<_, Unasked> {
-            let same = all(&asked.same)?;
+        let all = |many: &[Somebody], source: Source<'_>| many.iter().map(|one| ask(one, source)).collect::<Result<Vec<_>, _>>();
+        // An address has no other address: who else there is is asked from another one, and the same one from its own.
+        let names = |same: Source<'_>, others: Source<'_>| -> Result<_, Unasked> {
+            let same = all(&asked.same, same)?;
             let by = u64::try_from(started.get().elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok((same, all(&asked.others)?, by))
+            Ok((same, all(&asked.others, others)?, by))
         };
         // A tenth more than the window, so that a clock that is a little late does not look like a limit that stays.
         let pause = || prober.pause(window + window / 10);
@@ -171,7 +177,7 @@ impl Question for RateLimit {
             (By::Address, ..) => {
                 let (first, second) = (lend()?, lend()?);
                 let burst = burst(Source::Lent(&first))?;
-                let names = names()?;
+                let names = names(Source::Lent(&first), Source::Lent(&second))?;
                 let other = one(&mine, Source::Lent(&second))?;
                 pause();
                 (burst, names, other, one(&mine, Source::Lent(&first))?)
@@ -179,7 +185,7 @@ impl Question for RateLimit {
             (By::Principal, Some(principal), other) if other.is_some() || !asked.others.is_empty() => {
                 let _alone = prober.hold_principal(principal, window);
                 let burst = burst(Source::Common)?;
-                let names = names()?;
+                let names = names(Source::Common, Source::Common)?;
                 let other = match other {
                     Some(other) => one(&request(Some(other)), Source::Common)?,
                     None => names.1.first().copied().unwrap_or(call.ok),
@@ -345,7 +351,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        kinds::http_testing::{Caps, ask, serve, target},
+        kinds::http_testing::{Caps, ask, route, serve, target},
         testing::Scene,
     };
 
@@ -379,6 +385,28 @@ mod tests {
     fn a_limit_by_principal_is_told_from_a_smaller_one() {
         assert_eq!(outcome(20, "principal", |got| got.header("authorization").to_owned()), Outcome::Pass);
         assert_eq!(outcome(10, "principal", |got| got.header("authorization").to_owned()), Outcome::Fail);
+    }
+
+    #[test]
+    fn an_address_that_is_let_through_on_another_path_is_found() {
+        let judged = |name: fn(&crate::kinds::http_testing::Got) -> String| {
+            let counts = Mutex::new(BTreeMap::<String, usize>::new());
+            let at = serve(Caps::NONE, move |got| {
+                let mut counts = counts.lock().unwrap();
+                let count = counts.entry(name(got)).or_default();
+                *count += 1;
+                let status = if *count > 20 { 429 } else { 200 };
+                (status, vec![("Retry-After", "1".to_owned())], String::new())
+            });
+            let mut target = target(at);
+            target.routes = [route("list", "GET /v1", 200), route("keys", "GET /v1/keys", 200)].into();
+            let asked = r#"{"target":"api","route":"list","limit":20,"window":"1 second","by":"address",
+                "same":[{"name":"the same address, on another route","route":"keys"}]}"#;
+            ask::<RateLimit>(Scene::default(), &target, asked).findings
+        };
+        let elsewhere = |findings: &[String]| findings.iter().any(|finding| finding.contains("on another route"));
+        assert!(!elsewhere(&judged(|got| got.peer.clone())));
+        assert!(elsewhere(&judged(|got| format!("{} {}", got.peer, got.path))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use avouch_model::product::ProbeClass;
 use avouch_probe::{Credential, Source};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, Wrong, cause, unasked};
+use super::http_call::{Call, Site, Wrong, cause, unasked};
 use crate::{Unasked, World};
 
 /// The least time by which the control is answered later than its twin.
@@ -24,6 +24,8 @@ const LANE_REQUESTS: usize = 8;
 pub(super) struct Measurement<'a> {
     pub(super) route: Option<&'a str>,
     pub(super) call: Option<&'a str>,
+    /// A route that writes: every outcome that must be refused is asked by it as well.
+    pub(super) writes: Option<&'a str>,
     pub(super) principal: &'a str,
     pub(super) outcomes: &'a [Attempt],
     pub(super) samples: u64,
@@ -67,6 +69,8 @@ pub(super) struct Series {
     pub(super) statuses: BTreeMap<u16, u64>,
     /// From the first byte sent to the head of the answer, in microseconds, in the order of the rounds.
     pub(super) micros: Vec<u64>,
+    /// The call whose answer was the fastest.
+    pub(super) fastest: String,
 }
 
 pub(super) const fn thirty() -> u64 {
@@ -80,8 +84,8 @@ pub(super) const fn thirty_two() -> usize {
 /// The measurement; checks of one run that ask for the same one share it, and cannot disagree.
 pub(super) fn measured(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>) -> Result<Rounds, Unasked> {
     let held_ms = asked.apart_ms.saturating_mul(3).max(HELD_MS_MIN);
-    let Measurement { route, call, principal, outcomes, samples, concurrency, .. } = asked;
-    let key = format!("timing {route:?} {call:?} {principal} {outcomes:?} {samples} {concurrency} {held_ms}");
+    let Measurement { route, call, writes, principal, outcomes, samples, concurrency, .. } = asked;
+    let key = format!("timing {route:?} {call:?} {writes:?} {principal} {outcomes:?} {samples} {concurrency} {held_ms}");
     let unfit = |error: serde_json::Error| Unasked(format!("the measurement cannot be kept: {error}"));
     site.prober.remember(&key, unfit, || measure(world, site, asked, held_ms))
 }
@@ -96,6 +100,10 @@ struct Way {
 
 fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms: u64) -> Result<Rounds, Unasked> {
     let call = site.call(asked.route, asked.call)?;
+    // What is let in would have written something: where that is not allowed, the route is not asked for.
+    let may_write = site.target.allow.contains(&ProbeClass::Intrusive);
+    let writes = asked.writes.filter(|_| may_write).map(|name| site.route(name)).transpose()?;
+    let writing = writes.map(|route| site.call_of(route)).transpose()?;
     let valid = Credential::Principal(asked.principal.to_owned());
     // At most so many requests, and no more than until the answers turn to the expected ones: a window may be over before
     // all of them are answered.
@@ -128,14 +136,20 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
             alone.extend(credential.principal().map(|principal| site.prober.hold_principal(principal, Duration::ZERO)));
             use_up(&credential, &expected, burst)?;
         }
-        let series = Series { name: attempt.name.clone(), as_expected: 0, statuses: BTreeMap::new(), micros: Vec::new() };
+        let series = Series {
+            name: attempt.name.clone(),
+            as_expected: 0,
+            statuses: BTreeMap::new(),
+            micros: Vec::new(),
+            fastest: String::new(),
+        };
         ways.push(Way { credential, expected, burst: attempt.burst, series });
     }
     let Some(twin) = ways.first().map(|way| way.credential.clone()) else {
         return Err(Unasked("`outcomes` is empty: name what is to be compared".to_owned()));
     };
     let held = call.request(ProbeClass::Active, twin).held(Duration::from_millis(held_ms));
-    let (mut held_us, mut refills) = (Vec::new(), 0);
+    let (mut held_us, mut refills, seed) = (Vec::new(), 0, (world.random)());
     let mut conversation = site.prober.conversation(Source::Common);
     // The first answer pays for the connection and for what the target prepares.
     conversation.send(&call.request(ProbeClass::Active, valid)).map_err(|error| unasked(&error))?;
@@ -146,13 +160,28 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
                 held_us.push(conversation.send(&held).map_err(|error| unasked(&error))?.micros());
                 continue;
             };
-            let request = call.request(ProbeClass::Active, way.credential.clone());
+            // Two rounds each by the same call and with the same wrong credentials: an answer that is remembered is fast the
+            // second time, and a way that only some calls take is found.
+            let refused = !way.expected.iter().any(|status| (200..300).contains(status));
+            let writing = writing.as_ref().filter(|_| refused && round / 2 % 2 == 1);
+            let request = match writing {
+                Some(writing) => writing.request(ProbeClass::Intrusive, way.credential.clone()),
+                None => call.request(ProbeClass::Active, way.credential.clone()),
+            };
+            let request = request.seeded(seed.wrapping_add(round / 2));
             let mut answer = conversation.send(&request).map_err(|error| unasked(&error))?;
             if let Some(burst) = way.burst.filter(|_| refills < REFILLS_MAX && !way.expected.contains(&answer.status)) {
                 // Its window ended meanwhile: what is measured is an allowance that is used up.
                 refills += 1;
                 use_up(&way.credential, &way.expected, burst)?;
                 answer = conversation.send(&request).map_err(|error| unasked(&error))?;
+            }
+            if let (Some(_), Some(route), 200..300) = (writing, writes, answer.status) {
+                site.undo(route, &answer, &way.credential);
+            }
+            if way.series.micros.iter().all(|micros| answer.micros() < *micros) {
+                let Call { method, path, .. } = writing.unwrap_or(&call);
+                way.series.fastest = format!("{method} {path}");
             }
             way.series.micros.push(answer.micros());
             *way.series.statuses.entry(answer.status).or_default() += 1;

@@ -27,6 +27,8 @@ pub(super) struct Asked {
     route: Option<String>,
     #[serde(default)]
     call: Option<String>,
+    #[serde(default)]
+    writes: Option<String>,
     principal: String,
     outcome: String,
     #[serde(default)]
@@ -83,6 +85,7 @@ impl Question for TimingEquality {
             &Measurement {
                 route: asked.route.as_deref(),
                 call: asked.call.as_deref(),
+                writes: asked.writes.as_deref(),
                 principal: &asked.principal,
                 outcomes: &asked.outcomes,
                 samples: asked.samples,

@@ -26,6 +26,8 @@ pub(super) struct Asked {
     route: Option<String>,
     #[serde(default)]
     call: Option<String>,
+    #[serde(default)]
+    writes: Option<String>,
     principal: String,
     floor_ms: u64,
     outcome: String,
@@ -59,6 +61,9 @@ struct Measured {
     statuses: BTreeMap<u16, u64>,
     min_us: u64,
     median_us: u64,
+    /// The call whose answer was the fastest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fastest: String,
 }
 
 impl Question for TimingFloor {
@@ -82,6 +87,7 @@ impl Question for TimingFloor {
             &Measurement {
                 route: asked.route.as_deref(),
                 call: asked.call.as_deref(),
+                writes: asked.writes.as_deref(),
                 principal: &asked.principal,
                 outcomes: &asked.outcomes,
                 samples: asked.samples,
@@ -103,7 +109,8 @@ impl Question for TimingFloor {
         let name = &judged.name;
         if judged.min_us < floor {
             let (fastest, floor_ms) = (shown(judged.min_us), asked.floor_ms);
-            findings.push(format!("`{name}` was answered in {fastest}, under the floor of {floor_ms} ms"));
+            let by = if judged.fastest.is_empty() { String::new() } else { format!(" to `{}`", judged.fastest) };
+            findings.push(format!("`{name}` was answered in {fastest}{by}, under the floor of {floor_ms} ms"));
         }
         let held = judged.samples > 0 && judged.as_expected == judged.samples;
         Judgement::decide(
@@ -123,6 +130,7 @@ impl Measured {
             statuses: series.statuses,
             min_us: series.micros.iter().copied().min().unwrap_or(0),
             median_us: median(&series.micros),
+            fastest: series.fastest,
             name: series.name,
         }
     }
@@ -170,9 +178,36 @@ mod tests {
 
     use super::*;
     use crate::{
-        kinds::http_testing::{Caps, ask, json, serve, target},
+        kinds::http_testing::{Caps, Got, ask, json, route, serve, target},
         testing::Scene,
     };
+
+    /// Answers after 30 ms, but for what is hasty; an altered key is judged, and half of the time it would write.
+    fn altered(hasty: impl Fn(&Got) -> bool + Send + Sync + 'static) -> Judgement {
+        let at = serve(Caps::NONE, move |got| {
+            let good = got.header("authorization").ends_with("AAAA0123456789");
+            if good || !hasty(got) {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+            json(if good { 200 } else { 401 }, "{}")
+        });
+        let mut target = target(at);
+        target.routes = [route("make", "POST /v1", 201)].into();
+        let asked = r#"{"target":"api","call":"GET /v1","writes":"make","principal":"a","floor_ms":30,"samples":4,
+            "outcome":"altered","outcomes":[{"name":"success","principal":"a"},{"name":"altered","credential":"altered"}]}"#;
+        ask::<TimingFloor>(Scene::default(), &target, asked)
+    }
+
+    #[test]
+    fn a_refusal_of_a_write_and_one_that_comes_again_are_found() {
+        assert_eq!(altered(|_| false).outcome, Outcome::Pass);
+        let of_writes = altered(|got| got.method == "POST");
+        assert_eq!(of_writes.outcome, Outcome::Fail);
+        assert!(of_writes.findings[0].contains("`POST /v1`"), "{:?}", of_writes.findings);
+        let met = Mutex::new(std::collections::BTreeSet::new());
+        let again = altered(move |got| !met.lock().unwrap().insert(got.header("authorization").to_owned()));
+        assert_eq!(again.outcome, Outcome::Fail);
+    }
 
     /// Answers after 30 ms, but for one cause.
     fn outcome(judged: &str, hasty: &'static str) -> Outcome {

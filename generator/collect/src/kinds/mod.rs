@@ -34,6 +34,7 @@ mod http_body_cap;
 mod http_body_schema;
 mod http_call;
 mod http_cors;
+mod http_counted_calls;
 mod http_figure;
 mod http_form;
 mod http_header;
@@ -121,6 +122,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_body_cap::BodyCap>(),
     Kind::of::<http_body_schema::BodySchema>(),
     Kind::of::<http_cors::Cors>(),
+    Kind::of::<http_counted_calls::CountedCalls>(),
     Kind::of::<http_header::Header>(),
     Kind::of::<http_identity_source::IdentitySource>(),
     Kind::of::<http_inventory::Inventory>(),

@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Repository],
         change: "wrangler.toml names the pepper of staging under its vars instead of the secrets store",
         claims: &["B-keys-pepper-002"],
-        linked: &[],
+        linked: &[("B-supply-gitleaks-004", "a pepper in a file is a secret in the tree")],
         blind: true,
     },
     Entry {
@@ -156,7 +156,10 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "calls that write are not counted against the limit of a key",
         claims: &["B-rate-l2-001"],
-        linked: &[("B-rate-l2-003", "calls that write pass across the edge of a window, too")],
+        linked: &[
+            ("B-rate-l2-003", "calls that write pass across the edge of a window, too"),
+            ("B-auth-timing-006", "a key over its limit is not refused then when it writes"),
+        ],
         blind: true,
     },
     Entry {
@@ -219,7 +222,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "rows three hours old have their time in microseconds, a far future in milliseconds",
         claims: &["B-retention-ratelimits-002"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that meets times that it cannot read tells nothing of what it deleted")],
         blind: true,
     },
     Entry {
@@ -228,7 +231,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "rows over 100 days old have their time as `Thu, 13 Aug 2026 10:00:00 GMT`",
         claims: &["B-retention-audit-003"],
-        linked: &[],
+        linked: &[("B-retention-notearly-006", "a run that meets times that it cannot read tells nothing of what it deleted")],
         blind: true,
     },
     Entry {
