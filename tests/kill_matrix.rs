@@ -173,7 +173,7 @@ fn names(defects: &[&Defect]) -> String {
 
 /// One try.
 fn hold_once(defects: &[&Defect], baseline: &Baseline) -> Result<(), String> {
-    let names = defects.iter().map(|defect| defect.name.as_str()).collect::<Vec<_>>().join(",");
+    let names = names(defects);
     let product = Product::start(Some(&names), defects.iter().any(|defect| defect.served));
     let outcomes = product.run_as(&UNPUBLISHED);
     let passes = |check: &String| outcomes.get(check).is_some_and(|outcome| outcome == "pass");

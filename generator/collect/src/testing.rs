@@ -114,6 +114,7 @@ fn configuration() -> Configuration {
         release_tags: "v*".into(),
         sbom: SbomSettings { spec: "1.6".into(), formats: vec!["json".into()], ..SbomSettings::default() },
         databases: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         retention: vec![],
         targets: BTreeMap::new(),
         bind: BTreeMap::new(),

@@ -406,6 +406,7 @@ fn an_empty_configuration_asks_only_what_has_a_place_by_convention() {
             "owasp-mapping-document",
             "safe-harbour",
             "sbom-in-pipeline",
+            "sbom-lockfile-in-step",
             "sbom-of-release",
             "secret-hook",
             "secrets-in-history",
