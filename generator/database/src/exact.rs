@@ -18,9 +18,7 @@ pub(crate) fn value(text: &str) -> Option<Value> {
         "integer" => rest.parse().ok().map(Value::Integer),
         "real" => rest.parse().ok().map(Value::Real),
         "blob" => bytes(rest).map(Value::Blob),
-        "text" => {
-            bytes(rest).map(|bytes| String::from_utf8(bytes).map_or_else(|error| Value::Blob(error.into_bytes()), Value::Text))
-        }
+        "text" => bytes(rest).map(Value::text),
         _ => None,
     }
 }
@@ -52,6 +50,7 @@ mod tests {
             Value::Real(f64::INFINITY),
             Value::Text("a,b\nc\0d:é'".into()),
             Value::Text(String::new()),
+            Value::BrokenText(vec![1, 255]),
             Value::Blob(vec![0, 255]),
         ] {
             let text: String = connection.query_row(&format!("SELECT {}", exact("?1")), [&expected], |row| row.get(0)).unwrap();

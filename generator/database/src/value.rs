@@ -15,8 +15,10 @@ pub enum Value {
     Integer(i64),
     /// A 64-bit float.
     Real(f64),
-    /// A text. Stored text that is not UTF-8 comes out as [`Value::Blob`].
+    /// A text.
     Text(String),
+    /// The bytes of a text that is not UTF-8: SQLite takes any. It sorts among texts, and is no blob.
+    BrokenText(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
 }
@@ -42,8 +44,15 @@ impl Value {
             Self::Null => 1,
             Self::Integer(_) | Self::Real(_) => 8,
             Self::Text(text) => text.len(),
-            Self::Blob(bytes) => bytes.len(),
+            Self::BrokenText(bytes) | Self::Blob(bytes) => bytes.len(),
         }
+    }
+}
+
+impl Value {
+    /// A text of these bytes.
+    pub(crate) fn text(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::BrokenText(error.into_bytes()), Self::Text)
     }
 }
 

@@ -61,7 +61,7 @@ impl Encoding {
                 None if text.len() == 10 && text.as_bytes()[4] == b'-' => Some(Self::TextDay),
                 _ => None,
             },
-            Value::Null | Value::Blob(_) => None,
+            Value::Null | Value::BrokenText(_) | Value::Blob(_) => None,
         }
     }
 

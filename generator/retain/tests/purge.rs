@@ -278,6 +278,19 @@ fn tables_without_a_rowid_go_by_their_primary_key() {
 }
 
 #[test]
+fn a_text_key_that_is_not_utf_8_is_a_text_all_the_same() {
+    let sample = Sample::new("CREATE TABLE events (id TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID");
+    // The first of all, one in between, and the last.
+    let keys = ["CAST(x'01ff' AS TEXT)", "'a'", "'b'", "CAST(x'63fe' AS TEXT)", "'d'", "CAST(x'ff' AS TEXT)", "x'00'"];
+    for key in keys {
+        sample.connection.execute_batch(&format!("INSERT INTO events VALUES ({key}, {CUTOFF} - 1)")).unwrap();
+    }
+    let done = sample.purge();
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, sample.count("events")), (7, 0));
+}
+
+#[test]
 fn names_are_names_whatever_is_in_them() {
     let mut sample = Sample::new(
         "CREATE TABLE \"e\"\"; DROP TABLE other; --\" (rowid TEXT, \"a {} 'b\" INTEGER); CREATE TABLE other (id); \

@@ -239,7 +239,7 @@ fn shown(cell: Option<&Value>, binds: &BTreeMap<String, Bound>) -> String {
         Some(Value::Integer(number)) => number.to_string(),
         Some(Value::Real(number)) => number.to_string(),
         Some(Value::Text(text)) => text.clone(),
-        Some(Value::Blob(bytes)) => format!("{} bytes", bytes.len()),
+        Some(Value::BrokenText(bytes) | Value::Blob(bytes)) => format!("{} bytes", bytes.len()),
     };
     for secret in binds.values().flat_map(|bound| &bound.secrets) {
         text = text.replace(secret, "(withheld)");

@@ -142,6 +142,7 @@ fn place(number: usize, value: &Value) -> String {
         Value::Integer(_) => format!("(+CAST(?{number} AS INTEGER))"),
         Value::Real(_) => format!("(+CAST(?{number} AS REAL))"),
         Value::Text(_) => format!("(+CAST(?{number} AS TEXT))"),
+        Value::BrokenText(_) => format!("(+CAST(unhex(?{number}) AS TEXT))"),
         Value::Blob(_) => format!("unhex(?{number})"),
     }
 }
@@ -153,6 +154,6 @@ fn written(value: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Real(number) => format!("{number:?}"),
         Value::Text(text) => text.clone(),
-        Value::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Value::BrokenText(bytes) | Value::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

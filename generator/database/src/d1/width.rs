@@ -47,7 +47,7 @@ impl Width {
             // What is added may be too little to change it.
             Value::Real(from) => Value::Real((from + width).max(from.next_up())),
             Value::Text(text) => Value::Text(later(text, width)?),
-            Value::Null | Value::Blob(_) => return None,
+            Value::Null | Value::BrokenText(_) | Value::Blob(_) => return None,
         };
         let is_before = |end: &Value| match (&to, end) {
             (Value::Text(to), Value::Text(end)) => to < end,
@@ -96,7 +96,7 @@ fn position(value: &Value) -> Option<f64> {
         Value::Integer(number) => Some(*number as f64),
         Value::Real(number) => Some(*number),
         Value::Text(text) => moment(text).map(|(moment, _)| moment.and_utc().timestamp() as f64),
-        Value::Null | Value::Blob(_) => None,
+        Value::Null | Value::BrokenText(_) | Value::Blob(_) => None,
     }
 }
 

@@ -67,7 +67,7 @@ impl Read for Reader {
                     count += 1;
                     let more = match value {
                         Value::Text(text) => each(text.as_bytes()),
-                        Value::Blob(bytes) => each(bytes),
+                        Value::BrokenText(bytes) | Value::Blob(bytes) => each(bytes),
                         _ => each(b""),
                     };
                     if !more {

@@ -18,7 +18,7 @@ impl Bound<'_> {
             Value::Null => Type::UNKNOWN,
             Value::Integer(_) => Type::INT8,
             Value::Real(_) => Type::FLOAT8,
-            Value::Text(_) => Type::TEXT,
+            Value::Text(_) | Value::BrokenText(_) => Type::TEXT,
             Value::Blob(_) => Type::BYTEA,
         }
     }
@@ -31,7 +31,7 @@ impl ToSql for Bound<'_> {
             Value::Integer(number) => out.put_i64(*number),
             Value::Real(number) => out.put_f64(*number),
             Value::Text(text) => out.put_slice(text.as_bytes()),
-            Value::Blob(bytes) => out.put_slice(bytes),
+            Value::BrokenText(bytes) | Value::Blob(bytes) => out.put_slice(bytes),
         }
         Ok(IsNull::No)
     }

@@ -40,7 +40,7 @@ pub(super) fn canaries(connection: &Connection, due: &Due, binds: &Binds<'_>, at
         // The longest of a row: a time or a kind stands in many rows.
         let length = |value: &Value| match value {
             Value::Text(text) => text.len(),
-            Value::Blob(bytes) => bytes.len(),
+            Value::BrokenText(bytes) | Value::Blob(bytes) => bytes.len(),
             _ => 0,
         };
         candidates.extend(values.max_by_key(|(_, value)| length(value)));
@@ -54,7 +54,7 @@ pub(super) fn canaries(connection: &Connection, due: &Due, binds: &Binds<'_>, at
         let stays = bound(connection, &stays, &binds)?.raw_query().next()?.map_or(Ok(true), |row| row.get(0))?;
         let bytes = match value {
             Value::Text(text) => text.into_bytes(),
-            Value::Blob(bytes) => bytes,
+            Value::BrokenText(bytes) | Value::Blob(bytes) => bytes,
             _ => continue,
         };
         if !stays && !found.contains(&bytes) {

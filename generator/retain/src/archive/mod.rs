@@ -105,6 +105,7 @@ fn value(value: &Value) -> serde_json::Value {
         Value::Real(number) if number.is_finite() => json!(number),
         Value::Real(number) => json!({ "real": number.to_string() }),
         Value::Text(text) => json!(text),
+        Value::BrokenText(bytes) => json!({ "text_base64": BASE64_STANDARD.encode(bytes) }),
         Value::Blob(bytes) => json!({ "base64": BASE64_STANDARD.encode(bytes) }),
     }
 }
@@ -118,8 +119,9 @@ mod tests {
     #[test]
     fn an_object_is_written_once_and_reads_as_its_name_says() {
         let root = tempfile::tempdir().unwrap();
-        let values = vec![Value::Integer(i64::MAX), Value::Real(0.5), Value::Blob(vec![0, 255]), Value::Text("é\n".into())];
-        let rows = Rows { columns: ["a", "b", "c", "d"].map(str::to_owned).to_vec(), rows: vec![values; 3_000] };
+        let (blob, broken) = (Value::Blob(vec![0, 255]), Value::BrokenText(vec![0, 255]));
+        let values = vec![Value::Integer(i64::MAX), Value::Real(0.5), blob, Value::Text("é\n".into()), broken];
+        let rows = Rows { columns: ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec(), rows: vec![values; 3_000] };
         let mut archive = Archive::open(root.path(), &product::Archive::Folder("old".into()), "events").unwrap();
         let name = archive.keep(&[("events".into(), rows.clone())]).unwrap();
         assert_eq!(archive.keep(&[("events".into(), rows)]).unwrap(), name);
@@ -132,8 +134,10 @@ mod tests {
         assert_eq!(Digest::of(&lines).to_string(), name);
         assert!(kept.ends_with(format!("{}.ndjson.zst", name.trim_start_matches("sha256:"))));
         let first = lines.split(|byte| *byte == b'\n').next().unwrap();
-        let line =
-            "{\"row\":{\"a\":9223372036854775807,\"b\":0.5,\"c\":{\"base64\":\"AP8=\"},\"d\":\"é\\n\"},\"table\":\"events\"}";
+        let line = concat!(
+            "{\"row\":{\"a\":9223372036854775807,\"b\":0.5,\"c\":{\"base64\":\"AP8=\"},\"d\":\"é\\n\",\"e\":{\"text_base64\":\"AP8=\"}},",
+            "\"table\":\"events\"}"
+        );
         assert_eq!(std::str::from_utf8(first).unwrap(), line);
         assert!(file.len() < lines.len() / 10, "{} of {}", file.len(), lines.len());
     }

@@ -120,6 +120,7 @@ pub(super) fn every_kind_of_key_is_gone_through(d1: &Place) {
         // No key of its own, a text, several columns, and integers that JSON would round.
         ("(at INTEGER, id INTEGER)", format!("SELECT {old}, i"), plain),
         ("(id TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID", format!("SELECT 'it''s ' || i, {old}"), plain),
+        ("(id TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID", format!("SELECT CAST(x'01ff' AS TEXT) || i, {old}"), plain),
         ("(a INTEGER, b TEXT, at INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID", format!("SELECT i % 2, i, {old}"), plain),
         ("(a INTEGER, b TEXT, at INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID", format!("SELECT i % 2, i, {old}"), indexed),
         ("(id INTEGER PRIMARY KEY, at INTEGER)", format!("SELECT 9007199254740993 + i * 2, {old}"), plain),
