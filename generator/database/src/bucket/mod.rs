@@ -1,7 +1,7 @@
 //! Buckets of object storage, by the API of S3: objects are written once and read back. None is ever changed or deleted.
 //!
 //! Only `avouch-retain` names this face. The signatures and the shape of requests are those of `object_store`, the connection is
-//! ours ([`wire`]).
+//! ours (`wire.rs`).
 
 mod error;
 mod wire;
