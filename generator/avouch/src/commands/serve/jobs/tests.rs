@@ -275,6 +275,21 @@ fn a_clock_set_forward_while_a_job_runs_gives_nobody_its_slot() {
 }
 
 #[test]
+fn a_scheduler_that_wakes_nobody_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Arc::new(daemon(&folder, Box::new(|_, _, _, _| Ok(()))));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // As it is after the clock was set back: it is there, and silent.
+    let silent = runtime.block_on(tokio_cron_scheduler::JobScheduler::new()).unwrap();
+    let (_told, woken) = tokio::sync::mpsc::channel(1);
+    runtime.spawn(crate::commands::serve::keep_waking(Arc::clone(&daemon), (silent, woken)));
+    until(|| states(&daemon).contains(&SlotState::Finished));
+    daemon.stop();
+    idle(&daemon);
+    runtime.shutdown_background();
+}
+
+#[test]
 fn a_job_that_hangs_holds_its_slot_and_what_it_keeps_from_running_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let (begun, release, execute) = hanging();
