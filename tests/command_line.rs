@@ -4,6 +4,8 @@
 
 #[path = "command_line/advisories.rs"]
 mod advisories;
+#[path = "command_line/baseline.rs"]
+mod baseline;
 #[path = "command_line/decisions.rs"]
 mod decisions;
 #[path = "command_line/gate.rs"]

@@ -67,7 +67,7 @@ fn the_baseline_stands_apart_and_stops_nothing_until_it_is_told_to() {
     assert!(github.stdout.ends_with("1 of 1 checks passed\n") && !github.stdout.contains("::error"), "{}", github.stdout);
     let markdown = sandbox.avouch(&["check", "--format", "markdown"]).exits(0).stdout;
     assert!(
-        markdown.contains("1 of 1 checks passed") && markdown.contains("<summary>Baseline, not claimed (6)</summary>"),
+        markdown.contains("1 of 1 checks passed") && markdown.contains("<summary>Baseline, not claimed (9)</summary>"),
         "{markdown}"
     );
     let explained = sandbox.avouch(&["explain", "baseline.ignored-secrets"]).exits(0);
@@ -79,6 +79,11 @@ fn the_baseline_stands_apart_and_stops_nothing_until_it_is_told_to() {
     assert!(register.contains("Baseline, not claimed") && register.contains("The sources hold no secret"));
     let register: serde_json::Value = serde_json::from_str(&sandbox.read("public/en/controls/index.json")).unwrap();
     assert!(register["baseline"].as_array().unwrap().iter().any(|one| one["control"] == "secrets" && one["state"] == "pass"));
+
+    // What looks at a requirement is told on its page; that nobody claims it stays a gap.
+    let page = sandbox.read("public/en/requirements/API9:2023/index.html");
+    assert!(page.contains("baseline.inventory") && page.contains("No control addresses this requirement."), "{page}");
+    assert!(!page.contains("baseline.ssrf"), "{page}");
 
     let configuration = sandbox.read("avouch.toml");
     sandbox.file("avouch.toml", configuration + "\n[gate]\nbaseline = true\n");

@@ -13,7 +13,7 @@ use super::support::{
 
 #[allow(dead_code, unreachable_pub, reason = "a part of what the tests of another room use")]
 #[path = "../../generator/probe/src/testing.rs"]
-mod server;
+pub(super) mod server;
 
 const KEY: &str = "ck_live_0123456789ABCDEFGHJKMNPQRS";
 

@@ -1,18 +1,20 @@
 //! The commands that a repository runs: in shell scripts, package scripts, makefiles, pipelines, and programs that start others.
 
+use std::{ops::Range, sync::Arc};
+
 use avouch_model::diagnostic::Source;
 use avouch_read::{
     javascript::{Call, Script as JavaScript, Sort},
     structured::Node,
-    workflow::shell::{Command, Script, Shell},
+    workflow::shell::{Script, Shell},
 };
 
 use crate::{
     Unasked, World,
+    confirmed::{Asked, after_yes},
     parameters::Globs,
     parsed::Form,
     pipelines::Pipelines,
-    scripts::callee,
     sources::{FILE_BYTES_MAX, Place, place, texts},
 };
 
@@ -24,8 +26,8 @@ const FOREIGN: &[&str] = &["**/node_modules/**", "**/vendor/**", "**/*.{test,spe
 /// Programs that only show text.
 const SHOWS: &[&str] = &["echo", "printf", ":", "true", "print"];
 
-/// Commands that ask a person, or whether a person said yes.
-const ASKS: &[&str] = &["read", "confirm", "gum", "whiptail", "dialog", "select"];
+/// Functions that start a program: with a line of a shell, or with its words.
+const STARTS: &[&str] = &["exec", "execSync", "execFile", "execFileSync", "spawn", "spawnSync", "run", "execa"];
 
 /// How many commands before one are looked at, and in scripts of how many at most.
 const BEFORE_MAX: usize = 20;
@@ -34,8 +36,8 @@ const COMMANDS_MAX: usize = 500;
 /// A command where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
-    /// Where.
-    pub(crate) place: Place,
+    source: Arc<Source>,
+    at: At,
     /// Its words, and as it is written with what it reads and writes.
     pub(crate) words: String,
     pub(crate) written: String,
@@ -45,13 +47,36 @@ pub(crate) struct Heard {
     pub(crate) before: Vec<String>,
 }
 
+/// Where a command stands in its file. Lines are counted for those that somebody is told of: a file may hold many commands.
+#[derive(Clone, Debug)]
+enum At {
+    /// At this byte.
+    Byte(usize),
+    /// In the text of a step that stands there: where this line begins, as it is written.
+    Step(Range<usize>, String),
+}
+
+impl Heard {
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        let at = match &self.at {
+            At::Byte(at) => *at,
+            At::Step(span, line) => {
+                let text = self.source.text.get(span.clone()).unwrap_or_default();
+                span.start + text.find(line.as_str()).unwrap_or_default()
+            }
+        };
+        place(&self.source, at)
+    }
+}
+
 /// The commands of the files that are asked about, and of pipelines.
 pub(crate) fn commands(world: &World<'_>, files: Option<&Globs>, pipelines: bool) -> Result<(Vec<Heard>, Vec<String>), Unasked> {
     let globs = |texts: &[&str]| Globs::new(texts.iter().map(|text| (*text).to_owned()).collect()).map_err(Unasked);
     let usual = globs(USUAL)?;
     let mut heard = Vec::new();
     let mut unreadable = Vec::new();
-    for source in texts(world, files.unwrap_or(&usual), &globs(FOREIGN)?)? {
+    for source in texts(world, files.unwrap_or(&usual), &globs(FOREIGN)?)?.into_iter().map(Arc::new) {
         let name = source.path.rsplit('/').next().unwrap_or_default();
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         if name == "package.json" {
@@ -59,7 +84,7 @@ pub(crate) fn commands(world: &World<'_>, files: Option<&Globs>, pipelines: bool
                 Ok(document) => {
                     let scripts = document.root.get("scripts").and_then(Node::as_table);
                     for entry in scripts.map_or(&[][..], |table| table.entries()) {
-                        let at = |_| entry.value.span.start;
+                        let at = |_| At::Byte(entry.value.span.start);
                         shell(&source, entry.value.as_text().unwrap_or_default(), at, false, &mut heard);
                     }
                 }
@@ -68,7 +93,7 @@ pub(crate) fn commands(world: &World<'_>, files: Option<&Globs>, pipelines: bool
         } else if matches!(extension, "js" | "mjs" | "cjs" | "ts" | "mts" | "cts") {
             programs(&source, &mut heard);
         } else if matches!(extension, "sh" | "bash" | "zsh") || source.path.starts_with(".husky/") || is_shell(&source.text) {
-            shell(&source, &source.text, |at| at, false, &mut heard);
+            shell(&source, &source.text, At::Byte, false, &mut heard);
         } else if name.ends_with("akefile") || extension == "mk" {
             makefile(&source, &mut heard);
         }
@@ -84,8 +109,9 @@ fn is_shell(text: &str) -> bool {
     first.starts_with("#!") && ["sh", "bash", "zsh", "dash"].iter().any(|shell| first.trim_end().ends_with(shell))
 }
 
-fn shell(source: &Source, text: &str, at: impl Fn(usize) -> usize, confirmed: bool, heard: &mut Vec<Heard>) {
+fn shell(source: &Arc<Source>, text: &str, at: impl Fn(usize) -> At, confirmed: bool, heard: &mut Vec<Heard>) {
     let script = Script::parse(text);
+    let yes = after_yes(text, &script.commands);
     for (index, command) in script.commands.iter().enumerate() {
         if command.program().first().is_some_and(|program| SHOWS.contains(&program.as_str())) {
             continue;
@@ -93,10 +119,11 @@ fn shell(source: &Source, text: &str, at: impl Fn(usize) -> usize, confirmed: bo
         let line = text.get(command.span.start..).unwrap_or_default();
         let end = line.match_indices('\n').find(|(end, _)| !line[..*end].ends_with('\\')).map_or(line.len(), |(end, _)| end);
         heard.push(Heard {
-            place: place(source, at(command.span.start)),
+            source: Arc::clone(source),
+            at: at(command.span.start),
             words: command.words.join(" "),
             written: line.get(..end).unwrap_or_default().to_owned(),
-            confirmed: confirmed || is_confirmed(text, &script.commands, index),
+            confirmed: confirmed || yes.get(index) == Some(&true),
             before: (index.saturating_sub(BEFORE_MAX)..index)
                 .filter(|_| script.commands.len() <= COMMANDS_MAX)
                 .filter(|earlier| script.is_after_success(index, *earlier, Shell::PLAIN))
@@ -106,37 +133,8 @@ fn shell(source: &Source, text: &str, at: impl Fn(usize) -> usize, confirmed: bo
     }
 }
 
-/// Whether a person was asked before, and nothing goes on without a yes: after the question something ends the script, or the
-/// command stands where only a yes leads.
-fn is_confirmed(text: &str, commands: &[Command], index: usize) -> bool {
-    let Some((command, before)) = commands.get(index).zip(commands.get(..index)) else { return false };
-    let program = |command: &Command| command.program().first().cloned().unwrap_or_default();
-    let asks = |command: &Command| {
-        let program = program(command);
-        ASKS.contains(&program.as_str())
-            || program.ends_with("confirm")
-            || (matches!(program.as_str(), "[" | "[[" | "test" | "case")
-                && command.words.iter().any(|word| {
-                    let given = word.trim_start_matches(['$', '{']);
-                    word.starts_with('$')
-                        && (given.starts_with(['1', '2', '3', '@', '*']) || given.to_ascii_lowercase().contains("confirm"))
-                }))
-    };
-    let Some(question) = before.iter().position(asks) else { return false };
-    let after = before.get(question + 1..).unwrap_or_default();
-    let ends = after.iter().any(|one| matches!(program(one).as_str(), "exit" | "return" | "die" | "abort"));
-    // `if [ "$answer" = yes ]; then …`: the command stands between `then` and `fi`.
-    let tests = before.iter().skip(question).filter(|one| matches!(program(one).as_str(), "[" | "[[" | "test" | "confirm"));
-    let leads = tests.into_iter().any(|test| {
-        let between = text.get(test.span.end..command.span.start).unwrap_or_default();
-        let words: Vec<&str> = between.split(|each: char| each.is_whitespace() || each == ';').collect();
-        words.contains(&"then") && !words.contains(&"fi") && !words.contains(&"else")
-    });
-    ends || leads
-}
-
 /// Recipes: the lines of a target are one script, so that a question is heard by what comes after it.
-fn makefile(source: &Source, heard: &mut Vec<Heard>) {
+fn makefile(source: &Arc<Source>, heard: &mut Vec<Heard>) {
     let mut start = 0;
     let mut recipe: Option<(usize, String)> = None;
     for line in source.text.split_inclusive('\n') {
@@ -147,12 +145,12 @@ fn makefile(source: &Source, heard: &mut Vec<Heard>) {
             text.push_str(&" ".repeat(line.len() - body.len()));
             text.push_str(body);
         } else if let Some((from, text)) = recipe.take() {
-            shell(source, &text, |at| from + at, false, heard);
+            shell(source, &text, |at| At::Byte(from + at), false, heard);
         }
         start += line.len();
     }
     if let Some((from, text)) = recipe {
-        shell(source, &text, |at| from + at, false, heard);
+        shell(source, &text, |at| At::Byte(from + at), false, heard);
     }
 }
 
@@ -164,7 +162,8 @@ fn steps(world: &World<'_>, heard: &mut Vec<Heard>, unreadable: &mut Vec<String>
         let by_hand = !own.is_empty() && own.iter().all(|trigger| trigger.event == "workflow_dispatch");
         let set = |variables: &[(String, avouch_read::workflow::Text)], heard: &mut Vec<Heard>| {
             heard.extend(variables.iter().map(|(name, value)| Heard {
-                place: place(&workflow.source, value.span.start),
+                source: Arc::clone(&workflow.source),
+                at: At::Byte(value.span.start),
                 words: format!("{name}={}", value.text),
                 written: String::new(),
                 confirmed: false,
@@ -178,12 +177,11 @@ fn steps(world: &World<'_>, heard: &mut Vec<Heard>, unreadable: &mut Vec<String>
             for within in pipelines.steps(workflow, job).into_iter().filter(|within| !within.off) {
                 set(&within.step.variables.entries, heard);
                 if let Some(run) = &within.step.run {
-                    let source = &within.workflow.source;
                     let at = |at: usize| {
                         let line = run.text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-                        within.workflow.locate(run, line, 0)
+                        At::Step(run.span.clone(), line.to_owned())
                     };
-                    shell(source, &run.text, at, confirmed, heard);
+                    shell(&within.workflow.source, &run.text, at, confirmed, heard);
                 }
             }
         }
@@ -193,21 +191,27 @@ fn steps(world: &World<'_>, heard: &mut Vec<Heard>, unreadable: &mut Vec<String>
 }
 
 /// What programs start: `execFileSync("wrangler", ["deploy", …])`, `exec("wrangler deploy")`, `` $`wrangler deploy` ``.
-fn programs(source: &Source, heard: &mut Vec<Heard>) {
+fn programs(source: &Arc<Source>, heard: &mut Vec<Heard>) {
     let script = JavaScript::parse(&source.text);
-    for call in script.calls() {
-        let name = callee(&script, &call);
-        let words = match name.rsplit('.').next().unwrap_or_default() {
+    let asked = Asked::of(&script);
+    for open in 0..script.tokens.len() {
+        // What is called is looked at first: where its chain begins is a long way back, and most calls start nothing.
+        let name = open.checked_sub(1).map_or("", |before| script.text(before));
+        if !STARTS.contains(&name) {
+            continue;
+        }
+        let Some(call) = script.call_at(open) else { continue };
+        let words = match name {
             "exec" | "execSync" => script.is(call.open + 1, Sort::Text).then(|| script.text(call.open + 1).to_owned()),
-            "execFile" | "execFileSync" | "spawn" | "spawnSync" | "run" | "execa" => started(&script, &call),
-            _ => None,
+            _ => started(&script, &call),
         };
         if let Some(words) = words {
             heard.push(Heard {
-                place: place(source, script.tokens.get(call.first).map_or(0, |token| token.span.start)),
+                source: Arc::clone(source),
+                at: At::Byte(script.tokens.get(call.first).map_or(0, |token| token.span.start)),
                 written: words.clone(),
                 words,
-                confirmed: is_asked_before(&script, call.first),
+                confirmed: asked.before(call.first),
                 before: vec![],
             });
         }
@@ -234,38 +238,4 @@ fn started(script: &JavaScript<'_>, call: &Call) -> Option<String> {
         }
     }
     Some(words.join(" "))
-}
-
-/// Whether a call stands behind a condition on somebody's yes, in its own block or around it: `if (!confirmed) return`, or
-/// `if (await confirm(…)) { … }`.
-fn is_asked_before(script: &JavaScript<'_>, call: usize) -> bool {
-    let mut at = call;
-    loop {
-        let open = script.enclosing(at);
-        let from = open.map_or(0, |open| open + 1);
-        for place in from..at {
-            if script.text(place) != "if" || !script.is(place, Sort::Word) || script.enclosing(place) != open {
-                continue;
-            }
-            let Some(close) = script.partner(place + 1) else { continue };
-            let yes = (place + 2..close).any(|word| {
-                let text = script.text(word).to_ascii_lowercase();
-                ["confirm", "yes", "approved", "agreed"].iter().any(|wanted| text.contains(wanted))
-            });
-            let body_end = if script.is_sign(close + 1, "{") { script.partner(close + 1) } else { None };
-            let body_end = body_end.unwrap_or_else(|| script.expression_end(close + 1));
-            // Of the body itself, what ends the run; of a body that the call stands in, that it is there.
-            let stops = (close + 1..=body_end).any(|word| matches!(script.text(word), "return" | "throw" | "exit"));
-            let within = (close + 1..=body_end).contains(&call);
-            let negated = script.is_sign(place + 2, "!");
-            if yes && ((stops && !within && negated) || (within && !negated)) {
-                return true;
-            }
-        }
-        match open {
-            // A question outside of the function does not guard every call of it, but one in its block does.
-            Some(open) => at = open,
-            None => return false,
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod arithmetic;
 #[cfg(test)]
 mod claims_tests;
 mod commands;
+mod confirmed;
 mod databases;
 mod ecosystems;
 mod engine;

@@ -30,7 +30,10 @@ pub(crate) fn verdict(scope: &Scope, checks: &[CheckFinding], settled: Vec<Strin
     let required: Vec<&CheckFinding> = checks
         .iter()
         .filter(|finding| match &scope.gate {
-            _ if unclaimed.contains(finding.check.as_str()) => scope.gate_terms.baseline,
+            // Of the baseline too only what can be asked, unless everything must be.
+            gate if unclaimed.contains(finding.check.as_str()) => {
+                scope.gate_terms.baseline && (*gate == Gate::All || !scope.unfilled.contains_key(&finding.check))
+            }
             Gate::Configured => !scope.unfilled.contains_key(&finding.check) && !planned.contains(finding.check.as_str()),
             Gate::All => true,
             Gate::Only(_) => named.contains(finding.check.as_str()),

@@ -93,8 +93,12 @@ fn what_another_claim_needs_is_not_settled_by_an_alternative() {
 fn with_baseline(blocks: bool) -> Scope {
     let mut scope = simple(vec![check("a")]);
     scope.catalogue.checks.push(check("baseline.b"));
-    scope.catalogue.baseline =
-        vec![Baseline { id: "b".into(), title: text("It is so."), checks: vec!["a".into(), "baseline.b".into()] }];
+    scope.catalogue.baseline = vec![Baseline {
+        id: "b".into(),
+        title: text("It is so."),
+        requirements: vec![],
+        checks: vec!["a".into(), "baseline.b".into()],
+    }];
     scope.gate_terms.baseline = blocks;
     scope
 }

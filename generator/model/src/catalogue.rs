@@ -159,6 +159,9 @@ pub struct Baseline {
     pub id: String,
     /// What holds when its checks pass, and no more.
     pub title: Localised,
+    /// The requirements that it looks at. It satisfies none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<String>,
     /// The checks that are asked: of its own, `baseline.lockfile`, or one of the profiles that asks the same.
     pub checks: Vec<String>,
 }

@@ -61,6 +61,16 @@ enum ProductCommand {
         #[arg(long, value_name = "NAME")]
         defect: Option<String>,
     },
+    /// Bring it up below a folder, print where it lies and its environment as one line of JSON, and keep it until the input ends.
+    Hold {
+        /// The product's folder.
+        product: PathBuf,
+        /// Where it is written; nothing may be there.
+        place: PathBuf,
+        /// Where Node.js is, before what the path has.
+        #[arg(long, value_name = "DIR")]
+        node: Option<PathBuf>,
+    },
     /// Run avouch on it without and with each defect.
     Matrix {
         /// The product's folder.
@@ -278,11 +288,15 @@ fn product(command: ProductCommand) -> anyhow::Result<()> {
             let written = product.write(&dir, product::Writing { now: Utc::now(), seed: 1, defects: &defects })?;
             print(&written.commit)
         }
+        ProductCommand::Hold { product, place, node } => {
+            let node = node.map(|node| found(&node)).transpose()?;
+            std::fs::create_dir_all(&place).with_context(|| format!("cannot make the folder `{}`", place.display()))?;
+            let writing = product::Writing { now: Utc::now(), seed: 1, defects: &[] };
+            product::hold(&Product::load(&product)?, &found(&place)?, writing, node.as_deref(), |told| print(&told))
+        }
         ProductCommand::Matrix { product, avouch, node, worker, only, jobs, json } => {
-            let avouch = avouch.canonicalize().with_context(|| format!("there is no `{}`", avouch.display()))?;
-            // Steps run in the product's folder: what is named from here must be found from there.
-            let node =
-                node.map(|node| node.canonicalize().with_context(|| format!("there is no `{}`", node.display()))).transpose()?;
+            let avouch = found(&avouch)?;
+            let node = node.map(|node| found(&node)).transpose()?;
             let asked = Asked { program: &avouch, node: node.as_deref(), only: &only, jobs, clock: Utc::now };
             let product = Product::load(&product)?;
             let product = if worker { product.on_workerd()? } else { product };
@@ -299,6 +313,11 @@ fn product(command: ProductCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Steps run in the product's folder: what is named from here must be found from there.
+fn found(path: &Path) -> anyhow::Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("there is no `{}`", path.display()))
 }
 
 fn seed(args: &SeedArgs) -> anyhow::Result<()> {

@@ -33,10 +33,27 @@ pub(super) struct Asked {
 #[serde(deny_unknown_fields)]
 struct Member {
     at: String,
-    value: Value,
+    #[serde(default)]
+    value: Option<Value>,
+    /// In the place of `value`: the same as a text of JSON, which may come from a slot.
+    #[serde(default)]
+    json: Option<String>,
     /// Where the answer shows it, if not at the same place.
     #[serde(default)]
     shown: Option<String>,
+}
+
+impl Member {
+    /// What is sent: exactly one of the two is given.
+    fn value(&self) -> Result<Value, Unasked> {
+        match (&self.value, &self.json) {
+            (Some(value), None) => Ok(value.clone()),
+            (None, Some(json)) => {
+                serde_json::from_str(json).map_err(|error| Unasked(format!("the value of {} is no JSON: {error}", self.at)))
+            }
+            _ => Err(Unasked(format!("give {} a `value` or `json`", self.at))),
+        }
+    }
 }
 
 fn refusals() -> Vec<u16> {
@@ -101,9 +118,10 @@ impl Question for MassAssignment {
         };
         let mut members = Vec::new();
         for member in &asked.members {
+            let value = member.value()?;
             let mut call = site.call_of(making.route)?;
             let body = call.body.as_deref().ok_or_else(|| Unasked(format!("give the route `{}` a `body` file", asked.route)))?;
-            let with = edited(body, [(member.at.as_str(), Some(&member.value))]);
+            let with = edited(body, [(member.at.as_str(), Some(&value))]);
             call.body = Some(with.map_err(|what| Unasked(format!("the body of `{}` {what}", asked.route)))?);
             let (answer, found) = making.made(&call)?;
             let shown = member.shown.as_ref().unwrap_or(&member.at);
@@ -111,9 +129,9 @@ impl Question for MassAssignment {
             let did = match &found {
                 None if asked.status.contains(&answer.status) => Did::Refused,
                 None => Did::Neither,
-                Some(_) if before == Some(&member.value) => Did::Same,
+                Some(_) if before == Some(&value) => Did::Same,
                 Some(found) => match found.pointer(shown) {
-                    Some(value) if *value == member.value => Did::Taken,
+                    Some(found) if *found == value => Did::Taken,
                     // Where it is shown otherwise, that it is gone here says nothing.
                     Some(_) => Did::Ignored,
                     None => Did::Unseen,

@@ -50,6 +50,9 @@ pub(super) struct Seen {
     recorded: bool,
     /// Whether the log has this version with another commit.
     other_commit: bool,
+    /// Whether there is nothing to list: no record, and no lockfile anywhere in the release.
+    #[serde(default)]
+    lockless: bool,
     /// What is wrong with the lockfiles that were read for the record.
     lockfiles: Vec<String>,
     /// How many packages the lockfiles hold that are not the product itself.
@@ -103,7 +106,10 @@ impl Question for SbomRelease {
             other_commit: release.is_released() && same_version().any(|(record, _)| record.release.commit != release.commit),
             ..Seen::default()
         };
-        let Some((record, boms)) = same_version().rev().find(|(record, _)| record.release.commit == release.commit) else {
+        let recorded = same_version().rev().find(|(record, _)| record.release.commit == release.commit);
+        let is_listed = recorded.is_some_and(|(record, _)| !record.boms.is_empty());
+        seen.lockless = !is_listed && !world.paths()?.iter().any(|path| Format::of(path).is_some());
+        let Some((record, boms)) = recorded else {
             return Ok(seen);
         };
         seen.recorded = true;
@@ -127,7 +133,7 @@ impl Question for SbomRelease {
             if seen.other_commit {
                 findings.push(format!("the version {version} is on record with another commit"));
             }
-            if !seen.recorded || seen.boms.is_empty() {
+            if (!seen.recorded || seen.boms.is_empty()) && !seen.lockless {
                 let of = if version == Release::UNRELEASED { "this commit, which is no release," } else { version };
                 findings.push(format!("no bill of materials of {of} is on record"));
             }
@@ -137,7 +143,7 @@ impl Question for SbomRelease {
             }
         }
         let components = seen.boms.iter().map(|bom| bom.components).min().unwrap_or(0);
-        Judgement::decide(
+        let mut judgement = Judgement::decide(
             Population { examined: if seen.locked == 0 { 0 } else { components }, required: asked.components_min.max(1) },
             PositiveControl::NotNeeded,
             findings,
@@ -145,7 +151,13 @@ impl Question for SbomRelease {
                 "The release has a CycloneDX bill of materials with {components} components: exactly the {} packages of its lockfiles.",
                 seen.locked
             ),
-        )
+        );
+        if seen.lockless && judgement.outcome == Outcome::NotExercised {
+            judgement
+                .findings
+                .push("the release has no lockfile, so there is no bill of materials to hold against one".to_owned());
+        }
+        judgement
     }
 }
 
@@ -453,6 +465,12 @@ const EXAMPLES: &[Example] = &[
         outcome: Outcome::Fail,
     },
     Example {
+        name: "the release has no lockfile, so there is nothing to list",
+        asked: ASKED,
+        seen: r#"{"version":"1.4.2","recorded":true,"other_commit":false,"lockless":true,"lockfiles":[],"locked":0,"boms":[]}"#,
+        outcome: Outcome::NotExercised,
+    },
+    Example {
         name: "there is no release",
         asked: ASKED,
         seen: r#"{"version":null,"recorded":false,"other_commit":false,"lockfiles":[],"locked":0,"boms":[]}"#,
@@ -548,6 +566,23 @@ mod tests {
         let mut other = scene(bom());
         other.tree.0.insert("pnpm-lock.yaml".into(), vec![]);
         assert!(judge(&other).findings[0].contains("pnpm-lock.yaml"));
+    }
+
+    #[test]
+    fn without_a_lockfile_there_is_nothing_to_list_and_nothing_passes() {
+        for (path, outcome) in [("main.c", Outcome::NotExercised), ("web/yarn.lock", Outcome::Fail)] {
+            let mut scene = scene(bom());
+            scene.tree = Scene::of([(path, "")]).tree;
+            for releases in [vec![], {
+                let mut empty = scene.releases.clone();
+                (empty[0].0.lockfiles, empty[0].0.boms, empty[0].1) = (BTreeMap::new(), vec![], vec![]);
+                empty
+            }] {
+                scene.releases = releases;
+                let judgement = judge(&scene);
+                assert_eq!((judgement.outcome, judgement.findings.len()), (outcome, 1), "{path}: {:?}", judgement.findings);
+            }
+        }
     }
 
     #[test]

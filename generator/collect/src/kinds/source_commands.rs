@@ -104,7 +104,7 @@ impl Question for SourceCommands {
                 if rule.is_broken_by(command) {
                     found.wrong += 1;
                     if found.places.len() < PLACES_MAX {
-                        found.places.push(command.place.clone());
+                        found.places.push(command.place());
                     }
                 }
             }

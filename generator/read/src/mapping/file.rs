@@ -78,6 +78,7 @@ impl WrittenClaim {
 pub(super) struct WrittenBaseline {
     pub(super) id: Spanned<String>,
     pub(super) title: Localised,
+    pub(super) requirements: Vec<Spanned<String>>,
     pub(super) checks: Vec<Spanned<String>>,
 }
 
@@ -146,6 +147,7 @@ fn read_file(source: &Arc<Source>, role: Role) -> (Option<MappingFile>, Vec<Diag
             file.control_ids = ids(&root.optional("control"));
         }
         Role::Baseline => {
+            file.slots = named(&root.optional("slot"), slot);
             file.checks = named(&root.required("check"), check).into_iter().map(of_the_baseline).collect();
             file.baseline = named(&root.required("baseline"), baseline);
         }
@@ -291,9 +293,10 @@ fn of_the_baseline(mut check: WrittenCheck) -> WrittenCheck {
 fn baseline(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenBaseline> {
     slug(table.walk(), &id);
     let title = localised(&table.required("title"));
+    let requirements = table.optional("requirements").texts().unwrap_or_default();
     let checks = table.required("checks").texts();
     let checks = checks?.into_iter().map(|check| Spanned::new(check.span(), format!("{BASELINE}{}", check.get_ref())));
-    Some(WrittenBaseline { id, title: title?, checks: checks.collect() })
+    Some(WrittenBaseline { id, title: title?, requirements, checks: checks.collect() })
 }
 
 fn claim(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenClaim> {

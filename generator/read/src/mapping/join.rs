@@ -34,7 +34,7 @@ pub(super) fn join(files: &[MappingFile], kinds: &[&str], problems: &mut Vec<Dia
     catalogue.checks = join.checks(files, &catalogue.slots, kinds);
     catalogue.claims = join.claims(files, &catalogue);
     join.idle_checks(files, &catalogue.claims);
-    catalogue.baseline = join.baseline(files);
+    catalogue.baseline = join.baseline(files, &catalogue);
     let claimed = claimed_controls(files);
     catalogue.controls.retain(|control| claimed.contains(control.id.as_str()));
     drop_what_is_asked_already(&mut catalogue);
@@ -237,16 +237,20 @@ impl Join<'_> {
         claims
     }
 
-    fn baseline(&mut self, files: &[MappingFile]) -> Vec<Baseline> {
+    fn baseline(&mut self, files: &[MappingFile], catalogue: &Catalogue) -> Vec<Baseline> {
         let mut all = Vec::new();
         for (file, written) in files.iter().flat_map(|file| file.baseline.iter().map(move |baseline| (file, baseline))) {
             let checks = file.checks.iter().map(|check| check.id.get_ref().as_str());
             for check in &written.checks {
                 self.known(&file.source, check, ("unknown-check", "check"), checks.clone());
             }
+            for requirement in &written.requirements {
+                self.known(&file.source, requirement, UNKNOWN_REQUIREMENT, requirement_ids(catalogue));
+            }
             all.push(Baseline {
                 id: written.id.get_ref().clone(),
                 title: written.title.clone(),
+                requirements: written.requirements.iter().map(|requirement| requirement.get_ref().clone()).collect(),
                 checks: written.checks.iter().map(|check| check.get_ref().clone()).collect(),
             });
         }

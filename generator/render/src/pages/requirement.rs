@@ -2,7 +2,7 @@
 
 use avouch_model::{
     assessment::RequirementFinding,
-    catalogue::{Requirement, Standard},
+    catalogue::{Baseline, Requirement, Standard},
     decision::Decision,
     state::State,
 };
@@ -49,7 +49,7 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
         page.heading(w.controls_others);
         page.table(controls(pen, &others), w.requirement_no_controls);
     }
-    baseline(pen, &mut page);
+    baseline(pen, &mut page, &|_| true);
     let controls: Vec<Value> = catalogue
         .controls
         .iter()
@@ -72,16 +72,17 @@ pub(crate) fn register(pen: &Pen<'_>) -> Page {
 }
 
 /// What is looked at without a claim: apart, so that nobody takes it for a promise.
-fn baseline(pen: &Pen<'_>, page: &mut Page) {
+fn baseline(pen: &Pen<'_>, page: &mut Page, is_of: &dyn Fn(&Baseline) -> bool) {
     let (site, w) = (pen.site, pen.w);
-    if site.view.scope.catalogue.baseline.is_empty() {
+    let of: Vec<&Baseline> = site.view.scope.catalogue.baseline.iter().filter(|baseline| is_of(baseline)).collect();
+    if of.is_empty() {
         return;
     }
     page.section("_baseline", w.baseline_title);
     page.note(Html::text(w.baseline_about));
     let mut table =
         Table::new("", &[(w.baseline_control, Shape::Text), (w.state, Shape::Text), (w.last_tested_utc, Shape::Figure)]);
-    for baseline in &site.view.scope.catalogue.baseline {
+    for baseline in of {
         let finding = site.view.assessment.baseline.iter().find(|finding| finding.control == baseline.id);
         let questions = baseline.checks.iter().filter_map(|id| site.checks.get(id.as_str()).copied()).map(|check| {
             Html::format("<span class=\"how\">{} <code>{}</code></span>", &[&pen.localised(&check.question), &check.id])
@@ -136,6 +137,7 @@ pub(crate) fn page(pen: &Pen<'_>, standard: &Standard, requirement: &Requirement
     page.heading(w.controls);
     let ids = finding.map(|finding| finding.controls.as_slice()).unwrap_or_default();
     page.table(controls(pen, ids), w.requirement_no_controls);
+    baseline(pen, &mut page, &|baseline| baseline.requirements.contains(&requirement.id));
     page.twin = finding.map_or(Value::Null, |finding| {
         let mut row = twin_row(finding);
         if let Value::Object(members) = &mut row {

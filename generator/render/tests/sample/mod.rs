@@ -479,6 +479,7 @@ fn catalogue(t: &dyn Fn(&str) -> String, l: &dyn Fn(&str, &str) -> Localised) ->
         baseline: vec![Baseline {
             id: t("lockfiles"),
             title: l("Every manifest has its lockfile", "Chaque manifeste a son fichier de verrouillage"),
+            requirements: vec![t("API9:2023")],
             checks: vec![t("baseline.lockfiles")],
         }],
     };

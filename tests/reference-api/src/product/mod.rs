@@ -23,6 +23,7 @@ use walkdir::WalkDir;
 
 pub use defects::Defect;
 pub use matrix::{Asked, Matrix, Row, matrix};
+pub use running::hold;
 
 use crate::{
     fixture::Stream,

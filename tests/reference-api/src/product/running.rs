@@ -1,6 +1,7 @@
 //! A product that runs: written, its steps done, its service up, avouch pointed at it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -48,6 +49,25 @@ impl Drop for Running {
         let _ = service.kill();
         let _ = service.wait();
     }
+}
+
+/// Brings a product up below `place`, tells where it lies and its environment, and keeps it until standard input ends.
+///
+/// # Errors
+/// When it does not come up, or cannot be told.
+pub fn hold(
+    product: &Product,
+    place: &Path,
+    writing: Writing<'_>,
+    node: Option<&Path>,
+    tell: impl FnOnce(String) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let running = Running::start(product, place, writing, node)?;
+    let environment: BTreeMap<&str, &str> =
+        running.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    tell(serde_json::json!({ "folder": running.folder, "environment": environment }).to_string())?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).context("cannot wait for the end of the input")?;
+    Ok(())
 }
 
 impl Running {

@@ -17,7 +17,7 @@ macro_rules! templates {
 }
 
 /// Names that would mean something in this repository are written without their dot here.
-const TEMPLATES: [(&str, &str); 28] = templates![
+const TEMPLATES: [(&str, &str); 29] = templates![
     ".github/workflows/release.yml" from ".github/workflows/release.yml",
     ".gitignore" from "gitignore",
     ".pre-commit-config.yaml" from "pre-commit-config.yaml",
@@ -34,6 +34,7 @@ const TEMPLATES: [(&str, &str); 28] = templates![
     "decisions/secrets-store-kms.toml" from "decisions/secrets-store-kms.toml",
     "docs/security.md" from "docs/security.md",
     "docs/trust/owasp-api-top-10.md" from "docs/trust/owasp-api-top-10.md",
+    "openapi.json" from "openapi.json",
     "package-lock.json" from "package-lock.json",
     "package.json" from "package.json",
     "probe/batch.json" from "probe/batch.json",
