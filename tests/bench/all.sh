@@ -3,21 +3,22 @@
 # because a machine is slow. With --write the table in docs/performance.md is replaced.
 # BENCH_DIR names a folder for what is measured on, such as one in memory; otherwise it is target/bench.
 # BENCH_ADVISORIES names a checkout of RustSec's advisory-db, where it cannot be cloned.
-# usage: all.sh [--write] [--nights N] [--runs N] [sbom|scale|advise|peers|scan|hygiene|retention|memory|postgres|d1|verify|render|year|job|alarms]...   (without a name: all of them)
+# usage: all.sh [--write] [--nights N] [--runs N] [sbom|scale|advise|peers|scan|hygiene|retention|memory|postgres|d1|verify|render|year|job|profiles|alarms]...   (without a name: all of them)
 set -eu
 cd "$(dirname "$0")/../.."
 
 command -v python3 >/dev/null 2>&1 || { echo "error: measuring needs python3" >&2; exit 1; }
 built=${CARGO_TARGET_DIR:-target}/release
 sections=" $* "
-case $sections in *" "[a-z]*) ;; *) sections=" sbom scale advise peers scan hygiene retention memory postgres d1 verify render year job alarms " ;; esac
+case $sections in *" "[a-z]*) ;; *) sections=" sbom scale advise peers scan hygiene retention memory postgres d1 verify render year job profiles alarms " ;; esac
 # What a section runs is built when it is measured: build SECTIONS ARGUMENTS.
 build() {
     for section in $1; do
         case $sections in *" $section "*) cargo build --release --locked --quiet $2; return ;; esac
     done
 }
-build "sbom peers scan memory verify year job" "-p avouch"
+build "sbom peers scan memory verify year job profiles" "-p avouch"
+build profiles "-p reference-api"
 build year "-p avouch --example year"
 build retention "-p avouch-retain --example purge_cost"
 build postgres "-p avouch-retain --example postgres_cost"

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import advisories  # noqa: E402
 import peers as others  # noqa: E402
 import sources  # noqa: E402
+import subjects  # noqa: E402
 from harness import Cost, machine, run, take_turns, told  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -32,6 +33,7 @@ class Bench:
 
     def __init__(self, built, tools, folder, nights, runs):
         self.avouch = built / "avouch"
+        self.reference_api = built / "reference-api"
         self.examples = built / "examples"
         self.tools = tools
         self.folder = folder
@@ -371,6 +373,20 @@ def job(bench):
     ]
 
 
+def profiles(bench):
+    """The check run of each profile on its subject, without the checks that measure times or wait for the windows of limits."""
+    rows = []
+    for profile in sorted(path.stem for path in (TOP / "mappings" / "profiles").glob("*.toml")):
+        with subjects.up(bench, profile) as (folder, environment):
+            run([bench.avouch, "init"], cwd=folder, env=environment)
+            checks, left = subjects.quick(bench, folder, environment)
+            ask = lambda names: run([bench.avouch, "--quiet", "check", *names], cwd=folder, env=environment, codes=(0, 1, 3))
+            cost = take_turns(ROUNDS, mine=lambda: ask(checks))["mine"]
+            given = f"`{profile}` on its subject: {len(checks)} checks, {left} of times and limits left out"
+            rows.append(row("check run, wall time", given, ms(cost.wall), f"{ms(cost.cpu)} of processor time", "–", "< 2 s", cost.wall < 2))
+    return rows
+
+
 def kept_in():
     """Whether files lay in memory: then nothing waits for a disk."""
     folder = os.environ.get("BENCH_DIR")
@@ -422,7 +438,7 @@ def alarms(bench):
     return [row("false alarms", given, f"{failed} of {total}", f"could not tell: {untold}", "–", "none", failed == 0)]
 
 
-SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, scan, hygiene, retention, memory, postgres, d1, verify, render, year, job, alarms)}
+SECTIONS = {section.__name__: section for section in (sbom, scale, advise, peers, scan, hygiene, retention, memory, postgres, d1, verify, render, year, job, profiles, alarms)}
 
 
 def table():

@@ -81,7 +81,7 @@ fn the_baseline_stands_apart_and_stops_nothing_until_it_is_told_to() {
     assert!(register["baseline"].as_array().unwrap().iter().any(|one| one["control"] == "secrets" && one["state"] == "pass"));
 
     // What looks at a requirement is told on its page; that nobody claims it stays a gap.
-    let page = sandbox.read("public/en/requirements/API9:2023/index.html");
+    let page = sandbox.read("public/en/requirements/API9-2023/index.html");
     assert!(page.contains("baseline.inventory") && page.contains("No control addresses this requirement."), "{page}");
     assert!(!page.contains("baseline.ssrf"), "{page}");
 

@@ -37,7 +37,9 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 /// What a repository holds, without writing it.
 fn contents(defect: Option<Defect>) -> (Contents, String) {
     let writing = writing(defect);
-    (repository::contents(&writing).unwrap(), repository::report("1234", &writing).unwrap())
+    let contents = repository::contents(&writing).unwrap();
+    let report = repository::report(["1233", "1234"], &contents, &writing).unwrap();
+    (contents, report)
 }
 
 #[test]

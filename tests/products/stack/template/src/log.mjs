@@ -8,6 +8,7 @@ export function masked(headers) {
 }
 
 export function record(env, request, status) {
+  if (env.LOG_LEVEL === "silent") return;
   const line = { event: "request", method: request.method, path: new URL(request.url).pathname, status };
   line.headers = masked(request.headers);
   (env.LOG ?? console.log)(JSON.stringify(line));
