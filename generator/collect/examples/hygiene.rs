@@ -33,7 +33,7 @@ fn main() {
         databases: &databases,
         probers: &probers,
         retention: &retention,
-        releases: &[],
+        releases: Some(&[]),
         decisions: &[],
         environment: &|_| None,
         random: &|| 4,

@@ -73,7 +73,7 @@ fn measure(tree: &(dyn Files + Sync), folder: &Folder, rounds: usize) {
             databases: &databases,
             probers: &probers,
             retention: &retention,
-            releases: &[],
+            releases: Some(&[]),
             decisions: &[],
             environment: &|_| None,
             random: &|| 4,
