@@ -165,7 +165,6 @@ fn what_is_typed_wrongly_ends_with_two_and_says_how_it_is_typed() {
         &["nonsense"],
         &["retention"],
         &["evidence", "show"],
-        &["explain"],
         &["check", "--when", "later"],
         &["check", "--from", "2026-01-01T00:00:00Z"],
         &["check", "--as-of", "yesterday"],
@@ -489,6 +488,18 @@ fn everything_with_a_name_has_a_page() {
     }
     let ran = sandbox.avouch(&["explain", "http.body-cup"]).exits(2);
     assert!(ran.stderr.contains("did you mean `http.body-cap`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`claims`") && ran.stderr.contains("`errors`"), "{}", ran.stderr);
+    // Whatever the output says of how something stands has a page, in the words of the output.
+    for word in
+        ["not tested", "out of date", "could not be tested", "not configured", "waived", "fail", "unused", "could not tell"]
+    {
+        sandbox.avouch(&["explain", word]).exits(0);
+    }
+    let lists = sandbox.avouch(&["explain"]).exits(0).stdout;
+    for list in lists.lines().filter_map(|line| line.split_whitespace().nth(2)) {
+        sandbox.avouch(&["explain", list]).exits(0);
+    }
+    assert!(lists.contains("avouch explain claims"), "{lists}");
     // Within a project its own profile is explained.
     assert!(released("x").avouch(&["explain", "policy"]).exits(0).stdout.contains("Is policy as promised?"));
 }
@@ -521,7 +532,10 @@ fn init_writes_what_a_first_run_needs_and_keeps_what_is_there() {
     // Another log is only started when asked for, and the old one is set aside, not deleted.
     sandbox.avouch(&["init", "--new-log"]).exits(0);
     assert!(sandbox.exists(".avouch/ledger.db") && sandbox.exists(".avouch/ledger.db.1"));
-    sandbox.avouch(&["init", "--profile", "no-such"]).exits(0);
+    sandbox.avouch(&["init", "--profile", "no-such"]).exits(2);
+    let kept = sandbox.avouch(&["init", "--profile", "auth-api"]).exits(0).stdout;
+    assert!(kept.contains("--profile changes nothing in it"), "{kept}");
+    assert!(sandbox.read("avouch.toml").contains("the lockfiles of all its folders; at the root Cargo.lock"));
     let empty = Sandbox::new();
     assert!(empty.avouch(&["init", "--profile", "no-such"]).exits(2).stderr.contains("auth-api"));
     assert!(!empty.exists("avouch.toml"));

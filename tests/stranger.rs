@@ -40,7 +40,10 @@ fn an_empty_folder_is_told_what_to_do() {
     sandbox.avouch(&["init"]).exits(0);
     let ran = sandbox.avouch(&["run"]);
     assert!([1, 3].contains(&ran.code), "{} {}", ran.code, ran.stderr);
-    assert!(sandbox.exists("public/en/index.html"));
+    for page in ["public/en/index.html", "public/en/retention/index.html"] {
+        let page = sandbox.read(page);
+        assert!(page.contains("No retention rule is configured; these claims wait for one: "), "{page}");
+    }
 }
 
 #[test]

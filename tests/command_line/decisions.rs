@@ -92,7 +92,13 @@ fn a_waiver_counts_once_its_approver_signed_it() {
     sandbox.commit(Some("v1.0.1"));
     let whole = sandbox.avouch(&["check", "policy"]).stdout;
     assert!(whole.contains("excuses nothing: remove it"), "{whole}");
-    sandbox.avouch(&waive(&until, "bob")).exits(2);
+    let again = sandbox.avouch(&waive(&until, "bob")).exits(2).stderr;
+    assert!(again.contains("this very decision"), "{again}");
+    let mut another = waive(&until, "bob");
+    another[3] = "Another reason altogether";
+    assert!(sandbox.avouch(&another).exits(2).stderr.contains("another decision"));
+    let over = sandbox.avouch(&waive("2020-12-31", "bob")).exits(2).stderr;
+    assert!(over.contains("2020-12-31 is over") && !sandbox.exists("decisions/W-2020-12-31-policy.toml"), "{over}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn the_baseline_stands_apart_and_stops_nothing_until_it_is_told_to() {
     let ran = sandbox.avouch(&["check"]).exits(0);
     let (above, below) = ran.stdout.split_once("Baseline, not claimed").unwrap();
     assert!(below.contains("Git ignores files of environment variables") && below.contains("✕ failed"), "{below}");
-    assert!(!above.contains("baseline.") && below.contains("1 claims on release 1.0.0"), "{}", ran.stdout);
+    assert!(!above.contains("baseline.") && below.contains("1 claim on release 1.0.0"), "{}", ran.stdout);
     let github = sandbox.avouch(&["check", "--format", "github"]).exits(0);
     assert!(github.stdout.contains("::notice title=baseline.ignored-secrets::baseline, not claimed: "), "{}", github.stdout);
     assert!(github.stdout.ends_with("1 of 1 checks passed\n") && !github.stdout.contains("::error"), "{}", github.stdout);

@@ -241,6 +241,25 @@ fn a_period_that_begins_before_the_record_is_no_pass() {
     period("2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z", &[]).exits(3);
 }
 
+#[test]
+fn what_a_publication_left_is_told_as_that_and_is_never_green() {
+    let sandbox = released("contact: us\n");
+    sandbox.avouch(&["run"]).exits(0);
+    let key = key(&sandbox);
+    sandbox.file("public/.avouch-staging/0", "a page to be");
+    let told = verify(&sandbox, &key).exits(1);
+    let told = format!("{}{}", told.stdout, told.stderr);
+    assert!(told.contains("staged") && told.contains("under way or was interrupted"), "{told}");
+    assert!(!told.contains("belongs to nothing"), "{told}");
+    // A page that is not the recorded one is tampered with, whatever lies beside it.
+    sandbox.file("public/en/index.html", "somebody was here");
+    let told = verify(&sandbox, &key).exits(1);
+    let told = format!("{}{}", told.stdout, told.stderr);
+    assert!(told.contains("is not the page that the last site entry records; where a publication is under way"), "{told}");
+    sandbox.avouch(&["publish"]).exits(0);
+    verify(&sandbox, &key).exits(0);
+}
+
 // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]

@@ -283,6 +283,32 @@ fn a_baseline_has_a_term() {
 }
 
 #[test]
+fn a_file_that_is_named_and_cannot_be_read_is_a_mistake_of_the_command_line() {
+    let sandbox = repository("a.txt", "nothing\n");
+    let asked: [&[&str]; 4] = [
+        &["scan", "--rules", "nosuch.toml"],
+        &["scan", "--baseline", "nosuch.toml"],
+        &["audit", "--advisories", ".", "--ignores", "nosuch.toml"],
+        &["due", "--baseline", "nosuch.toml"],
+    ];
+    small::product(&sandbox, &[], "");
+    for arguments in asked {
+        let ran = sandbox.avouch_with(arguments, &[KEY]).exits(2);
+        assert!(ran.stderr.contains("nosuch.toml"), "{arguments:?}: {}", ran.stderr);
+    }
+    assert!(sandbox.avouch(&["key", "recover", "nosuch.key"]).exits(2).stderr.contains("nosuch.key"));
+}
+
+#[test]
+fn a_baseline_that_is_refused_makes_no_key() {
+    let sandbox = repository("a.txt", &token(47));
+    let until = in_days(30);
+    let ran = sandbox.avouch(&["scan", "--write-baseline", "k.toml", "--reason", "FP", "--until", &until]).exits(2);
+    assert!(ran.stderr.contains("--reason is too short"), "{}", ran.stderr);
+    assert!(!sandbox.exists(".avouch") && !sandbox.exists("k.toml"));
+}
+
+#[test]
 fn known_secrets_that_end_soon_are_due() {
     let sandbox = repository("a.txt", &format!("{}\n{}\n", token(47), token(48)));
     let soon = in_days(10);

@@ -213,7 +213,8 @@ fn doubts_about(facts: &Facts, counted: &Counted, asked: &Asked) -> Vec<String> 
     }
     for (name, count) in &counted.ecosystems {
         let Some(known) = facts.answering(name) else {
-            doubts.push(format!("the database has no advisory for {name}, of which {count} components are"));
+            let are = if *count == 1 { "component is" } else { "components are" };
+            doubts.push(format!("the database has no advisory for {name}, of which {count} {are}"));
             continue;
         };
         match known.newest {

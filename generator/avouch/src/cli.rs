@@ -104,8 +104,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Print the page of a kind, check, control, claim, requirement or error code
     Explain {
-        /// Its id; `kinds`, `checks`, `controls`, `claims`, `requirements`, `profiles` and `errors` list what there is
-        id: String,
+        /// Its id, or a word of the output; without one it says how to list what there is
+        id: Option<String>,
     },
     /// Try every kind on what must pass and on what must fail: the kill matrix
     Selftest {

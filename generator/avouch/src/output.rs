@@ -195,6 +195,11 @@ pub(crate) const fn word(state: State) -> &'static str {
     }
 }
 
+/// `1 tag counts`, `2 tags count`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// An error and its causes on one line.
 pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")

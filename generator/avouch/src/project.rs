@@ -98,6 +98,11 @@ pub(crate) fn read_text(path: &Utf8Path, shown: &str) -> anyhow::Result<Arc<Sour
     Ok(Arc::new(Source { path: shown.to_owned(), text: text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text) }))
 }
 
+/// As [`read_text`], of a file that the command line names: that it cannot be read is a mistake there.
+pub(crate) fn read_named(path: &Utf8Path, shown: &str) -> anyhow::Result<Arc<Source>> {
+    read_text(path, shown).map_err(|error| Usage(format!("{error:#}")).into())
+}
+
 /// The mapping of the configured profiles: built-in ones by name, others from their file.
 fn load_mapping(root: &Utf8Path, configuration: &Configuration, output: &Output) -> anyhow::Result<(Catalogue, Digest)> {
     let built_in = mapping::builtin_profiles();

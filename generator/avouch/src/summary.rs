@@ -10,7 +10,7 @@ use avouch_model::{
 };
 use avouch_render::export::because;
 
-use crate::output::{Output, plain};
+use crate::output::{Output, counted, plain};
 
 /// The assessment as text.
 pub(crate) fn assessment(output: &Output, assessment: &Assessment, catalogue: &Catalogue) -> String {
@@ -158,8 +158,8 @@ fn counts(text: &mut String, output: &Output, assessment: &Assessment) {
     );
     let _ = writeln!(
         text,
-        "{} claims on {release}: {}",
-        assessment.claims.len(),
+        "{} on {release}: {}",
+        counted(assessment.claims.len() as u64, "claim", "claims"),
         if parts.is_empty() { "none".into() } else { parts.join(", ") }
     );
     let gate = &assessment.gate;

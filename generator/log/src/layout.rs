@@ -5,6 +5,9 @@ use avouch_model::Digest;
 /// The path of the signed head.
 pub const CHECKPOINT: &str = "checkpoint";
 
+/// The folder in which a publication stages what is new. A publication that ended leaves none.
+pub const STAGING: &str = ".avouch-staging";
+
 /// What the log takes at the top of a published folder: everything else is a page.
 const LOG_NAMES: [&str; 4] = [CHECKPOINT, "tile", "blob", "dsse"];
 

@@ -282,7 +282,8 @@ words! {
     retention_title: "Retention", "Conservation";
     retention_of_nothing: "No row with a time was there to look at, so nothing is proven: an emptied table looks like a kept promise.", "Aucune ligne datée n’était là à examiner, donc rien n’est prouvé\u{a0}: une table vidée ressemble à une promesse tenue.";
     retention_caption: "A rule holds while no row is older than its time and the lag that is promised with it.", "Une règle est respectée tant qu’aucune ligne ne dépasse sa durée et le délai promis avec elle.";
-    retention_empty: "No retention is promised.", "Aucune durée de conservation n’est promise.";
+    retention_empty: "No retention rule is configured.", "Aucune règle de conservation n’est configurée.";
+    retention_waiting: "No retention rule is configured; these claims wait for one: {claims}", "Aucune règle de conservation n’est configurée\u{202f}; ces engagements en attendent une\u{a0}: {claims}";
     retention_lede: "{n} of {m} retention rules are proven to hold.", "Règles de conservation dont le respect est prouvé\u{a0}: {n} sur {m}.";
     retention_about: "Deletion is proven by what is left, not by what was deleted: after each run a second query looks for rows that are over their time. Counts below five are not published.", "La suppression est prouvée par ce qui reste, non par ce qui a été supprimé\u{a0}: après chaque exécution, une seconde requête cherche les lignes ayant dépassé leur durée. Les nombres inférieurs à cinq ne sont pas publiés.";
     retention_promise: "Kept for {keep}; removed at most {lag} later.", "Conservées {keep}\u{202f}; supprimées au plus tard {lag} après.";

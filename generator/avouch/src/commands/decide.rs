@@ -27,7 +27,7 @@ use crate::{
     files::{self, Readers},
     output::{Output, plain},
     pipeline::{decisions::FOLDER, record},
-    project::{Project, read_bytes, read_text, shown},
+    project::{Project, read_bytes, read_named, read_text, shown},
 };
 
 /// How long an attestation counts when nobody says, in days.
@@ -39,6 +39,9 @@ pub(crate) fn waive(global: &Global, output: &Output, arguments: &Waive) -> anyh
     let Waive { check, reason, owner, approver, until, id, sign_with } = arguments;
     if !project.catalogue.checks.iter().any(|known| known.id == *check) {
         bail!(Usage(format!("no check of the mapping is named `{check}`; `avouch explain checks` lists them")));
+    }
+    if until.end() < clock::now() {
+        bail!(Usage(format!("{until} is over; name a day to come")));
     }
     let id = id.clone().unwrap_or_else(|| format!("W-{until}-{check}"));
     let mut text = "[[waiver]]\n".to_owned();
@@ -133,7 +136,11 @@ fn write(project: &Project, output: &Output, path: &str, text: &str, replaces: R
         return Err(shown(output, &problems));
     }
     let file = project.path(path);
-    if file.exists() && !replaces.holds(&read_text(&file, path)?.text) {
+    let there = if file.exists() { Some(read_text(&file, path)?) } else { None };
+    if let Some(there) = there.filter(|there| !replaces.holds(&there.text)) {
+        if there.text == text {
+            bail!(Usage(format!("`{path}` holds this very decision already: `avouch approve {path} --sign-with KEY` signs it")));
+        }
         bail!(Usage(format!(
             "`{path}` exists and holds another decision; name this one with another id, or move that file away"
         )));
@@ -280,7 +287,7 @@ fn figures(project: &Project, arguments: &Attest) -> anyhow::Result<toml::Table>
     let mut figures = match &arguments.figures_from {
         None => toml::Table::new(),
         Some(file) => {
-            let source = read_text(&project.root.join(file), file.as_str())?;
+            let source = read_named(&project.root.join(file), file.as_str())?;
             source.text.parse().map_err(|error: toml::de::Error| Usage(format!("`{file}` is not TOML: {}", error.message())))?
         }
     };

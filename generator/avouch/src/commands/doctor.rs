@@ -11,7 +11,7 @@ use avouch_probe::{Credential, Prober, Request};
 use crate::{
     cli::Global,
     exit::Exit,
-    output::{Output, causes, plain},
+    output::{Output, causes, counted, plain},
     pipeline::{collecting, decisions, record::WITHOUT_LEDGER, releases, retaining, scoping},
     project::Project,
 };
@@ -103,7 +103,7 @@ impl Examination<'_> {
             return self.ill("there is no ledger", WITHOUT_LEDGER);
         }
         match avouch_record::Ledger::open(ledger.as_std_path()).and_then(|ledger| ledger.size()) {
-            Ok(size) => self.well(&format!("the ledger holds {size} entries")),
+            Ok(size) => self.well(&format!("the ledger holds {}", counted(size, "entry", "entries"))),
             Err(error) => self.ill("the ledger cannot be opened", &plain(&causes(&error))),
         }
     }
@@ -114,7 +114,11 @@ impl Examination<'_> {
         };
         match releases::tags(project) {
             Ok(tags) => match tags.first() {
-                Some(tag) => self.well(&format!("the newest release is {} ({} tags count)", plain(&tag.version), tags.len())),
+                Some(tag) => self.well(&format!(
+                    "the newest release is {} ({})",
+                    plain(&tag.version),
+                    counted(tags.len() as u64, "tag counts", "tags count")
+                )),
                 None => self.absent(&format!(
                     "no tag matches `{}`: nothing that is bound to a release can pass",
                     plain(&project.configuration.release_tags)

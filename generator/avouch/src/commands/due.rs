@@ -17,7 +17,7 @@ use crate::{
     exit::Exit,
     output::{Output, plain},
     pipeline::{decisions, record, scoping},
-    project::{Project, read_text, shown},
+    project::{Project, read_named, shown},
 };
 
 /// One thing that is due.
@@ -117,7 +117,7 @@ fn known_secrets(
 
 /// When the entries of a file of known secrets end; those of one day together.
 fn ends_of_known(output: &Output, path: &Utf8Path, file: &Utf8Path, now: Timestamp) -> anyhow::Result<Vec<Due>> {
-    let source = read_text(path, file.as_str())?;
+    let source = read_named(path, file.as_str())?;
     let exceptions = Exceptions::load(&source, now.day()).map_err(|problems| shown(output, &problems))?;
     let mut by_day: BTreeMap<Day, Vec<&Exception>> = BTreeMap::new();
     for entry in exceptions.all() {

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use avouch_model::catalogue::{Catalogue, Check, Claim, Control, Requirement};
+use avouch_model::{
+    catalogue::{Catalogue, Check, Claim, Control, Requirement},
+    state::State,
+};
 use avouch_read::mapping;
 
 use crate::{
@@ -79,7 +82,24 @@ const WORDS: &[(&str, &str)] = &[
     ("sealed", "Recorded, and kept in the private store: the log holds a salted digest."),
     ("withdrawn", "A payload that was removed, with a reason. Its entry and digest stay."),
     ("tampered", "What is published is not what was signed."),
+    ("could_not_tell", "The gate could not be decided: nothing that it requires failed, and not all of it was told."),
+    ("missed", "Scheduled runs that nobody made. What they would have said is not known."),
+    ("late", "The next run was due, by the schedule on record, and has not been recorded."),
+    ("unused", "A waiver in force about something that does not fail: it excuses nothing."),
     ("unanchored", "The key came from the site itself: it agrees with itself, and may be anybody's."),
+];
+
+/// What `avouch explain` lists, by the word that lists it.
+const LISTS: &[(&str, &str)] = &[
+    ("kinds", "what can be asked"),
+    ("checks", "what is asked here"),
+    ("controls", "what is done against what can go wrong"),
+    ("claims", "what is promised"),
+    ("requirements", "what standards ask for"),
+    ("profiles", "the claims that come with avouch"),
+    ("baseline", "what is looked at without a claim"),
+    ("words", "how something stands"),
+    ("errors", "the codes of mistakes"),
 ];
 
 /// What stands below the list of the baseline.
@@ -88,8 +108,13 @@ Looked at in every repository with a profile, whatever it claims. Nothing is pro
 it stops nothing unless `[gate] baseline = true`.
 ";
 
-/// Prints the page of an id.
-pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Result<Exit> {
+/// Prints the page of an id; without one, what can be listed.
+pub(crate) fn explain(global: &Global, output: &Output, id: Option<&str>) -> anyhow::Result<Exit> {
+    let Some(id) = id else {
+        let lists: String = LISTS.iter().map(|(list, what)| format!("avouch explain {list:14} {what}\n")).collect();
+        output.result(&lists)?;
+        return Ok(Exit::Satisfied);
+    };
     // The mapping of the project where there is one that loads, otherwise everything that is built in.
     let catalogue = match global.directory.join(&global.config).is_file() {
         true => Project::load(global, output)?.catalogue,
@@ -104,9 +129,8 @@ pub(crate) fn explain(global: &Global, output: &Output, id: &str) -> anyhow::Res
         None => {
             let near = avouch_read::toml_walk::nearest(id, names(&catalogue).into_iter());
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            bail!(Usage(format!(
-                "nothing is named `{id}`{near}; `kinds`, `checks`, `controls`, `requirements`, `profiles` and `baseline` list what there is"
-            )))
+            let lists: Vec<&str> = LISTS.iter().map(|(list, _)| *list).collect();
+            bail!(Usage(format!("nothing is named `{id}`{near}; `{}` list what there is", lists.join("`, `"))))
         }
     }
 }
@@ -165,9 +189,21 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
         .or_else(|| catalogue.claims.iter().find(|claim| claim.id == id).map(claim_page))
         .or_else(|| catalogue.requirement(id).map(|requirement| requirement_page(catalogue, requirement)))
         .or_else(|| {
-            let named = CODES.iter().chain(WORDS).find(|(code, _)| *code == id.replace(' ', "_"));
+            let word = word_of(id);
+            let named = CODES.iter().chain(WORDS).find(|(code, _)| *code == word);
             named.or_else(|| CODES.iter().find(|(code, _)| *code == id)).map(|(code, text)| format!("{code}\n\n{text}\n"))
         })
+}
+
+/// The word of [`WORDS`] that is meant: as it is printed for people, for programs, or listed here.
+fn word_of(said: &str) -> String {
+    let state = State::ALL.iter().find(|state| said == crate::output::word(**state) || said == state.name());
+    match state {
+        Some(State::Pass) => "passed".to_owned(),
+        Some(State::Fail) => "failed".to_owned(),
+        Some(state) => state.name().to_owned(),
+        None => said.replace(' ', "_"),
+    }
 }
 
 fn check_page(catalogue: &Catalogue, check: &Check) -> String {

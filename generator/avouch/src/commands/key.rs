@@ -12,7 +12,7 @@ use crate::{
     cli::{Global, Key},
     clock,
     exit::{Exit, Usage},
-    output::Output,
+    output::{Output, causes},
     pipeline::record,
     project::Project,
 };
@@ -64,7 +64,7 @@ fn revoke(project: &Project, output: &Output, key: &str) -> anyhow::Result<()> {
 
 /// The recovery key, which was offline until now, adds a new signing key and revokes the lost ones.
 fn recover(project: &Project, output: &Output, file: &Utf8Path) -> anyhow::Result<()> {
-    let recovery = Signer::load(project.root.join(file).as_std_path())?;
+    let recovery = Signer::load(project.root.join(file).as_std_path()).map_err(|error| Usage(causes(&error)))?;
     let mut ledger = record::open(project)?;
     let lost: Vec<VerifierKey> = ledger.keyring()?.active().cloned().collect();
     let new = staged_key(project)?;

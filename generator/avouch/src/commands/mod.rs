@@ -48,7 +48,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Deploy { command } => deploy::deploy(global, output, command),
         Command::Retention { command } => retention::retention(global, output, command),
         Command::Check(arguments) => check::check(global, output, arguments),
-        Command::Explain { id } => explain::explain(global, output, id),
+        Command::Explain { id } => explain::explain(global, output, id.as_deref()),
         Command::Selftest { json } => selftest::selftest(output, *json),
         Command::Waive(arguments) => decide::waive(global, output, arguments),
         Command::Attest(arguments) => decide::attest(global, output, arguments),

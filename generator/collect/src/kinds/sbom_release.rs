@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, one},
+    pipelines::count,
     sources::bytes,
 };
 
@@ -148,8 +149,9 @@ impl Question for SbomRelease {
             PositiveControl::NotNeeded,
             findings,
             format!(
-                "The release has a CycloneDX bill of materials with {components} components: exactly the {} packages of its lockfiles.",
-                seen.locked
+                "The release has a CycloneDX bill of materials with {}: exactly the {} of its lockfiles.",
+                count(components, "component", "components"),
+                count(seen.locked, "package", "packages")
             ),
         );
         if seen.lockless && judgement.outcome == Outcome::NotExercised {

@@ -10,6 +10,9 @@ use crate::{
     tile::{self, Level, Tile},
 };
 
+/// Pages go out before the checkpoint: whoever reads in between cannot tell a newer page from another one, and neither can we.
+const UNDER_WAY: &str = "; where a publication is under way, verify again once its checkpoint is out";
+
 /// Checks every page of the manifest, then, where files can be listed, that each belongs to something.
 pub(super) fn pages(check: &mut Check<'_>, log: &Log, record: &Record) {
     let mut files: HashSet<&str> = HashSet::new();
@@ -51,7 +54,7 @@ fn page(check: &mut Check<'_>, path: &str, digest: &Digest) {
         if Digest::of(&bytes) == *digest {
             check.outcome.pages += 1;
         } else {
-            check.tampered(path, "is not the page that the last site entry records");
+            check.tampered(path, format_args!("is not the page that the last site entry records{UNDER_WAY}"));
         }
     }
 }
@@ -59,6 +62,13 @@ fn page(check: &mut Check<'_>, path: &str, digest: &Digest) {
 /// A file that neither the entries nor the pages name: a tile, or something that does not belong.
 fn stranger(check: &mut Check<'_>, path: &str, size: u64) {
     let named: Option<Tile> = path.parse().ok();
+    if path.starts_with(layout::STAGING) {
+        check.tampered(
+            path,
+            "is what a publication staged that is under way or was interrupted: verify again afterwards, or publish again",
+        );
+        return;
+    }
     let Some((tile, now)) = named.and_then(|tile| Some((tile, tile::current(tile, size)?))) else {
         check.tampered(path, "belongs to nothing that is recorded");
         return;

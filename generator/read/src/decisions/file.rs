@@ -165,7 +165,11 @@ impl Reader<'_> {
         let Some(person) = self.people.get(name.get_ref()) else {
             let names = self.people.keys().map(String::as_str);
             let message = format!("nobody in `[people]` is named `{}`", name.get_ref());
-            let help = suggestion(name.get_ref(), names);
+            let help = if self.people.is_empty() {
+                "write `[people.alice]` with `key = \"ssh-ed25519 …\"` and `roles = [\"security\"]` in avouch.toml".to_owned()
+            } else {
+                suggestion(name.get_ref(), names)
+            };
             report(field, "unknown-person", &name, message, help);
             return None;
         };

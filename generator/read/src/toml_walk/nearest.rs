@@ -6,7 +6,7 @@ pub fn suggestion<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Strin
     match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if names.is_empty() => "there are none".to_owned(),
-        None if names.len() > 12 => format!("there are {} names; `avouch explain` lists them", names.len()),
+        None if names.len() > 12 => format!("there are {} names; `avouch explain` says how to list them", names.len()),
         None => format!("one of `{}`", names.join("`, `")),
     }
 }

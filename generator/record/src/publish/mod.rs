@@ -1,4 +1,5 @@
-//! Publishing: from the ledger and the pages to a folder that verifies, whatever happens on the way.
+//! Publishing: from the ledger and the pages to a folder that verifies. On the way, and after an interruption until the next
+//! publication, pages may be newer than the checkpoint, which verification tells: nothing of the log is lost, whatever happens.
 //!
 //! The order, and what a crash after each step leaves:
 //!

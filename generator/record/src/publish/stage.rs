@@ -11,10 +11,6 @@ use avouch_log::layout;
 use super::{file, listed};
 use crate::{disk::Disk, error::RecordError};
 
-/// Lies in the published folder, so that a rename never crosses file systems. A crash leaves it to the next publication; a
-/// publication that is refused takes it away.
-const STAGING: &str = ".avouch-staging";
-
 /// A publication on its way.
 pub(super) struct Stage<'a> {
     disk: &'a dyn Disk,
@@ -31,7 +27,9 @@ pub(super) struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Sweeps what an interrupted publication left, and looks at what is there.
     pub(super) fn begin(disk: &'a dyn Disk, out: &Path) -> Result<Self, RecordError> {
-        let staging = out.join(STAGING);
+        // In the published folder, so that a rename never crosses file systems. A crash leaves it to the next publication; a
+        // publication that is refused takes it away.
+        let staging = out.join(layout::STAGING);
         let mut stage =
             Self { disk, out: out.to_owned(), staging, there: BTreeMap::new(), log: Vec::new(), pages: Vec::new(), written: 0 };
         stage.sweep()?;

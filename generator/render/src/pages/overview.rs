@@ -33,7 +33,7 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         page.table(requirements(pen, &standard.id), w.requirements_empty);
     }
     page.section("_retention", w.retention_title);
-    page.table(retention::table(pen), w.retention_empty);
+    retention::rules(pen, &mut page);
     page.section("_threats", w.threats_title);
     page.paragraph(Html::fill(w.overview_threats, &[("link", &pen.link("threat-model", &w.threats_link))]));
     page.section("_disclosure", w.disclosure_title);

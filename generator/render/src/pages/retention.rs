@@ -26,12 +26,25 @@ pub(crate) fn page(pen: &Pen<'_>) -> Page {
         &[("n", &pen.lang.number(holding)), ("m", &pen.lang.number(findings.len() as u64))],
     )));
     page.paragraph(Html::text(w.retention_about));
-    page.table(table(pen), w.retention_empty);
+    rules(pen, &mut page);
     for finding in sorted(findings) {
         rule(pen, &mut page, finding);
     }
     page.twin = json!({ "v": 1, "as_of": pen.site.view.assessment.as_of, "retention": findings });
     page
+}
+
+/// The rules; where there are none, the claims that wait for one: they are promised all the same.
+pub(crate) fn rules(pen: &Pen<'_>, page: &mut Page) {
+    let catalogue = &pen.site.view.scope.catalogue;
+    let is_of_retention = |id: &str| catalogue.check(id).is_some_and(|check| check.kind.starts_with("retention."));
+    let waiting = catalogue.claims.iter().filter(|claim| claim.deciding().any(is_of_retention));
+    let waiting: Vec<Html> = waiting.map(|claim| pen.localised(&claim.statement)).collect();
+    if pen.site.view.assessment.retention.is_empty() && !waiting.is_empty() {
+        page.note(Html::fill(pen.w.retention_waiting, &[("claims", &Html::join(waiting, " "))]));
+    } else {
+        page.table(table(pen), pen.w.retention_empty);
+    }
 }
 
 /// The rules, those that do not hold first.

@@ -16,7 +16,7 @@ use crate::{
     exit::{Exit, Usage},
     output::{Output, plain},
     pipeline::{decisions, releases, sboms},
-    project::{Project, read_text},
+    project::{Project, read_named},
 };
 
 /// The largest BOM that is audited.
@@ -104,7 +104,7 @@ fn ignores(
 }
 
 fn in_file(path: &Utf8Path, shown: &str, now: Timestamp) -> anyhow::Result<Vec<Ignore>> {
-    let source = read_text(path, shown)?;
+    let source = read_named(path, shown)?;
     Ok(avouch_advise::read_ignores(shown, &source.text, now.day()).map_err(|error| Usage(error.to_string()))?)
 }
 

@@ -39,9 +39,14 @@ fn sbom(found: &Found) -> String {
     );
     text.push_str("# supplier = { name = \"Example GmbH\", url = \"https://example.com\" }  # who supplies the product\n");
     if found.lockfiles.is_empty() {
-        text.push_str("# No lockfile that is read lies at the root; docs/reference/lockfiles.md lists them.\n");
+        text.push_str(
+            "# Read at each release: the lockfiles of all its folders; none lies at the root (docs/reference/lockfiles.md).\n",
+        );
     } else {
-        text.push_str(&format!("# Read at each release: {}\n", found.lockfiles.join(", ")));
+        text.push_str(&format!(
+            "# Read at each release: the lockfiles of all its folders; at the root {}\n",
+            found.lockfiles.join(", ")
+        ));
     }
     if !found.unread.is_empty() {
         text.push_str(&format!("# Not read yet, so not in the SBOM: {}\n", found.unread.join(", ")));

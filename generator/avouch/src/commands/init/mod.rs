@@ -33,8 +33,14 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
     let mut text = String::new();
     let path = root.join(&global.config);
     let configured = path.exists();
+    for profile in &arguments.profiles {
+        known(root, profile)?;
+    }
     if configured {
         let _ = writeln!(text, "  ○ {} is there already, and was kept", global.config);
+        if !arguments.profiles.is_empty() {
+            text.push_str("      --profile changes nothing in it: name profiles in `[product] profiles`\n");
+        }
     } else {
         write_configuration(root, &path, arguments, &mut text)?;
     }
@@ -63,16 +69,17 @@ pub(crate) fn init(global: &Global, output: &Output, arguments: &Init) -> anyhow
     Ok(Exit::Satisfied)
 }
 
-fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text: &mut String) -> anyhow::Result<()> {
-    for profile in &arguments.profiles {
-        let own = profile.ends_with(".toml") && root.join(profile).is_file();
-        if !own && !builtin_names().contains(&profile.as_str()) {
-            bail!(Usage(format!(
-                "no profile is named `{profile}`; one of `{}`, or the path of your own",
-                builtin_names().join("`, `")
-            )));
-        }
+/// Refuses a profile that there is none of.
+fn known(root: &Utf8Path, profile: &str) -> anyhow::Result<()> {
+    let own = profile.ends_with(".toml") && root.join(profile).is_file();
+    if !own && !builtin_names().contains(&profile) {
+        let names = builtin_names().join("`, `");
+        bail!(Usage(format!("no profile is named `{profile}`; one of `{names}`, or the path of your own")));
     }
+    Ok(())
+}
+
+fn write_configuration(root: &Utf8Path, path: &Utf8Path, arguments: &Init, text: &mut String) -> anyhow::Result<()> {
     let default = vec![DEFAULT_PROFILE.to_owned()];
     let profiles = if arguments.profiles.is_empty() { &default } else { &arguments.profiles };
     let mut random = [0; 16];

@@ -25,11 +25,14 @@ use crate::{
     files::{self, Readers},
     kept::Kept,
     output::{Output, causes, plain},
-    project::{read_text, shown},
+    project::{read_named, read_text, shown},
 };
 
 /// The name of the memory in the private folder.
 const MEMORY: &str = "scan";
+
+/// A reason of a baseline has at least as many letters.
+const REASON_MIN: usize = 4;
 
 /// What a scan brought, as it is told.
 struct Told<'a> {
@@ -74,6 +77,8 @@ impl Stands<'_> {
 
 /// Looks for secrets.
 pub(crate) fn scan(global: &Global, output: &Output, arguments: &Scan) -> anyhow::Result<Exit> {
+    // Before anything is made for it: a key, above all.
+    let terms = arguments.write_baseline.as_deref().map(|file| terms(global, arguments, file)).transpose()?;
     let place = Where::of(global, arguments)?;
     let rules = load_rules(global, output, arguments)?;
     let private = private::Private::of(&place.root);
@@ -86,7 +91,7 @@ pub(crate) fn scan(global: &Global, output: &Output, arguments: &Scan) -> anyhow
                 .to_owned()
         )),
         (Some(file), Some(_)) => {
-            let source = read_text(&global.directory.join(file), file.as_str())?;
+            let source = read_named(&global.directory.join(file), file.as_str())?;
             Exceptions::load(&source, clock::now().day()).map_err(|problems| shown(output, &problems))?
         }
     };
@@ -115,8 +120,8 @@ pub(crate) fn scan(global: &Global, output: &Output, arguments: &Scan) -> anyhow
         };
         key(one).cmp(&key(other))
     });
-    if let Some(file) = &arguments.write_baseline {
-        return write_baseline(global, output, arguments, file, &results);
+    if let Some(terms) = terms {
+        return write_baseline(output, &terms, &results);
     }
     let used = |entry: &&avouch_scan::Exception| {
         results.iter().any(|result| matches!(result.stands, Stands::Known(known) | Stands::Ended(known) if same(known, entry)))
@@ -189,7 +194,7 @@ fn load_rules(global: &Global, output: &Output, arguments: &Scan) -> anyhow::Res
         None => Rules::own().map_err(|problems| shown(output, &problems))?,
         Some(file) => {
             let path = global.directory.join(file);
-            let source = read_text(&path, file.as_str())?;
+            let source = read_named(&path, file.as_str())?;
             // What it extends lies where it says, from the folder that is worked in, as gitleaks has it.
             let mut other = |other: &str| -> Result<Arc<Source>, String> {
                 read_text(&global.directory.join(other), other).map_err(|error| format!("{error:#}"))
@@ -274,19 +279,26 @@ fn say(output: &Output, told: &Told<'_>, arguments: &Scan, whole: bool) {
     output.note(&text::summary(told));
 }
 
-fn write_baseline(
-    global: &Global,
-    output: &Output,
-    arguments: &Scan,
-    file: &Utf8Path,
-    results: &[Secret<'_>],
-) -> anyhow::Result<Exit> {
-    let reason = arguments.reason.as_deref().map(str::trim).filter(|reason| reason.chars().count() >= 4);
-    let (Some(reason), Some(until)) = (reason, &arguments.until) else {
+/// The terms of a baseline that is to be written.
+struct Terms<'a> {
+    file: &'a Utf8Path,
+    path: Utf8PathBuf,
+    reason: &'a str,
+    until: Day,
+}
+
+/// Reads the terms, and refuses those that could not count.
+fn terms<'a>(global: &Global, arguments: &'a Scan, file: &'a Utf8Path) -> anyhow::Result<Terms<'a>> {
+    let (Some(reason), Some(until)) = (arguments.reason.as_deref().map(str::trim), &arguments.until) else {
         bail!(Usage(
             "a baseline needs --reason, a sentence, and --until, a day: entries without an end are forgotten".to_owned()
         ));
     };
+    if reason.chars().count() < REASON_MIN {
+        bail!(Usage(format!(
+            "--reason is too short, of fewer than {REASON_MIN} letters: write a sentence that somebody else understands"
+        )));
+    }
     let until: Day = until.parse().map_err(|_| Usage(format!("`{until}` is no day such as 2027-03-31")))?;
     if until.end() < clock::now() {
         bail!(Usage(format!("{until} is over; name a day to come")));
@@ -300,9 +312,14 @@ fn write_baseline(
     if path.exists() {
         bail!(Usage(format!("`{file}` is there already; entries are written into a new file, for you to move over")));
     }
+    Ok(Terms { file, path, reason, until })
+}
+
+fn write_baseline(output: &Output, terms: &Terms<'_>, results: &[Secret<'_>]) -> anyhow::Result<Exit> {
+    let Terms { file, path, reason, until } = terms;
     let open = results.iter().filter(|result| result.stands.decides());
-    let text = write_exceptions(open.map(|result| (&result.found.hit, result.found.path.as_str())), reason, until);
-    files::put(&path, text.as_bytes(), Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
+    let text = write_exceptions(open.map(|result| (&result.found.hit, result.found.path.as_str())), reason, *until);
+    files::put(path, text.as_bytes(), Readers::Everyone).with_context(|| format!("cannot write `{path}`"))?;
     output.note(&format!("{} entries in {}; each ends on {until}", text.matches("[[allow]]").count(), plain(file.as_str())));
     Ok(Exit::Satisfied)
 }
