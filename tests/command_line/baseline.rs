@@ -138,7 +138,7 @@ fn what_is_not_bound_is_not_configured_and_names_the_key() {
 #[test]
 fn the_reference_api_fills_the_slots_and_passes() {
     let product = Product::start(None, true);
-    product.avouch(&["init"]).exits(0);
+    product.begin();
     let ran = product.avouch(&["check", "--format", "json", CHECKS[0], CHECKS[1], CHECKS[2]]);
     let judged: Value = serde_json::from_str(&ran.stdout).unwrap();
     let states: Vec<&Value> = judged["checks"].as_array().unwrap().iter().map(|check| &check["state"]).collect();
