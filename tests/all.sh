@@ -3,7 +3,7 @@
 # the part of it that is read first.
 set -eu
 cd "$(dirname "$0")/.."
-kept=target/tmp/said
+kept=target/said
 mkdir -p "$kept"
 
 # keep NAME COMMAND...: shows what a command says and keeps it. The status goes by a file: a pipe has that of its last command.

@@ -226,7 +226,7 @@ fn a_daemon_without_a_schedule_without_a_key_or_on_a_port_in_use_does_not_start(
     assert!(ran.stderr.contains(&format!("cannot listen on {address}")), "{}", ran.stderr);
     fs::remove_file(sandbox.path().join(".avouch/signing.key")).unwrap();
     let ran = sandbox.avouch(&["serve", "--listen", "127.0.0.1:0"]).exits(2);
-    assert!(ran.stderr.contains("avouch init"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("avouch key recover"), "{}", ran.stderr);
 }
 
 // ── What it runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────

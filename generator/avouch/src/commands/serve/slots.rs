@@ -24,11 +24,12 @@ pub(super) fn newest(schedule: &Slots, told: Timestamp, now: Timestamp) -> Optio
     schedule.last(now).filter(|slot| *slot > told)
 }
 
-/// The first slots that were missed after `told` and before `end`: those before `there_since` because no daemon was there, later ones
+/// The first slots that were missed after `told` and before `end`: those up to `there_since` because no daemon was there, later ones
 /// because a job took too long. None when all are told of.
 pub(super) fn missed(job: &str, schedule: &Slots, told: Timestamp, end: Timestamp, there_since: Timestamp) -> Vec<Missed> {
     let slots = schedule.between(told, end.plus_seconds(-1), SLOTS_MAX);
-    let (down, overran) = slots.split_at(slots.partition_point(|slot| *slot < there_since));
+    // Whoever came within a second was not there when it began.
+    let (down, overran) = slots.split_at(slots.partition_point(|slot| *slot <= there_since));
     let missed = [(down, "down"), (overran, "overran")].into_iter().filter_map(|(slots, why)| {
         let (from, to) = (*slots.first()?, *slots.last()?);
         Some(Missed { v: 1, job: job.to_owned(), from, to, slots: slots.len() as u64, why: why.to_owned() })
@@ -69,7 +70,7 @@ mod tests {
         assert_eq!(newest(&schedule, at(5), at(5)), None);
         let missed = missed("run", &schedule, at(0), at(5), at(3));
         let told: Vec<_> = missed.iter().map(|missed| (missed.from, missed.to, missed.slots, missed.why.as_str())).collect();
-        assert_eq!(told, [(at(1), at(2), 2, "down"), (at(3), at(4), 2, "overran")]);
+        assert_eq!(told, [(at(1), at(3), 3, "down"), (at(4), at(4), 1, "overran")]);
         assert_eq!(super::missed("run", &schedule, at(4), at(5), at(3)), []);
     }
 
