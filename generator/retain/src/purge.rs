@@ -23,6 +23,9 @@ use crate::{
 
 /// How many values of deleted rows are looked for in the files afterwards.
 const CANARIES: usize = 32;
+/// How many times as long a window may take where others write meanwhile: every one costs a transaction, and a look at the shape of
+/// the tables.
+const HOLDS_BESIDE_WRITERS: u32 = 10;
 /// The most rows of a window whose rows are archived: they are held in memory.
 const ARCHIVED_ROWS: u64 = 5_000;
 
@@ -231,6 +234,9 @@ fn windows(
                 return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
             }
         }
+    }
+    if purge.lets_others_write() {
+        course.gentle.hold *= HOLDS_BESIDE_WRITERS;
     }
     let mut rows = course.gentle.rows_min.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;

@@ -97,9 +97,10 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             key.parent_columns.push(text(row, 4));
         }
     });
+    let parts = parts("relkind IN ('r', 'p')");
     // A key to a part, or of one, is not among those above; nor is the key of a table that no bare name finds.
     let unseen = ask(format!(
-        "{PARTS} SELECT DISTINCT c.relname, CAST(CAST(f.conrelid AS regclass) AS TEXT) {from} JOIN parts ON parts.whole = c.oid \
+        "{parts} SELECT DISTINCT c.relname, CAST(CAST(f.conrelid AS regclass) AS TEXT) {from} JOIN parts ON parts.whole = c.oid \
          JOIN pg_constraint f ON f.confrelid = parts.part AND f.contype = 'f' AND f.conparentid = 0 JOIN pg_class r ON r.oid = f.conrelid \
          WHERE {VISIBLE} AND (parts.part <> c.oid OR r.relispartition OR NOT pg_table_is_visible(r.oid)) ORDER BY 1, 2"
     ))?;
@@ -107,7 +108,7 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
     // Bits 8 and 16 of `tgtype`: DELETE and UPDATE (PostgreSQL, `pg_trigger.h`). A rule (`pg_rewrite.h`: events 2 and 4) may do what
     // a trigger does. A part has those of the whole, and may have its own.
     let triggers = ask(format!(
-        "{PARTS} SELECT c.relname, t.tgname, CAST(t.tgtype AS INT), pg_get_triggerdef(t.oid), c.oid {from} \
+        "{parts} SELECT c.relname, t.tgname, CAST(t.tgtype AS INT), pg_get_triggerdef(t.oid), c.oid {from} \
          JOIN parts ON parts.whole = c.oid JOIN pg_trigger t ON t.tgrelid = parts.part AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
          WHERE {VISIBLE} AND (parts.part = c.oid OR NOT EXISTS (SELECT 1 FROM pg_trigger w WHERE w.tgrelid = c.oid AND w.tgname = t.tgname \
          AND w.tgfoid = t.tgfoid AND w.tgtype = t.tgtype)) UNION ALL \
@@ -122,10 +123,14 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
     Ok(tables)
 }
 
-/// Every table with itself and with what lies below it: partitions, and tables that inherit from it. A statement about the whole
+/// Every table `of` the catalogue with itself and with what lies below it: partitions, and tables that inherit from it. A statement about the whole
 /// is one about all of these.
-pub(super) const PARTS: &str = "WITH RECURSIVE parts(whole, part) AS (SELECT oid, oid FROM pg_class WHERE relkind IN ('r', 'p') \
-                                UNION SELECT parts.whole, i.inhrelid FROM parts JOIN pg_inherits i ON i.inhparent = parts.part)";
+pub(super) fn parts(of: &str) -> String {
+    format!(
+        "WITH RECURSIVE parts(whole, part) AS (SELECT oid, oid FROM pg_class WHERE {of} \
+         UNION SELECT parts.whole, i.inhrelid FROM parts JOIN pg_inherits i ON i.inhparent = parts.part)"
+    )
+}
 
 fn text(row: &[Value], place: usize) -> String {
     row.get(place).and_then(Value::as_text).unwrap_or_default().to_owned()

@@ -199,6 +199,11 @@ pub trait Purge: Send {
         Ok(true)
     }
 
+    /// Whether other writers go on while a window is done: they wait for its rows alone, which are due, and not for the database.
+    fn lets_others_write(&self) -> bool {
+        false
+    }
+
     /// Gives the claim back, so that nobody has to wait until it expires.
     ///
     /// # Errors
