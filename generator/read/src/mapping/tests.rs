@@ -27,6 +27,7 @@ const KINDS: &[&str] = &[
     "http.body-cap",
     "http.body-schema",
     "http.cors",
+    "http.counted-calls",
     "http.header",
     "http.identity-source",
     "http.inventory",
@@ -297,7 +298,7 @@ fn what_a_profile_asks_is_not_asked_once_more_for_the_baseline() {
     for id in catalogue.baseline.iter().flat_map(|baseline| &baseline.checks) {
         assert!(catalogue.check(id).is_some(), "{id}");
     }
-    assert!(catalogue.unclaimed().contains("baseline.lockfiles") && !catalogue.unclaimed().contains("secrets-in-tree"));
+    assert!(catalogue.unclaimed().contains("baseline.pinned-actions") && !catalogue.unclaimed().contains("secrets-in-tree"));
 }
 
 #[test]
@@ -401,7 +402,6 @@ fn an_empty_configuration_asks_only_what_has_a_place_by_convention() {
         asked,
         [
             "baseline.ignored-secrets",
-            "baseline.lockfiles",
             "baseline.pinned-actions",
             "baseline.scripts-without-strangers",
             "key-prefix-figures",
@@ -477,7 +477,7 @@ fn retention_and_decisions_fill_their_slots() {
 fn other_numbers_are_tested_and_told() {
     let mut configuration = configuration();
     let mut api = target("api");
-    api.routes.extend([route("list")]);
+    api.routes.extend([route("list"), route("list-keys")]);
     configuration.targets.insert("api".into(), api);
     let numbers = BTreeMap::from([("limit".to_owned(), Json::Integer(6)), ("tolerance_percent".to_owned(), Json::Integer(99))]);
     configuration.numbers.insert("rate-limit-address".into(), numbers);
