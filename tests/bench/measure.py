@@ -378,7 +378,7 @@ def profiles(bench):
     rows = []
     for profile in sorted(path.stem for path in (TOP / "mappings" / "profiles").glob("*.toml")):
         with subjects.up(bench, profile) as (folder, environment):
-            run([bench.avouch, "init"], cwd=folder, env=environment)
+            run([bench.avouch, "init", "--new-log"], cwd=folder, env=environment)
             checks, left = subjects.quick(bench, folder, environment)
             ask = lambda names: run([bench.avouch, "--quiet", "check", *names], cwd=folder, env=environment, codes=(0, 1, 3))
             cost = take_turns(ROUNDS, mine=lambda: ask(checks))["mine"]
