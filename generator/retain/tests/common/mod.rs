@@ -8,9 +8,9 @@ use avouch_model::{
     Digest, Span, Timestamp,
     configuration::Schedule,
     product::{Database, Location, RetentionRule, Terms},
-    receipt::{Enforcement, Promise},
+    receipt::{Ended, Enforcement, Promise},
 };
-use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, journal, promise};
+use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, journal, promise, purge};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -132,4 +132,18 @@ impl Sample {
 
 pub fn never_sleep(_: Duration) -> ControlFlow<()> {
     ControlFlow::Continue(())
+}
+
+/// Runs a rule of a server whose clock says `now` by clocks that say otherwise, and after a run that both are behind.
+pub fn clocks_that_differ_delete_nothing(mut sample: Sample, now: Timestamp) {
+    for jump in [-3_600, 3_600] {
+        let asked = Asked { now: now.plus_seconds(jump), ..sample.asked() };
+        let done = purge(&asked, None, &sample.gentle, &mut never_sleep);
+        assert!(matches!(done.trouble, Some(RetainError::ClocksDiffer { .. })), "{:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted), (Ended::Failed, 0));
+    }
+    sample.last_run = Some(now.plus_seconds(3_600));
+    let done = purge(&Asked { now, ..sample.asked() }, None, &sample.gentle, &mut never_sleep);
+    assert!(matches!(done.trouble, Some(RetainError::ClockWentBack { .. })), "{:?}", done.trouble);
+    assert_eq!(done.run.deleted, 0);
 }
