@@ -68,13 +68,13 @@ impl Encoding {
     /// A time in this encoding. A text has no fraction and no zone: it sorts before every spelling of the same second.
     pub(crate) fn write(self, at: Timestamp) -> Value {
         match self {
-            Self::UnixSeconds => Value::Integer(at.unix()),
+            // The type of the column is made of them where they are compared.
+            Self::UnixSeconds | Self::Native => Value::Integer(at.unix()),
             Self::UnixMilliseconds => Value::Integer(at.unix().saturating_mul(1_000)),
             Self::UnixMicroseconds => Value::Integer(at.unix().saturating_mul(1_000_000)),
             // As SQLite computes it, so that equal times are equal numbers.
             Self::JulianDay => Value::Real((at.unix().saturating_mul(1_000) + JULIAN_MILLISECONDS) as f64 / DAY_MILLISECONDS),
             Self::TextDay => Value::Text(at.chrono().format("%Y-%m-%d").to_string()),
-            Self::Native => Value::Text(at.chrono().format("%Y-%m-%d %H:%M:%S+00").to_string()),
             Self::TextWithT => Value::Text(at.chrono().format("%Y-%m-%dT%H:%M:%S").to_string()),
             Self::TextWithSpace => Value::Text(at.chrono().format("%Y-%m-%d %H:%M:%S").to_string()),
         }

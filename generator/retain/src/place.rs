@@ -28,8 +28,6 @@ pub(crate) struct Place {
     pub(crate) deletion: Deletion,
     /// Whether an index begins with the column.
     pub(crate) indexed: bool,
-    /// The encoding that the column's type says; none: its values tell.
-    pub(crate) native: bool,
     /// The periods of tenants, the longest first.
     periods: Vec<Period>,
     /// Every table.
@@ -101,7 +99,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
     };
     let own = terms.tenants.as_ref().map(|tenants| own_periods(asked, read, &tables, table, tenants)).transpose()?;
     let (periods, tenants) = own.unzip();
-    let cast = native_type(read.dialect(), table, &column);
+    let native = native_time(read.dialect(), table, &column);
     let mut deletion = Deletion {
         rule: rule.name.clone(),
         due: Due {
@@ -109,7 +107,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
             table: table.name.clone(),
             column,
             shape: None,
-            cast,
+            native,
             undated: terms.undated == avouch_model::product::Undated::Delete,
             condition,
             tenants,
@@ -122,7 +120,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
         schema: fingerprint(&tables, &[]),
     };
     deletion.schema = fingerprint(&tables, &deletion.touched());
-    Ok(Place { deletion, indexed, native: cast.is_some(), periods: periods.unwrap_or_default(), tables })
+    Ok(Place { deletion, indexed, periods: periods.unwrap_or_default(), tables })
 }
 
 fn table_named<'t>(asked: &Asked<'_>, tables: &'t [Table], name: &str) -> Result<&'t Table, RetainError> {
@@ -281,12 +279,18 @@ fn compared_kind(dialect: Dialect, table: &Table, column: &str) -> Option<String
     (dialect == Dialect::Postgres && !is_text).then_some(kind)
 }
 
-/// The type of the column, where the database has one for times.
-fn native_type(dialect: Dialect, table: &Table, column: &str) -> Option<&'static str> {
+/// How Unix seconds become a time of the column's own type, where the database has one for times. Nothing in it depends on a setting:
+/// a text that is read by those of the session would be read again for every row that it is compared with.
+fn native_time(dialect: Dialect, table: &Table, column: &str) -> Option<&'static str> {
     // SQLite stores anything under any type.
     if dialect == Dialect::Sqlite {
         return None;
     }
     let kind = table.column(column)?.kind();
-    ["timestamp with time zone", "timestamp without time zone", "date"].into_iter().find(|native| kind == *native)
+    let natives = [
+        ("timestamp with time zone", "to_timestamp(CAST({} AS DOUBLE PRECISION))"),
+        ("timestamp without time zone", "(to_timestamp(CAST({} AS DOUBLE PRECISION)) AT TIME ZONE 'UTC')"),
+        ("date", "CAST((to_timestamp(CAST({} AS DOUBLE PRECISION)) AT TIME ZONE 'UTC') AS DATE)"),
+    ];
+    natives.into_iter().find_map(|(native, time)| (kind == native).then_some(time))
 }

@@ -37,14 +37,18 @@ pub(crate) struct Survey {
 /// throughout, and rows without a time or from the future where the rule does.
 pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &mut Place) -> Result<Survey, RetainError> {
     let (table, column, scope) = (quote(place.table()), quote(place.column()), place.deletion.due.scope());
-    let failed = database(asked, "count the rows that are due");
-    let first = read.query(&format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {scope} LIMIT 1"), &[], LIMITS);
-    let encoding = match first.map_err(failed)?.single() {
-        Some(first) => match Some(Encoding::Native).filter(|_| place.native).or_else(|| Encoding::of(first)) {
-            Some(encoding) => Some(encoding),
-            None => return Err(unreadable(asked, read, place)?),
-        },
-        None => None,
+    // A type tells at once. A row that tells may lie behind all those that were deleted, which Postgres looks at one by one.
+    let encoding = if place.deletion.due.native.is_some() {
+        Some(Encoding::Native)
+    } else {
+        let sql = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {scope} LIMIT 1");
+        match read.query(&sql, &[], LIMITS).map_err(database(asked, "count the rows that are due"))?.single() {
+            Some(first) => match Encoding::of(first) {
+                Some(encoding) => Some(encoding),
+                None => return Err(unreadable(asked, read, place)?),
+            },
+            None => None,
+        }
     };
     place.bind(asked, encoding);
     let survey = match encoding {
@@ -85,32 +89,21 @@ fn dated(asked: &Asked<'_>, read: &mut dyn Read, place: &Place, encoding: Encodi
     binds.extend(bounds.map(|(name, at)| (name, encoding.write(at))));
     let counted = read.query(&sql, &binds, LIMITS).map_err(database(asked, "count the rows that are due"))?;
     let values = counted.rows.into_iter().next().unwrap_or_default();
-    let count = |place: usize| values.get(place).map_or(0, count_of);
-    let day = |place: usize| values.get(place).and_then(|value| encoding.day(value));
-    let (rows, dated, plausible, future) = (count(0), count(1), count(2), count(3));
-    if plausible + future != dated {
+    let (survey, others) = if plain { of_ranges(&values, encoding, due.dialect) } else { of_pass(&values, encoding) };
+    if others > 0 {
         return Err(RetainError::Mixed {
             rule: asked.rule.name.clone(),
             table: place.table().to_owned(),
             column: place.column().to_owned(),
             encoding,
-            others: dated.saturating_sub(plausible + future),
-            dated,
+            others,
+            dated: survey.rows.saturating_sub(survey.undated),
             sorts: sorts(asked, read, place)?,
         });
     }
-    Ok(Survey {
-        encoding: Some(encoding),
-        rows,
-        due: count(4),
-        overdue: count(5),
-        undated: rows.saturating_sub(dated),
-        future,
-        oldest: day(6),
-        newest: day(7),
-        newest_due: day(8),
-        held: count(9),
-    })
+    // The type alone says nothing of a table without a time.
+    let encoding = Some(encoding).filter(|_| survey.rows > survey.undated);
+    Ok(Survey { encoding, ..survey })
 }
 
 /// One pass over every row: the shape of a text is in no index, and neither is who is under a hold.
@@ -136,29 +129,77 @@ fn pass(place: &Place, encoding: Encoding) -> String {
     )
 }
 
-/// The same answer from the ends of an index: what is young enough to be kept, most of a table, is never looked at one by
-/// one. Every value but NULL lies below, between or above the bounds, whatever its type, so what is between follows. It is
-/// one statement, and so one moment.
+/// What [`pass`] counted, and how many times are in another encoding.
+fn of_pass(values: &[Value], encoding: Encoding) -> (Survey, u64) {
+    let count = |place: usize| values.get(place).map_or(0, count_of);
+    let day = |place: usize| values.get(place).and_then(|value| encoding.day(value));
+    let (rows, dated, plausible, future) = (count(0), count(1), count(2), count(3));
+    let survey = Survey {
+        encoding: None,
+        rows,
+        due: count(4),
+        overdue: count(5),
+        undated: rows.saturating_sub(dated),
+        future,
+        oldest: day(6),
+        newest: day(7),
+        newest_due: day(8),
+        held: count(9),
+    };
+    (survey, dated.abs_diff(plausible + future))
+}
+
+/// The same from the ends of an index: what is young enough to be kept, most of a table, is never looked at one by
+/// one. Every value but NULL lies below, between or above the bounds, whatever its type. It is one statement, and so one moment.
+///
+/// Nothing is computed from the counts here: whoever names one twice has Postgres count twice.
 fn ranges(place: &Place) -> String {
     let due = &place.deletion.due;
     let (table, column) = (quote(place.table()), quote(place.column()));
     let at = |name: &str| due.parameter(name);
     let count = |condition: String| format!("(SELECT count(*) FROM {table} WHERE {condition})");
+    let all = match due.dialect {
+        // It counts a whole index by its pages.
+        Dialect::Sqlite => format!("(SELECT count(*) FROM {table})"),
+        // It looks at every row, so each is counted once.
+        Dialect::Postgres => count(format!("{column} >= {} AND {column} <= {}", at("cutoff"), at("horizon"))),
+    };
     format!(
-        "SELECT total, total - undated, total - undated - early - future - late, future, overdue + due, overdue, \
-         (SELECT min({column}) FROM {table}), (SELECT max({column}) FROM {table} WHERE {column} <= {horizon}), \
-         (SELECT max({column}) FROM {table} WHERE {column} < {cutoff}), 0 \
-         FROM (SELECT (SELECT count(*) FROM {table}) AS total, {undated} AS undated, {early} AS early, {future} AS future, \
-         {late} AS late, {overdue} AS overdue, {due} AS due) AS counted",
+        "SELECT {all}, {undated}, {early}, {future}, {late}, {overdue}, {due}, (SELECT min({column}) FROM {table}), \
+         (SELECT max({column}) FROM {table} WHERE {column} <= {horizon}), (SELECT max({column}) FROM {table} WHERE {column} < {cutoff})",
         horizon = at("horizon"),
         cutoff = at("cutoff"),
         undated = count(format!("{column} IS NULL")),
         early = count(format!("{column} < {}", at("first"))),
         future = count(format!("{column} > {} AND {column} < {}", at("horizon"), at("end"))),
         late = count(format!("{column} >= {}", at("end"))),
-        overdue = count(format!("{column} < {}", at("overdue"))),
+        overdue = count(format!("{column} >= {} AND {column} < {}", at("first"), at("overdue"))),
         due = count(format!("{column} >= {} AND {column} < {}", at("overdue"), at("cutoff"))),
     )
+}
+
+/// What [`ranges`] counted, and how many times are in another encoding.
+fn of_ranges(values: &[Value], encoding: Encoding, dialect: Dialect) -> (Survey, u64) {
+    let count = |place: usize| values.get(place).map_or(0, count_of);
+    let day = |place: usize| values.get(place).and_then(|value| encoding.day(value));
+    let (undated, early, future, late, overdue, due) = (count(1), count(2), count(3), count(4), count(5), count(6));
+    let rows = match dialect {
+        Dialect::Sqlite => count(0),
+        Dialect::Postgres => count(0) + undated + early + future + late + overdue + due,
+    };
+    let survey = Survey {
+        encoding: None,
+        rows,
+        due: overdue + due,
+        overdue,
+        undated,
+        future,
+        oldest: day(7),
+        newest: day(8),
+        newest_due: day(9),
+        held: 0,
+    };
+    (survey, early + late)
 }
 
 /// Before when a row is due, and before when it is overdue: a row is overdue when it was due for longer than the lag.

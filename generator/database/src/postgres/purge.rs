@@ -68,9 +68,9 @@ impl Purger {
         self.session.change(sql, &binds)
     }
 
-    /// The rows that would go, by table.
-    fn going(&mut self, work: &Work, window: &[(String, Value)]) -> Result<Vec<(String, Rows)>, DatabaseError> {
-        work.going.iter().map(|(table, sql)| Ok((table.clone(), self.ask(sql, window)?))).collect()
+    /// Rows by table.
+    fn read(&mut self, of: &[(String, String)], window: &[(String, Value)]) -> Result<Vec<(String, Rows)>, DatabaseError> {
+        of.iter().map(|(table, sql)| Ok((table.clone(), self.ask(sql, window)?))).collect()
     }
 
     fn key(&self, rows: &Rows) -> Option<Key> {
@@ -103,35 +103,39 @@ impl Purger {
             return Err(DatabaseError::ClaimLost { database });
         }
         // A lock is a write to each row: it is taken only where something is looked at before the rows go.
-        let mut locked = None;
-        if kept.is_some() || !work.guards.is_empty() || !work.children.is_empty() {
-            let rows: Result<Vec<_>, _> = work.locks.iter().map(|lock| Ok(count(&self.ask(lock, window)?))).collect();
-            locked = Some(rows?);
+        let looked = kept.is_some() || !work.guards.is_empty() || !work.children.is_empty();
+        let (mut locked, mut window) = (Vec::new(), window.to_vec());
+        for lock in work.locks.iter().filter(|_| looked) {
+            let rows = self.ask(lock, &window)?;
+            locked.push(count(&rows));
+            if let Some(chosen) = rows.field(1) {
+                window.push(("chosen".to_owned(), chosen.clone()));
+            }
         }
         for guard in &work.guards {
-            let others = count(&self.ask(guard, window)?);
+            let others = count(&self.ask(guard, &window)?);
             if others > 0 {
                 return Err(DatabaseError::SideEffect { database, table, others });
             }
         }
         if let Some(kept) = kept
-            && self.going(work, window)? != kept.rows
+            && self.read(&work.locked, &window)? != kept.rows
         {
             return Ok(None);
         }
         let mut gone = Vec::new();
         for child in &work.children {
-            gone.push(self.change(child, window)?);
+            gone.push(self.change(child, &window)?);
         }
         let children = gone.iter().sum();
-        let deleted = self.change(&work.rows, window)?;
+        let deleted = self.change(if looked { &work.rows } else { &work.unlocked }, &window)?;
         gone.push(deleted);
         // A row that came in between is not locked, and may be referred to by now.
-        if locked.is_some_and(|locked| !locked.iter().eq(gone.iter().rev())) {
+        if looked && !locked.iter().eq(gone.iter().rev()) {
             return Ok(None);
         }
         if let Some(left) = &work.left {
-            let rows = count(&self.ask(left, window)?);
+            let rows = count(&self.ask(left, &window)?);
             if rows > 0 {
                 return Err(DatabaseError::NotSettled { database, table, rows });
             }
@@ -160,7 +164,7 @@ impl Purger {
         for _ in 0..TRIES {
             let kept = match keep.as_deref_mut() {
                 Some(keep) => {
-                    let rows = self.going(&work, &window)?;
+                    let rows = self.read(&work.going, &window)?;
                     Some(Kept::by(keep, rows, &self.session.database)?)
                 }
                 None => None,

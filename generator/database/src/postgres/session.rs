@@ -76,6 +76,8 @@ impl Session {
              SET default_transaction_isolation = 'read committed'",
         )?;
         session.at_most("lock_timeout", LOCK_TIMEOUT)?;
+        // A question is asked once: compiling it takes longer than it saves. Relatives have no such setting.
+        session.run("SELECT set_config(name, 'off', FALSE) FROM pg_settings WHERE name = 'jit'")?;
         Ok(session)
     }
 

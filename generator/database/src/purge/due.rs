@@ -37,8 +37,8 @@ pub struct Due {
     pub column: String,
     /// The condition that a text in the column is a time; none: its times are no texts, and the bounds tell everything.
     pub shape: Option<String>,
-    /// The type that a parameter is cast to before it is compared; none: it is compared as it is.
-    pub cast: Option<&'static str>,
+    /// A time of the column's own type as SQL, `{}` standing for Unix seconds; none: a parameter is compared as it is.
+    pub native: Option<&'static str>,
     /// Whether rows without a time are due.
     pub undated: bool,
     /// The condition of the rows under the rule.
@@ -158,7 +158,11 @@ impl Due {
 
     /// A parameter as it is compared with the column.
     pub fn parameter(&self, name: &str) -> String {
-        self.cast.map_or_else(|| format!(":{name}"), |cast| format!("CAST(:{name} AS {cast})"))
+        let value = format!(":{name}");
+        match self.native {
+            Some(native) => native.replace("{}", &value),
+            None => value,
+        }
     }
 
     /// The bound of the tenant that a row belongs to. A period that was not there when they were read gives NULL, and so

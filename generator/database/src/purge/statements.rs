@@ -29,19 +29,23 @@ pub(crate) const LOOKED_AT: u64 = 50_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     /// Lock the rows that go and count them, where the database has such locks: first those of the rule, then those of each child.
-    /// Nobody can change them, or refer to them, any more.
+    /// Nobody can change them, or refer to them, any more. Where more than an age decides, the first gives the `chosen` rows as well.
     pub(crate) locks: Vec<String>,
     /// Count rows that stay and refer to rows that go.
     pub(crate) guards: Vec<String>,
     /// The rows that go, by table: that of the rule, then its children.
     pub(crate) going: Vec<(String, String)>,
-    /// The rows of the rule that go, as a JSON array of what tells them apart; none where nothing goes before them. A condition may
-    /// ask the children, so it is not asked again once they are gone: exactly these rows and their children go.
+    /// The same, once they are locked.
+    pub(crate) locked: Vec<(String, String)>,
+    /// The rows of the rule that go, as a JSON array of what tells them apart; none where nothing goes before them, or where the first
+    /// lock tells. A condition may ask the children, so it is not asked again once they are gone: exactly these rows and their children go.
     pub(crate) chosen: Option<String>,
     /// Rows of the children, the last first.
     pub(crate) children: Vec<String>,
     /// The rows themselves.
     pub(crate) rows: String,
+    /// The same, where nothing was locked.
+    pub(crate) unlocked: String,
     /// Counts rows that are due although they were anonymised; none when rows are deleted.
     pub(crate) left: Option<String>,
 }
@@ -109,60 +113,85 @@ impl Statements {
 impl Work {
     /// What is to be done to the rows in a `range` that are due. `place` is SQL, where those that were chosen are found.
     pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, range: &str, place: &str) -> Self {
-        let name = quote(&table.name);
+        let (name, dialect) = (quote(&table.name), deletion.due.dialect);
         let going = format!("{range} AND {}", deletion.due.due("cutoff"));
-        let doomed = deletion.doomed(&going);
-        // On Postgres the rows that go are locked and counted before.
-        let chooses = deletion.due.dialect == Dialect::Sqlite && !deletion.children.is_empty();
-        let (chosen, gone) = if chooses {
-            let identity = identity(table);
-            let chosen = format!("SELECT json_group_array({identity}) FROM {name} WHERE {going}");
-            (Some(chosen), format!("{range} AND ({identity}) IN (SELECT value FROM json_each({place}))"))
-        } else {
-            (None, going.clone())
+        let (chosen, gone) = match dialect {
+            Dialect::Sqlite if !deletion.children.is_empty() => {
+                let identity = identity(table);
+                let chosen = format!("SELECT json_group_array({identity}) FROM {name} WHERE {going}");
+                (Some(chosen), format!("{range} AND ({identity}) IN (SELECT value FROM json_each({place}))"))
+            }
+            Dialect::Postgres if !deletion.due.is_plain() => (None, format!("{range} AND {}", among_chosen(table, key, place))),
+            _ => (None, going.clone()),
         };
-        let children = deletion.children.iter().zip(deletion.doomed(&gone)).rev();
-        let all_columns = |of: &str| selected(tables, of, deletion.due.dialect);
-        let mut all = vec![(
-            deletion.due.table.clone(),
-            format!("SELECT {} FROM {name} WHERE {going} ORDER BY {key}", all_columns(&table.name)),
-        )];
-        let of_children = || deletion.children.iter().map(|child| &child.table).zip(&doomed);
-        all.extend(of_children().map(|(child, doomed)| {
-            let order = in_order(tables, child, deletion.due.dialect);
-            (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", all_columns(child), quote(child)))
-        }));
+        let doomed = deletion.doomed(&gone);
+        let read = |goes: &str, doomed: &[String]| {
+            let columns = |of: &str| selected(tables, of, dialect);
+            let own = format!("SELECT {} FROM {name} WHERE {goes} ORDER BY {key}", columns(&table.name));
+            let children = deletion.children.iter().map(|child| &child.table).zip(doomed).map(|(child, doomed)| {
+                let order = in_order(tables, child, dialect);
+                (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", columns(child), quote(child)))
+            });
+            std::iter::once((deletion.due.table.clone(), own)).chain(children).collect()
+        };
         let set: Vec<_> = deletion.set.iter().map(|(column, value)| format!("{} = ({value}\n)", quote(column))).collect();
-        let update = match deletion.due.dialect {
+        let update = match dialect {
             // Otherwise a constraint `ON CONFLICT REPLACE` would delete the rows that are in the way, whatever their age.
             Dialect::Sqlite => "UPDATE OR ABORT",
             Dialect::Postgres => "UPDATE",
         };
+        let change = |goes: &str| match &set[..] {
+            [] => format!("DELETE FROM {name} WHERE {goes}"),
+            _ => format!("{update} {name} SET {} WHERE {goes}", set.join(", ")),
+        };
         // SQLite tells itself how many rows a cascade changed.
-        let (locks, guards) = match deletion.due.dialect {
+        let (locks, guards) = match dialect {
             Dialect::Sqlite => (Vec::new(), Vec::new()),
             Dialect::Postgres => {
                 let lock = |table: &str, goes: &str| {
                     format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {goes} FOR UPDATE) AS locked", quote(table))
                 };
-                let locks =
-                    std::iter::once(lock(&table.name, &going)).chain(of_children().map(|(child, goes)| lock(child, goes)));
-                (locks.collect(), guards(deletion, tables, &going, &doomed))
+                let own = if deletion.due.is_plain() { lock(&table.name, &going) } else { choice(table, key, &going) };
+                let of_children = deletion.children.iter().zip(&doomed).map(|(child, goes)| lock(&child.table, goes));
+                (std::iter::once(own).chain(of_children).collect(), guards(deletion, tables, &gone, &doomed))
             }
         };
         Self {
             locks,
             guards,
-            going: all,
+            going: read(&going, &deletion.doomed(&going)),
+            locked: read(&gone, &doomed),
             chosen,
-            children: children.map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(&child.table))).collect(),
-            rows: match &set[..] {
-                [] => format!("DELETE FROM {name} WHERE {gone}"),
-                _ => format!("{update} {name} SET {} WHERE {gone}", set.join(", ")),
-            },
+            children: deletion
+                .children
+                .iter()
+                .zip(&doomed)
+                .rev()
+                .map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(&child.table)))
+                .collect(),
+            rows: change(&gone),
+            unlocked: change(&going),
             left: (!set.is_empty()).then(|| format!("SELECT count(*) FROM {name} WHERE {going}")),
         }
     }
+}
+
+/// On Postgres: locks rows, counts them, and gives them as a JSON array of arrays of the texts of their key.
+fn choice(table: &Table, key: &str, goes: &str) -> String {
+    let texts = table.primary_key.iter().map(|name| format!("CAST({} AS TEXT)", quote(name))).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT count(*), CAST(json_agg(json_build_array({texts})) AS TEXT) FROM (SELECT {key} FROM {} WHERE {goes} FOR UPDATE) AS locked",
+        quote(&table.name)
+    )
+}
+
+/// On Postgres: the rows that [`choice`] gave.
+fn among_chosen(table: &Table, key: &str, place: &str) -> String {
+    let declared = |name: &String| table.column(name).map_or("TEXT", |column| column.declared.as_str());
+    let values =
+        (0..).zip(&table.primary_key).map(|(nth, name): (usize, _)| format!("CAST(one ->> {nth} AS {})", declared(name)));
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!("({key}) IN (SELECT {values} FROM json_array_elements(CAST({place} AS JSON)) AS chosen(one))")
 }
 
 /// What tells the rows of a table of SQLite apart, as a number or a text: the rowid, the primary key, or all there is.
@@ -269,7 +298,7 @@ mod tests {
             table: "t".into(),
             column: "id".into(),
             shape: None,
-            cast: None,
+            native: None,
             undated: false,
             condition: None,
             tenants: None,

@@ -47,6 +47,7 @@ fn inside() {
         rules::every_type_of_time_is_compared_as_itself,
         rules::partitions_go_by_their_own_bounds,
         rules::terms_mean_what_they_mean_elsewhere,
+        rules::a_condition_that_asks_the_children_holds_although_they_go_first,
         rules::what_would_touch_other_rows_is_refused_or_undone,
         rules::a_claim_is_of_one_alone,
         rules::nothing_is_deleted_without_the_right_to,

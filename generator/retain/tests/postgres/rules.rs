@@ -4,6 +4,7 @@ use std::{fs, ops::ControlFlow, time::Duration};
 
 use avouch_database::{DatabaseError, Limits, Value, open_read};
 use avouch_model::{
+    Timestamp,
     product::{Action, Archive, Hold, HoldList, Tenants, Undated},
     receipt::Ended,
 };
@@ -12,14 +13,27 @@ use avouch_retain::{Asked, Encoding, RetainError, purge};
 use crate::{Scene, cause, common::*};
 
 pub(super) fn exactly_what_is_due_goes(scene: &Scene) {
-    let sample = scene.sample(&format!("INSERT INTO events (at) VALUES (to_timestamp({CUTOFF} + 3600)), (NULL), ('3000-01-01')"));
-    let done = scene.run(&sample);
-    assert!(done.trouble.is_none(), "{:?}", done.trouble);
-    let run = &done.run;
-    assert_eq!((run.ended, run.deleted, run.due_after, run.rows_after, run.undated, run.future), (Ended::Done, 6, 0, 9, 1, 1));
-    assert_eq!(done.plan.unwrap().encoding, Some(Encoding::Native));
-    assert_eq!(scene.server.count("avouch_retention_journal"), 6, "windows of two rows, one of each two due");
-    assert_eq!(scene.run(&sample).run.deleted, 0);
+    // With an index the rows are counted by ranges of it.
+    for index in ["SELECT 1", "CREATE INDEX ON events (at)"] {
+        let odd = format!("INSERT INTO events (at) VALUES (to_timestamp({CUTOFF} + 3600)), (NULL), ('3000-01-01')");
+        let sample = scene.sample(&format!("{odd}; {index}"));
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{:?}", done.trouble);
+        let (run, plan) = (&done.run, done.plan.unwrap());
+        assert_eq!(
+            (run.ended, run.deleted, run.due_after, run.rows_after, run.undated, run.future),
+            (Ended::Done, 6, 0, 9, 1, 1)
+        );
+        assert_eq!((plan.encoding, plan.rows, plan.due, plan.overdue), (Some(Encoding::Native), 15, 6, 6), "{index}");
+        assert_eq!((plan.oldest, plan.newest_due), (Some(Timestamp::from_unix(CUTOFF - 100_000).day()), plan.oldest), "{index}");
+        assert_eq!(scene.server.count("avouch_retention_journal"), 6, "windows of two rows, one of each two due");
+        assert_eq!(scene.run(&sample).run.deleted, 0);
+        scene.server.sql("INSERT INTO events (at) VALUES ('1999-12-31'), ('infinity')");
+        assert!(matches!(scene.run(&sample).trouble, Some(RetainError::Mixed { others: 2, dated: 10, .. })), "{index}");
+    }
+    // Without a row the type says nothing of what is in it.
+    let empty = scene.run(&scene.sample("DELETE FROM events"));
+    assert_eq!((empty.trouble.is_none(), empty.run.rows_after, empty.plan.unwrap().encoding), (true, 0, None));
 }
 
 pub(super) fn every_type_of_time_is_compared_as_itself(scene: &Scene) {
@@ -123,6 +137,45 @@ pub(super) fn terms_mean_what_they_mean_elsewhere(scene: &Scene) {
     );
     sample.rule.terms.action = Action::Anonymise([("note".into(), "CAST(random() AS text)".into())].into());
     assert!(matches!(cause(&scene.run(&sample)), DatabaseError::NotSettled { .. }));
+}
+
+pub(super) fn a_condition_that_asks_the_children_holds_although_they_go_first(scene: &Scene) {
+    let folder = Action::Archive(Archive::Folder("old".into()));
+    // Of each kind of key the nine values, `n` standing for a number from 1.
+    for (kind, value, action) in [
+        ("bigint", "n", Action::Delete),
+        ("uuid", "CAST(md5(n::text) AS uuid)", folder.clone()),
+        ("varchar(40)", r#"n || ' " \ '' : €'"#, folder),
+        ("timestamptz", "to_timestamp(n / 7.0)", Action::Delete),
+        ("numeric", "n / 3.0", Action::Delete),
+        ("double precision", "n / 3.0", Action::Delete),
+    ] {
+        let mut sample = scene.sample(&format!(
+            "DROP TABLE events; CREATE TABLE events (id {kind}, part int, at timestamptz, PRIMARY KEY (id, part)); \
+             CREATE TABLE shipments (id int PRIMARY KEY, event {kind}, part int, state text, FOREIGN KEY (event, part) REFERENCES events); \
+             CREATE TABLE parcels (shipment int REFERENCES shipments); \
+             INSERT INTO events SELECT {value}, n % 2, to_timestamp({CUTOFF} + CASE n WHEN 8 THEN 9 ELSE -9 END) FROM generate_series(1, 9) n; \
+             INSERT INTO shipments SELECT n, {value}, n % 2, CASE n WHEN 9 THEN 'open' ELSE 'done' END FROM generate_series(1, 9) n; \
+             INSERT INTO parcels SELECT n FROM generate_series(1, 9) n, generate_series(1, 2)"
+        ));
+        sample.rule.terms.condition = Some("(id, part) IN (SELECT event, part FROM shipments WHERE state = 'done')".into());
+        sample.rule.terms.children = vec!["shipments".into(), "parcels".into()];
+        sample.rule.terms.action = action;
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{kind}: {:?}", done.trouble);
+        assert_eq!((done.run.deleted, done.run.children, done.run.due_after, done.run.ended), (7, 21, 0, Ended::Done), "{kind}");
+        let left = ["events", "shipments", "parcels"].map(|table| scene.server.count(table));
+        assert_eq!(left, [2, 2, 4], "{kind}");
+    }
+    // So it does where they are anonymised.
+    let mut sample =
+        scene.sample("CREATE TABLE notes (event bigint REFERENCES events); INSERT INTO notes SELECT id FROM events WHERE id < 5");
+    sample.rule.terms.condition = Some("(SELECT count(*) FROM notes WHERE event = events.id) = 1".into());
+    sample.rule.terms.children = vec!["notes".into()];
+    sample.rule.terms.action = Action::Anonymise([("who".into(), "NULL".into())].into());
+    let done = scene.run(&sample);
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, done.run.children, scene.server.count("events WHERE who IS NULL")), (2, 2, 2));
 }
 
 pub(super) fn what_would_touch_other_rows_is_refused_or_undone(scene: &Scene) {
