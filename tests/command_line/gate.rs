@@ -161,7 +161,9 @@ fn a_site_says_how_its_checks_were_tried_and_not_more() {
     // A profile that calls itself as ours does, with another number: whatever leans on it was tried by nobody.
     let other = profile.replacen("\nlimit = 1000\n", "\nlimit = 2000\n", 1);
     assert_ne!(profile, other);
-    sandbox.file("own.toml", other);
+    let open = "\n[claim.B-own-open]\ncontrol = \"prompt-safety\"\nstrength = \"must\"\nstatement.en = \"We promise it.\"\n\
+                requirements = [\"API10:2023\"]\nuntested.en = \"Nobody knows how yet.\"\n";
+    sandbox.file("own.toml", other + open);
     product(&sandbox, &[ignored("kept", ".env")], "");
     let configuration = sandbox.read("avouch.toml").replace("\"small.toml\"", "\"small.toml\", \"own.toml\"");
     sandbox.file("avouch.toml", configuration);
@@ -172,7 +174,7 @@ fn a_site_says_how_its_checks_were_tried_and_not_more() {
     let tried = claim("B-rate-l2-002");
     assert_eq!((&tried["tried"], &tried["untested"]), (&true.into(), &serde_json::Value::Null));
     assert!(tried["defects"].as_array().unwrap().iter().any(|defect| defect["name"] == "rate-table-without-index"), "{tried}");
-    assert!(claim("B-mcp-inject-001")["untested"].is_string());
+    assert_eq!(claim("B-own-open")["untested"], "Nobody knows how yet.");
     let page = sandbox.read("site/en/trials/index.html");
     assert!(
         page.contains("Not tried")

@@ -46,6 +46,7 @@ mod http_plain_text;
 mod http_rate_limit;
 mod http_rate_window;
 mod http_refusals;
+mod http_reserved_tokens;
 mod http_security_txt;
 mod http_ssrf;
 mod http_status;
@@ -132,6 +133,7 @@ pub const ALL: &[Kind] = &[
     Kind::of::<http_rate_limit::RateLimit>(),
     Kind::of::<http_rate_window::RateWindow>(),
     Kind::of::<http_refusals::Refusals>(),
+    Kind::of::<http_reserved_tokens::ReservedTokens>(),
     Kind::of::<http_security_txt::SecurityTxt>(),
     Kind::of::<http_ssrf::Ssrf>(),
     Kind::of::<http_status::Status>(),

@@ -86,6 +86,8 @@ pub enum Defect {
     OwaspDocWithoutApi7,
     NoDecisionApi7,
     TrustPageCut,
+    McpTokensThrough,
+    McpTokensOnce,
     SecurityTxtExpired,
     SecurityTxtObfuscated,
     Triage49h,

@@ -17,7 +17,7 @@ macro_rules! templates {
 }
 
 /// Names that would mean something in this repository are written without their dot here.
-const TEMPLATES: [(&str, &str); 29] = templates![
+const TEMPLATES: [(&str, &str); 31] = templates![
     ".github/workflows/release.yml" from ".github/workflows/release.yml",
     ".gitignore" from "gitignore",
     ".pre-commit-config.yaml" from "pre-commit-config.yaml",
@@ -40,12 +40,14 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "probe/batch.json" from "probe/batch.json",
     "probe/interaction.json" from "probe/interaction.json",
     "probe/key.json" from "probe/key.json",
+    "probe/tool.json" from "probe/tool.json",
     "src/auth.ts" from "src/auth.ts",
     "src/errors.ts" from "src/errors.ts",
     "src/index.ts" from "src/index.ts",
     "src/keys.ts" from "src/keys.ts",
     "src/routes/interactions.ts" from "src/routes/interactions.ts",
     "src/routes/keys.ts" from "src/routes/keys.ts",
+    "src/routes/mcp.ts" from "src/routes/mcp.ts",
     "wrangler.toml" from "wrangler.toml",
 ];
 

@@ -22,6 +22,7 @@ use super::{
     cors, floor, interactions, issued_keys,
     journal::{Journal, Logged},
     limits::{AddressLimiter, Admission, FixedWindows, SlidingWindows},
+    mcp,
     store::{Store, Unavailable},
 };
 use crate::defect::{Chosen, Defect};
@@ -204,6 +205,7 @@ impl App {
             ["v1", "interactions", "batch"] => ("/v1/interactions/batch", interactions::batch(self, call, body, caller).await),
             ["v1", "interactions", id] => ("/v1/interactions/{id}", interactions::one(self, call, caller, id).await),
             ["v1", "keys"] => ("/v1/keys", issued_keys::collection(self, call, caller).await),
+            ["v1", "mcp"] => ("/v1/mcp", mcp::endpoint(self, call, body).await),
             ["v1", "keys", id] => ("/v1/keys/{id}", issued_keys::one(self, call, caller, id).await),
             _ => ("-", Err(NOT_FOUND)),
         }

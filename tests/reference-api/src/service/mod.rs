@@ -11,6 +11,7 @@ mod issued_keys;
 mod journal;
 mod limits;
 mod listen;
+mod mcp;
 pub(crate) mod own_tests;
 mod store;
 pub(crate) mod tls;
