@@ -1,5 +1,5 @@
-//! What a gentle purge costs on Postgres beside the widespread recipe (`DELETE … WHERE id IN (SELECT … ORDER BY … LIMIT 5000)`, time
-//! and again) and beside one DELETE of the same rows:
+//! What a gentle purge costs on Postgres beside the widespread recipe (`DELETE … WHERE id IN (SELECT … ORDER BY … LIMIT 5000)`, or 500,
+//! time and again) and beside one DELETE of the same rows:
 //! `cargo run --release -p avouch-retain --example postgres_cost -- 1000000 3`.
 //!
 //! A server of its own (Debian's package), one table (two indexes, 500 skewed tenants) with twice as many rows as are due; every
@@ -33,7 +33,7 @@ use avouch_retain::{Asked, Gentleness, journal, promise, purge};
 use server::Server;
 
 /// What the recipe deletes at a time, as in the reports of those who use it.
-const RECIPE_ROWS: i64 = 5_000;
+const RECIPE_ROWS: [i64; 2] = [5_000, 500];
 /// 2024-01-01T00:00:00Z. One row is ten seconds younger than the one before it.
 const CUTOFF: i64 = 1_704_067_200;
 /// Of a second; `sysconf(_SC_CLK_TCK)` is 100 on every Linux.
@@ -82,15 +82,17 @@ struct Cost {
 fn measure(server: &Server, due: i64, rounds: u32) {
     println!("bytes {}", server.sql("SELECT pg_total_relation_size('events')"));
     println!("version {}", server.sql("SHOW server_version").split(' ').next().unwrap());
-    let recipe = format!(
-        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < to_timestamp({CUTOFF}) ORDER BY at LIMIT {RECIPE_ROWS});"
-    );
-    let times = usize::try_from((due + RECIPE_ROWS - 1) / RECIPE_ROWS).unwrap();
-    let recipe = vec![recipe; times];
+    let [recipe, narrow] = RECIPE_ROWS.map(|rows| {
+        let sql = format!(
+            "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < to_timestamp({CUTOFF}) ORDER BY at LIMIT {rows});"
+        );
+        vec![sql; usize::try_from((due + rows - 1) / rows).unwrap()]
+    });
     let single = vec![format!("DELETE FROM events WHERE at < to_timestamp({CUTOFF});")];
-    let ways: [(&str, &dyn Fn() -> Cost); 3] = [
+    let ways: [(&str, &dyn Fn() -> Cost); 4] = [
         ("gentle", &|| gentle(server, due)),
         ("recipe", &|| statements(server, &recipe)),
+        ("narrow", &|| statements(server, &narrow)),
         ("single", &|| statements(server, &single)),
     ];
     let mut series: HashMap<&str, Vec<Cost>> = HashMap::new();

@@ -24,6 +24,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 const TRIES: usize = 5;
 /// A window that takes less than this part of what was too long is no reason for small ones any more.
 const QUICK: u32 = 8;
+/// Of how many rows of a window one is counted, where keys are whole numbers.
+const PART_COUNTED: u64 = 8;
 /// The rows of a window are all that is read.
 const LIMITS: Limits = Limits { rows_max: 1_000_000, bytes_max: 256 * 1024 * 1024, time: STATEMENT_TIMEOUT };
 
@@ -75,6 +77,25 @@ impl Purger {
 
     fn key(&self, rows: &Rows) -> Option<Key> {
         rows.rows.first().map(|row| Key(row.iter().take(self.statements.keys).cloned().collect()))
+    }
+
+    /// Where a window of at most so many rows ends, which begins at a key; none: with the table. Where keys are whole numbers an eighth of
+    /// the rows is counted; where most numbers are no row's, the window holds no fewer than these.
+    fn end(&mut self, from: &Key, rows: u64) -> Result<Option<Key>, DatabaseError> {
+        let part = rows.div_ceil(PART_COUNTED);
+        let (sql, window) = match self.leap(from, rows - part) {
+            Some((sql, leap)) => (sql, vec![("leap".to_owned(), Value::Integer(leap)), counted(part)]),
+            None => (self.statements.end.clone(), [from.bound("from"), vec![counted(rows)]].concat()),
+        };
+        let found = again(|| self.ask(&sql, &window))?;
+        Ok(self.key(&found))
+    }
+
+    /// The number so much greater than a key, and the statement that begins at it.
+    fn leap(&self, from: &Key, numbers: u64) -> Option<(String, i64)> {
+        let [Value::Text(number)] = &from.0[..] else { return None };
+        let leap = number.parse::<i64>().ok()?.checked_add(i64::try_from(numbers).ok()?)?;
+        Some((self.statements.leap.clone()?, leap))
     }
 
     /// One transaction, undone unless it comes to its end; none when the rows that go are no longer those that were `kept`.
@@ -152,11 +173,8 @@ impl Purger {
 
     /// A window of so many rows, begun again when somebody else stands in the way.
     fn window(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        let next = self.end(from, rows)?;
         let mut window = from.bound("from");
-        window.push(counted(rows));
-        let end = self.statements.end.clone();
-        let found = again(|| self.ask(&end, &window))?;
-        let next = self.key(&found);
         let work = if next.is_some() { self.statements.window.clone() } else { self.statements.rest.clone() };
         window.extend(next.iter().flat_map(|key| key.bound("to")));
         let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
@@ -226,15 +244,13 @@ impl Purge for Purger {
     }
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
-        let Statements { begin, first, first_of_rest, end, .. } = self.statements.clone();
+        let Statements { begin, first, first_of_rest, .. } = self.statements.clone();
         let found = again(|| self.ask(&begin, &[]))?;
         let mut from = self.key(&found);
         while let Some(key) = from {
             let (next, found) = self.in_parts(LOOKED_AT, |purger, rows| {
+                let next = purger.end(&key, rows)?;
                 let mut window = key.bound("from");
-                window.push(counted(rows));
-                let found = again(|| purger.ask(&end, &window))?;
-                let next = purger.key(&found);
                 window.extend(next.iter().flat_map(|key| key.bound("to")));
                 let first = if next.is_some() { &first } else { &first_of_rest };
                 let found = again(|| purger.ask(first, &window))?;

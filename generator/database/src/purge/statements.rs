@@ -16,6 +16,9 @@ pub(crate) struct Statements {
     pub(crate) first_of_rest: String,
     /// The key `rows` rows after `from`.
     pub(crate) end: String,
+    /// The key `rows` rows after the number `leap`, where keys are whole numbers on Postgres: between two of them are no more than so many
+    /// rows, and those need not be counted.
+    pub(crate) leap: Option<String>,
     /// What is to be done in a window that ends at `to`, and in one that ends with the table.
     pub(crate) window: Work,
     pub(crate) rest: Work,
@@ -81,6 +84,12 @@ impl KeyColumns {
         self.0.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether it is one whole number.
+    fn is_whole(&self) -> bool {
+        let [(_, Some(kind))] = &self.0[..] else { return false };
+        ["smallint", "integer", "bigint"].contains(&kind.as_str())
+    }
+
     fn places(&self, side: &str) -> String {
         let one = |(place, (_, cast)): (usize, &(String, Option<String>))| match cast {
             Some(cast) => format!("CAST(:{side}_{place} AS {cast})"),
@@ -104,6 +113,9 @@ impl Statements {
             first: format!("SELECT {read} FROM {name} WHERE {window} AND {due} ORDER BY {key} LIMIT 1"),
             first_of_rest: format!("SELECT {read} FROM {name} WHERE {from} AND {due} ORDER BY {key} LIMIT 1"),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
+            leap: keys
+                .is_whole()
+                .then(|| format!("SELECT {read} FROM {name} WHERE {key} >= :leap ORDER BY {key} LIMIT 1 OFFSET :rows")),
             window: Work::of(deletion, tables, table, &key, &window, ":chosen"),
             rest: Work::of(deletion, tables, table, &key, &from, ":chosen"),
         })

@@ -45,6 +45,7 @@ fn inside() {
     for part in [
         rules::exactly_what_is_due_goes,
         rules::every_type_of_time_is_compared_as_itself,
+        rules::keys_far_apart_and_at_the_ends_of_their_type_are_found,
         rules::partitions_go_by_their_own_bounds,
         rules::terms_mean_what_they_mean_elsewhere,
         rules::a_condition_that_asks_the_children_holds_although_they_go_first,

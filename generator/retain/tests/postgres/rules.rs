@@ -69,6 +69,24 @@ pub(super) fn every_type_of_time_is_compared_as_itself(scene: &Scene) {
     assert!(matches!(cause(&scene.run(&sample)), DatabaseError::NoKey { .. }));
 }
 
+pub(super) fn keys_far_apart_and_at_the_ends_of_their_type_are_found(scene: &Scene) {
+    for (kind, first, last) in [
+        ("smallint", i64::from(i16::MIN), i64::from(i16::MAX)),
+        ("int", i64::from(i32::MIN), i64::from(i32::MAX)),
+        ("bigint", i64::MIN, i64::MAX),
+    ] {
+        let due = [first, first + 1, -7, 0, 1, 2, 3, 9, 11, last - 1, last];
+        let values = due.map(|id| format!("({id}, to_timestamp({}))", CUTOFF - 1)).join(", ");
+        let sample = scene.sample(&format!(
+            "DROP TABLE events; CREATE TABLE events (id {kind} PRIMARY KEY, at timestamptz); INSERT INTO events VALUES {values}, \
+             (10, to_timestamp({CUTOFF} + 1))"
+        ));
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{kind}: {:?}", done.trouble);
+        assert_eq!((done.run.deleted, done.run.due_after, done.run.rows_after), (11, 0, 1), "{kind}");
+    }
+}
+
 pub(super) fn partitions_go_by_their_own_bounds(scene: &Scene) {
     // The first is wider than its name says, the second ends at the cut-off, the third holds it, the last has no end.
     let at = |days: i64| format!("to_timestamp({})", CUTOFF + days * DAY);
