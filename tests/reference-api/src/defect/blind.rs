@@ -351,4 +351,13 @@ pub(super) const TABLE: &[Entry] = &[
         linked: &[],
         blind: true,
     },
+    Entry {
+        defect: Defect::McpInvisibleLast,
+        name: "mcp-invisible-last",
+        parts: &[Service],
+        change: "invisible characters are taken out of arguments of tools after the tokens, so that one split by them is whole",
+        claims: &["B-mcp-inject-001"],
+        linked: &[],
+        blind: true,
+    },
 ];

@@ -133,4 +133,5 @@ pub enum Defect {
     FixClockTriage,
     SafeHarbourCommentedOut,
     TrustPageEmptySection,
+    McpInvisibleLast,
 }

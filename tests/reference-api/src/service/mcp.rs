@@ -98,8 +98,16 @@ fn clean(text: &str, chosen: Chosen) -> String {
     loop {
         let cleaned = RESERVED.iter().fold(text.clone(), |text, token| text.replace(token, ""));
         if cleaned == text || chosen.is(Defect::McpTokensOnce) {
+            if chosen.is(Defect::McpInvisibleLast) {
+                return cleaned.replace(is_invisible, "");
+            }
             return cleaned;
         }
         text = cleaned;
     }
+}
+
+/// Whether a reader does not see it: a soft hyphen, and what joins or parts without a width.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
