@@ -35,7 +35,6 @@ const WITHOUT_A_BLIND_DEFECT: &[&str] = &[
     "B-keys-entropy-001",
     "B-keys-entropy-002",
     "B-keys-format-001",
-    "B-mcp-inject-001",
     "B-rate-l1-003",
     "B-rate-l2-004",
     "B-retention-alerts-004",

@@ -1,4 +1,4 @@
-//! Second defects of claims, written by somebody who knew the claim and the product and had not read the check.
+//! Further defects of claims, written by somebody who knew the claim and the product and had not read the check.
 
 use super::{
     Defect, Entry,

@@ -12,7 +12,7 @@ use super::{
 use crate::defect::{Chosen, Defect};
 
 /// What hosts mark roles, turns and results with: ChatML, Llama, Mistral, Gemma, and the tags of tool results.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 18] = [
     "<|im_start|>",
     "<|im_end|>",
     "<|system|>",
@@ -28,6 +28,7 @@ const RESERVED: [&str; 17] = [
     "<<SYS>>",
     "<</SYS>>",
     "<start_of_turn>",
+    "<end_of_turn>",
     "<tool_result>",
     "</tool_result>",
 ];
