@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs::{self, Metadata},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +14,7 @@ use crate::{
     commit::{tree_lines, tree_listing},
     git::Git,
     index,
+    look::{Held, Kind, Look},
     object::Objects,
 };
 
@@ -31,13 +31,13 @@ struct Staged {
 /// Compares the commit with the index, and the index with the folder. `head` is the commit's id and that of its tree.
 pub(crate) fn is_dirty(git: &Git, objects: &Objects, head: Option<(&str, &str)>) -> Result<bool, RepositoryError> {
     match head.and_then(|(id, tree)| Some((own_index(git, id)?, tree))) {
-        Some(((index, metadata), tree)) => is_dirty_by_index(git, objects, &index, &metadata, tree),
+        Some(((index, look), tree)) => is_dirty_by_index(git, objects, &index, &look, tree),
         None => is_dirty_by_git(git, objects, head.map(|(id, _)| id)),
     }
 }
 
 /// The index as a file, where it is one that can be read without git: that of a repository with a folder of its own.
-pub(crate) fn own_index(git: &Git, head: &str) -> Option<(index::Index, Metadata)> {
+pub(crate) fn own_index(git: &Git, head: &str) -> Option<(index::Index, Look)> {
     let path = git.git_dir().join("index");
     let metadata = fs::symlink_metadata(&path).ok()?;
     if !metadata.is_file() || metadata.len() > index::BYTES_MAX {
@@ -47,31 +47,31 @@ pub(crate) fn own_index(git: &Git, head: &str) -> Option<(index::Index, Metadata
     // Somebody may have written it since it was looked at.
     let after = fs::symlink_metadata(&path).ok()?;
     let same = after.len() == metadata.len() && after.modified().ok() == metadata.modified().ok();
-    same.then(|| Some((index::read(&bytes, head.len() / 2)?, metadata))).flatten()
+    same.then(|| Some((index::read(&bytes, head.len() / 2)?, Look::of(&metadata)))).flatten()
 }
 
 fn is_dirty_by_index(
     git: &Git,
     objects: &Objects,
     index: &index::Index,
-    metadata: &Metadata,
+    look: &Look,
     tree: &str,
 ) -> Result<bool, RepositoryError> {
     if index.unmerged || index.tree().as_deref() != Some(tree) {
         return Ok(true);
     }
+    let held = Held::open(git.work_tree());
     let mut looked_at = Vec::new();
-    for entry in index.entries.iter().filter(|entry| !entry.left_out) {
-        let place = in_folder(git.work_tree(), &entry.path);
-        match fs::symlink_metadata(&place) {
-            _ if entry.mode == 0o160_000 => {}
-            Ok(found) if found.is_symlink() == (entry.mode == 0o120_000) && entry.looks_the_same(&found, metadata) => {}
-            _ => looked_at.push((entry, place)),
+    for entry in index.entries.iter().filter(|entry| !entry.left_out && entry.mode != 0o160_000) {
+        let kind = if entry.mode == 0o120_000 { Kind::Link } else { Kind::File };
+        match held.look(&name(&entry.path)) {
+            Ok(found) if found.kind == kind && entry.looks_the_same(&found, look) => {}
+            _ => looked_at.push(entry),
         }
     }
     let staged: Vec<(&[u8], Staged)> = looked_at
         .iter()
-        .map(|(entry, _)| (entry.path.as_slice(), Staged { mode: format!("{:o}", entry.mode), id: entry.hex() }))
+        .map(|entry| (entry.path.as_slice(), Staged { mode: format!("{:o}", entry.mode), id: entry.hex() }))
         .collect();
     differ(git, objects, staged.iter().map(|(path, staged)| (*path, staged)))
 }
@@ -229,13 +229,17 @@ fn odd(line: &[u8]) -> RepositoryError {
     RepositoryError::GitAnswer { operation: "ls-files".to_owned(), said: crate::git::shown(line) }
 }
 
-#[cfg(unix)]
 fn in_folder(root: &Path, path: &[u8]) -> PathBuf {
+    root.join(name(path))
+}
+
+#[cfg(unix)]
+fn name(path: &[u8]) -> std::borrow::Cow<'_, OsStr> {
     use std::os::unix::ffi::OsStrExt;
-    root.join(OsStr::from_bytes(path))
+    OsStr::from_bytes(path).into()
 }
 
 #[cfg(not(unix))]
-fn in_folder(root: &Path, path: &[u8]) -> PathBuf {
-    root.join(AsRef::<OsStr>::as_ref(&*String::from_utf8_lossy(path)))
+fn name(path: &[u8]) -> std::borrow::Cow<'_, OsStr> {
+    std::ffi::OsString::from(String::from_utf8_lossy(path).into_owned()).into()
 }

@@ -1,30 +1,25 @@
 //! A folder as it lies on the disk.
 
 use std::{
-    ffi::OsStr,
     fmt,
     fs::{self, File, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use walkdir::{DirEntry, WalkDir};
-
-use crate::{FileEntry, Files, PassedOver, RepositoryError, Why, path::beneath};
-
-/// More files than any repository has; a listing beyond is an error, not a truncated answer.
-const FILES_MAX: usize = 2_000_000;
-/// Folders within folders; deeper ones are an error.
-const DEPTH_MAX: usize = 256;
-/// The largest file of ignore rules that is read.
-const RULES_BYTES_MAX: u64 = 1 << 20;
+use crate::{
+    FileEntry, Files, PassedOver, RepositoryError,
+    look::{Held, Kind, Look},
+    path::beneath,
+    walk::{self, FILES_MAX},
+};
 
 /// A folder as it lies on the disk. Links are not followed, pipes and devices not opened, and `.git` is left out at
 /// every depth. What is read while somebody writes is what was there at that moment.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
+    held: Held,
     git_rules: bool,
 }
 
@@ -35,12 +30,6 @@ pub struct Name {
     pub name: String,
     /// Whether it is a folder itself.
     pub folder: bool,
-}
-
-struct Listing {
-    files: Vec<(FileEntry, Option<Stamp>)>,
-    sized: bool,
-    passed_over: Vec<PassedOver>,
 }
 
 impl Folder {
@@ -55,7 +44,7 @@ impl Folder {
         if !fs::metadata(&whole).map_err(fail)?.is_dir() {
             return Err(RepositoryError::NotAFolder { path: root.to_owned() });
         }
-        Ok(Self { root: whole, git_rules: false })
+        Ok(Self { held: Held::open(&whole), root: whole, git_rules: false })
     }
 
     /// The same folder, listed as git would add it: what `.gitignore` files in it and `.git/info/exclude` ignore is left
@@ -77,7 +66,7 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn passed_over(&self) -> Result<Vec<PassedOver>, RepositoryError> {
-        Ok(self.walk(false)?.passed_over)
+        Ok(walk::walk(self, self.git_rules, false)?.passed_over)
     }
 
     /// What lies directly in a folder below (the empty path is the root itself), sorted by name: files and folders, no links
@@ -148,57 +137,21 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn stamped(&self) -> Result<Vec<(FileEntry, Option<Stamp>)>, RepositoryError> {
-        let listing = self.walk(true)?;
-        Ok(listing.files)
+        Ok(walk::walk(self, self.git_rules, true)?.files)
     }
 
     /// By what a file is recognised as unchanged without reading it; none when there is no regular file, or the system tells no
     /// such thing.
     pub fn stamp(&self, path: &str) -> Option<Stamp> {
-        let path = beneath(path).ok()?;
-        Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_file)?)
+        let look = self.held.look(beneath(path).ok()?.as_ref()).ok()?;
+        Stamp::of(&look).filter(|_| look.kind == Kind::File)
     }
 
     /// The same of a folder below: it changes when something directly in it is added, removed or given another name, and not when
     /// a file in it is written to.
     pub fn folder_stamp(&self, path: &str) -> Option<Stamp> {
-        let path = beneath(path).ok()?;
-        Stamp::of(&fs::symlink_metadata(self.root.join(path)).ok().filter(Metadata::is_dir)?)
-    }
-
-    /// Everything in it. Without `sized` no file is looked at: sizes are 0, and there are no stamps.
-    fn walk(&self, sized: bool) -> Result<Listing, RepositoryError> {
-        let mut listing = Listing { files: Vec::new(), passed_over: Vec::new(), sized };
-        let mut rules = Rules::of(self)?;
-        let mut entries = WalkDir::new(&self.root).min_depth(1).max_depth(DEPTH_MAX + 1).into_iter();
-        while let Some(entry) = entries.next() {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => match vanished_or(&self.root, error) {
-                    Some(error) => return Err(error),
-                    None => continue,
-                },
-            };
-            let folder = entry.file_type().is_dir();
-            if entry.file_name() == OsStr::new(".git") || rules.ignore(&entry, folder) {
-                if folder {
-                    entries.skip_current_dir();
-                }
-                continue;
-            }
-            if folder {
-                if entry.depth() > DEPTH_MAX {
-                    let cause = io::Error::other(format!("folders are nested more than {DEPTH_MAX} deep"));
-                    return Err(RepositoryError::List { path: shown(&self.root, entry.path()), cause });
-                }
-                rules.enter(self, &entry)?;
-                continue;
-            }
-            listing.add(&self.root, &entry)?;
-        }
-        listing.files.sort_by(|(one, _), (other, _)| one.cmp(other));
-        listing.passed_over.sort();
-        Ok(listing)
+        let look = self.held.look(beneath(path).ok()?.as_ref()).ok()?;
+        Stamp::of(&look).filter(|_| look.kind == Kind::Folder)
     }
 
     /// The metadata of a regular file at this path, reached without following a link.
@@ -226,22 +179,10 @@ impl Folder {
 pub struct Stamp([i128; 5]);
 
 impl Stamp {
-    #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-        Some(Self([
-            time(metadata.ctime(), metadata.ctime_nsec()),
-            time(metadata.mtime(), metadata.mtime_nsec()),
-            metadata.size().into(),
-            metadata.ino().into(),
-            metadata.dev().into(),
-        ]))
-    }
-
-    #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Option<Self> {
-        None
+    pub(crate) fn of(look: &Look) -> Option<Self> {
+        let told = look.told?;
+        let time = |(seconds, nanoseconds): (i64, u32)| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        Some(Self([time(told.changed), time(told.modified), look.size.into(), told.inode.into(), told.device.into()]))
     }
 
     /// When the file, or what the system knows of it, last changed: seconds since 1970.
@@ -275,11 +216,11 @@ impl fmt::Display for Stamp {
 
 impl Files for Folder {
     fn list(&self) -> Result<Vec<FileEntry>, RepositoryError> {
-        Ok(self.walk(true)?.files.into_iter().map(|(entry, _)| entry).collect())
+        Ok(walk::walk(self, self.git_rules, true)?.files.into_iter().map(|(entry, _)| entry).collect())
     }
 
     fn paths(&self) -> Result<Vec<String>, RepositoryError> {
-        Ok(self.walk(false)?.files.into_iter().map(|(entry, _)| entry.path).collect())
+        Ok(walk::walk(self, self.git_rules, false)?.files.into_iter().map(|(entry, _)| entry.path).collect())
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, RepositoryError> {
@@ -301,98 +242,6 @@ impl Files for Folder {
         }
         Ok(Some(bytes))
     }
-}
-
-impl Listing {
-    fn add(&mut self, root: &Path, entry: &DirEntry) -> Result<(), RepositoryError> {
-        let kind = entry.file_type();
-        let Some(path) = relative(root, entry.path()) else {
-            self.passed_over.push(PassedOver { path: shown(root, entry.path()), why: Why::NotUtf8 });
-            return Ok(());
-        };
-        if !kind.is_file() {
-            let why = if kind.is_symlink() { Why::Link } else { Why::Special };
-            self.passed_over.push(PassedOver { path, why });
-            return Ok(());
-        }
-        let seen = if self.sized { entry.metadata().map(|it| (it.len(), Stamp::of(&it))) } else { Ok((0, None)) };
-        match seen {
-            Ok((size, stamp)) => self.files.push((FileEntry { path, size }, stamp)),
-            Err(error) => return vanished_or(root, error).map_or(Ok(()), Err),
-        }
-        if self.files.len() > FILES_MAX {
-            return Err(RepositoryError::TooManyFiles { files_max: FILES_MAX });
-        }
-        Ok(())
-    }
-}
-
-/// The ignore rules of the folders from the root down to the current one. The crate's own walker is not used: it would
-/// open a `.gitignore` that is a link or a pipe.
-struct Rules {
-    stack: Vec<(usize, Gitignore)>,
-    wanted: bool,
-}
-
-impl Rules {
-    fn of(folder: &Folder) -> Result<Self, RepositoryError> {
-        let mut rules = Self { stack: Vec::new(), wanted: folder.git_rules };
-        if rules.wanted {
-            rules.push(folder, 0, &folder.root, ".git/info/exclude")?;
-            rules.push(folder, 0, &folder.root, ".gitignore")?;
-        }
-        Ok(rules)
-    }
-
-    fn enter(&mut self, folder: &Folder, entry: &DirEntry) -> Result<(), RepositoryError> {
-        // The walk came here through folders alone; most hold no rules, and the path need not be gone over for that.
-        if !self.wanted || fs::symlink_metadata(entry.path().join(".gitignore")).is_err() {
-            return Ok(());
-        }
-        match relative(&folder.root, entry.path()) {
-            Some(path) => self.push(folder, entry.depth(), entry.path(), &format!("{path}/.gitignore")),
-            None => Ok(()),
-        }
-    }
-
-    fn push(&mut self, folder: &Folder, depth: usize, base: &Path, file: &str) -> Result<(), RepositoryError> {
-        let Some(bytes) = folder.read(file, RULES_BYTES_MAX)? else {
-            return Ok(());
-        };
-        let mut builder = GitignoreBuilder::new(base);
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            // A line that is no pattern ignores nothing, as in git.
-            let _ = builder.add_line(None, line);
-        }
-        if let Ok(rules) = builder.build() {
-            self.stack.push((depth, rules));
-        }
-        Ok(())
-    }
-
-    fn ignore(&mut self, entry: &DirEntry, folder: bool) -> bool {
-        // The rules of folders that were left no longer count; those of the root (depth 0) always do.
-        self.stack.retain(|(depth, _)| *depth < entry.depth());
-        let decided = self.stack.iter().rev().map(|(_, rules)| rules.matched(entry.path(), folder));
-        decided.into_iter().find(|verdict| !verdict.is_none()).is_some_and(|verdict| verdict.is_ignore())
-    }
-}
-
-/// The error of a walk, unless it only says that something is gone meanwhile.
-fn vanished_or(root: &Path, error: walkdir::Error) -> Option<RepositoryError> {
-    let path = error.path().map_or_else(|| ".".to_owned(), |path| shown(root, path));
-    let cause = error.into_io_error().unwrap_or_else(|| io::Error::other("a link leads back to a folder above it"));
-    (cause.kind() != io::ErrorKind::NotFound).then_some(RepositoryError::List { path, cause })
-}
-
-fn relative(root: &Path, path: &Path) -> Option<String> {
-    let parts = path.strip_prefix(root).ok()?.components();
-    let parts: Option<Vec<_>> = parts.map(|part| part.as_os_str().to_str()).collect();
-    Some(parts?.join("/"))
-}
-
-fn shown(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Opens a file where no part of its path is a link; none where the system cannot tell (`openat2`, Linux 5.6), or says no.
@@ -422,7 +271,10 @@ fn same_file(_: &Metadata, after: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
+    use crate::Why;
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let place = tempfile::tempdir().unwrap();

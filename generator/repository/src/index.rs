@@ -3,10 +3,10 @@
 //!
 //! A file that looks as it did then (times, size, inode, owner) has not changed: this is what git itself goes by.
 
-use std::fs::Metadata;
-
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
+
+use crate::look::Look;
 
 /// `.git/index` of two million files fits.
 pub(crate) const BYTES_MAX: u64 = 1 << 30;
@@ -60,11 +60,11 @@ pub(crate) fn read(bytes: &[u8], id_bytes: usize) -> Option<Index> {
     let mut index = Index { entries: Vec::new(), unmerged: false };
     for _ in 0..count {
         let start = rest.0.len();
-        let numbers: Vec<u32> = (0..10).map(|_| rest.number()).collect::<Option<_>>()?;
-        let &[changed, changed_nanos, modified, modified_nanos, _device, inode, mode, user, group, size] = numbers.as_slice()
-        else {
-            return None;
-        };
+        let mut numbers = [0; 10];
+        for number in &mut numbers {
+            *number = rest.number()?;
+        }
+        let [changed, changed_nanos, modified, modified_nanos, _device, inode, mode, user, group, size] = numbers;
         let seen = Seen { changed: (changed, changed_nanos), modified: (modified, modified_nanos), inode, user, group, size };
         let id = rest.take(id_bytes)?.to_vec();
         let flags = u16::from_be_bytes(rest.take(2)?.try_into().ok()?);
@@ -116,29 +116,21 @@ impl Entry {
 
     /// Whether the file looks as it did when its content was the staged one. `index` is what the index file itself looks
     /// like: what was changed while it was being written cannot be told apart from what it holds.
-    #[cfg(unix)]
-    pub(crate) fn looks_the_same(&self, found: &Metadata, index: &Metadata) -> bool {
-        use std::os::unix::fs::MetadataExt;
+    pub(crate) fn looks_the_same(&self, found: &Look, index: &Look) -> bool {
+        let (Some(told), Some(index)) = (found.told, index.told) else { return false };
         let cut = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default();
-        let time = |seconds: i64, nanos: i64| (cut(seconds.cast_unsigned()), cut(nanos.cast_unsigned()));
+        let time = |(seconds, nanos): (i64, u32)| (cut(seconds.cast_unsigned()), nanos);
         let looks = Seen {
-            changed: time(found.ctime(), found.ctime_nsec()),
-            modified: time(found.mtime(), found.mtime_nsec()),
-            inode: cut(found.ino()),
-            user: found.uid(),
-            group: found.gid(),
-            size: cut(found.size()),
+            changed: time(told.changed),
+            modified: time(told.modified),
+            inode: cut(told.inode),
+            user: told.user,
+            group: told.group,
+            size: cut(found.size),
         };
         // Whoever writes a file, or sets its time of modification, moves its time of change, and nobody can set that. One without
         // nanoseconds was taken where none are kept; then it proves nothing about its second.
-        looks == self.seen && self.seen.changed < time(index.mtime(), index.mtime_nsec()) && self.seen.changed.1 != 0
-    }
-
-    /// Nothing is gone by where files look otherwise.
-    #[cfg(not(unix))]
-    pub(crate) fn looks_the_same(&self, _: &Metadata, _: &Metadata) -> bool {
-        let _ = self.seen;
-        false
+        looks == self.seen && self.seen.changed < time(index.modified) && self.seen.changed.1 != 0
     }
 }
 

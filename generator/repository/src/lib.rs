@@ -13,6 +13,7 @@ mod folder;
 mod git;
 mod history;
 mod index;
+mod look;
 mod memory;
 mod object;
 mod path;
@@ -20,6 +21,7 @@ mod staged;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use commit::CommitTree;
 pub use discover::Repository;

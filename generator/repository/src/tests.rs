@@ -245,18 +245,19 @@ fn an_unchanged_folder_is_told_without_reading_its_files() {
     let set = |path: &str, time| fs::File::options().append(true).open(place.path(path)).unwrap().set_modified(time).unwrap();
     set("a", std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000));
     place.git(&["update-index", "-q", "--refresh"]);
+    let look = |path: &str| crate::look::Look::of(&fs::metadata(place.path(path)).unwrap());
     let bytes = fs::read(place.path(".git/index")).unwrap();
     let index = crate::index::read(&bytes, 20).unwrap();
-    let found = fs::metadata(place.path("a")).unwrap();
+    let found = look("a");
     // The index is younger than the file, so that what the file looks like proves something.
     set(".git/index", std::time::SystemTime::now() + std::time::Duration::from_secs(90));
-    let younger = fs::metadata(place.path(".git/index")).unwrap();
+    let younger = look(".git/index");
     assert!(index.entries[0].looks_the_same(&found, &younger));
     set(".git/index", std::time::SystemTime::now() - std::time::Duration::from_secs(90));
-    let older = fs::metadata(place.path(".git/index")).unwrap();
+    let older = look(".git/index");
     assert!(!index.entries[0].looks_the_same(&found, &older), "a file that changed after the index may hold anything");
     fs::set_permissions(place.path("a"), fs::Permissions::from_mode(0o600)).unwrap();
-    let found = fs::metadata(place.path("a")).unwrap();
+    let found = look("a");
     assert!(!index.entries[0].looks_the_same(&found, &younger), "somebody touched it");
     assert!(!place.repository().is_dirty().unwrap(), "and changed nothing that counts");
 }

@@ -1,6 +1,7 @@
 //! From lockfiles to a document: one component for each package, one graph from the product to all of them.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
@@ -37,11 +38,11 @@ pub(crate) struct View<'a> {
     pub(crate) kept: Option<Vec<Option<Scope>>>,
 }
 
-/// What caches tell, by package URL; looked up once, for however many BOMs.
+/// What caches tell, by package URL, which is what components are named by; looked up once, for however many BOMs.
 #[derive(Default)]
 pub(crate) struct Library {
     pub(crate) shelves: Shelves,
-    told: HashMap<String, Option<Told>>,
+    told: HashMap<Arc<str>, Option<Told>>,
     depth: Option<Depth>,
 }
 
@@ -50,18 +51,16 @@ impl Library {
         Self { shelves, told: HashMap::new(), depth: Some(depth) }
     }
 
-    fn look(&mut self, merged: &Merged<'_>) -> Option<&Told> {
+    fn look(&mut self, reference: &Arc<str>, merged: &Merged<'_>) -> Option<&Told> {
         let depth = self.depth?;
-        let purl = merged.package.purl()?;
         let shelves = &mut self.shelves;
-        let told = self.told.entry(purl);
+        let told = self.told.entry(Arc::clone(reference));
         told.or_insert_with_key(|purl| shelves.look(merged.package, purl, depth)).as_ref()
     }
 
     /// What was found when it was looked up.
-    fn found(&self, merged: &Merged<'_>) -> Option<&Told> {
-        self.depth?;
-        self.told.get(&merged.package.purl()?)?.as_ref()
+    fn found(&self, reference: &str) -> Option<&Told> {
+        self.told.get(reference)?.as_ref()
     }
 }
 
@@ -116,8 +115,8 @@ pub(crate) fn write(
         views.iter().map(|view| compositions::of_lockfile(view.read)).min().unwrap_or(Reach::Complete)
     };
     let mut unknown = Unknown::default();
-    for merged in merged.values() {
-        unknown.count(lacking(merged, library.look(merged), facts.supplier.as_ref()));
+    for (reference, merged) in &merged {
+        unknown.count(lacking(merged, library.look(reference, merged), facts.supplier.as_ref()));
     }
     let library = &*library;
     let product = (root.name.as_str(), facts.supplier.as_ref());
@@ -138,7 +137,7 @@ pub(crate) fn write(
         metadata,
         components: Listed(|| {
             let of = |(reference, merged): (&Arc<str>, &Merged<'_>)| {
-                component(reference, merged, library.found(merged), product, options.spec)
+                component(reference, merged, library.found(reference), product, options.spec)
             };
             merged.iter().map(of)
         }),
@@ -185,6 +184,7 @@ fn merge<'a>(
             member: false,
             patched: false,
             licence: None,
+            known: OnceCell::new(),
             hashes: BTreeSet::new(),
             needs: BTreeSet::new(),
             reach,

@@ -1,6 +1,6 @@
 //! One component: what the lockfile has, and what the package states of itself where it lies on this machine.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
 use avouch_read::lock::{Archive, Hash as LockHash, HashAlgorithm, Origin, Package, Scope, Seal, generic_purl};
 
@@ -21,6 +21,8 @@ pub(crate) struct Merged<'a> {
     pub(crate) member: bool,
     pub(crate) patched: bool,
     pub(crate) licence: Option<&'a str>,
+    /// What is known of its licence, once that was found out.
+    pub(crate) known: OnceCell<Known>,
     pub(crate) hashes: BTreeSet<&'a LockHash>,
     pub(crate) needs: BTreeSet<Arc<str>>,
     /// How far its dependencies are known.
@@ -40,10 +42,10 @@ pub(crate) struct Lacking {
 /// Its package URL. What the repository makes itself gets a generic one below the product's name, which nobody takes for a
 /// package of a registry, nor for the product. A copy of somebody else's package, which lies in a folder or file, keeps the
 /// one of its ecosystem: whoever looks up advisories has to see it.
-fn identifier(merged: &Merged<'_>, product: &str) -> String {
+fn identifier(merged: &Merged<'_>, purl: Option<String>, product: &str) -> String {
     let package = merged.package;
     let copied = || package.published_purl().filter(|_| !merged.member);
-    package.purl().or_else(copied).unwrap_or_else(|| {
+    purl.or_else(copied).unwrap_or_else(|| {
         let own = generic_purl(&package.name, package.version.as_deref());
         let name = own.strip_prefix("pkg:generic/").unwrap_or(&own);
         format!("{}/{name}", generic_purl(product, None))
@@ -77,6 +79,7 @@ pub(crate) fn component(
     let hashes = hashes(merged, told);
     let licence = licence(merged, told);
     let (licenses, evidence) = licence.written(spec);
+    let purl = package.purl();
     Component {
         kind: "library",
         bom_ref: Some(reference.to_owned()),
@@ -88,11 +91,11 @@ pub(crate) fn component(
             Scope::Optional => "optional",
             Scope::Excluded => "excluded",
         }),
-        external_references: external_references(package, told, &hashes, spec),
+        external_references: external_references(package, purl.as_deref(), told, &hashes, spec),
         hashes,
         licenses,
-        purl: Some(identifier(merged, product)),
-        properties: properties(merged, &licence),
+        properties: properties(merged, purl.as_deref(), licence),
+        purl: Some(identifier(merged, purl, product)),
         evidence,
     }
 }
@@ -125,9 +128,11 @@ fn is_source(archive: &Archive) -> bool {
 }
 
 /// What the lockfile or the repository's own manifest declares counts; otherwise what the package states of itself.
-fn licence(merged: &Merged<'_>, told: Option<&Told>) -> Known {
-    let declared = merged.licence.or_else(|| told?.licence.as_deref());
-    told.map_or_else(|| Known::of(declared, &BTreeSet::new()), |told| Known::of(declared, &told.texts))
+fn licence<'a>(merged: &'a Merged<'_>, told: Option<&Told>) -> &'a Known {
+    merged.known.get_or_init(|| {
+        let declared = merged.licence.or_else(|| told?.licence.as_deref());
+        told.map_or_else(|| Known::of(declared, &BTreeSet::new()), |told| Known::of(declared, &told.texts))
+    })
 }
 
 /// Who makes a package: the authors that its manifest names, at the address that it names; what is of this product, its
@@ -142,24 +147,30 @@ fn supplied(told: Option<&Told>, product: Option<&Party>) -> Organisation {
     Organisation { name: name.or(unknown), url: page.into_iter().collect(), contact: Vec::new() }
 }
 
-fn external_references(package: &Package, told: Option<&Told>, hashes: &[Hash], spec: Spec) -> Vec<ExternalReference> {
+fn external_references(
+    package: &Package,
+    purl: Option<&str>,
+    told: Option<&Told>,
+    hashes: &[Hash],
+    spec: Spec,
+) -> Vec<ExternalReference> {
     let reference = |kind, url: String| ExternalReference { url, kind, hashes: Vec::new() };
     let mut references = Vec::new();
-    match (&package.origin, package.purl()) {
+    match (&package.origin, purl) {
         (Origin::Git { url, .. }, _) => references.push(reference("vcs", url.clone())),
         (Origin::Archive { url }, _) => {
             references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", url.clone()) });
         }
         (_, Some(purl)) if !package.archives.is_empty() => {
             references.extend(package.archives.iter().map(|archive| ExternalReference {
-                url: archive_address(archive, &purl),
+                url: archive_address(archive, purl),
                 kind: "distribution",
                 hashes: written(archive.hashes.iter()),
             }));
         }
         // A lockfile need not name the address of an archive; the package URL is what a registry is asked for.
         (_, Some(purl)) if !hashes.is_empty() => {
-            references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", purl) });
+            references.push(ExternalReference { hashes: hashes.to_vec(), ..reference("distribution", purl.to_owned()) });
         }
         _ => {}
     }
@@ -185,7 +196,7 @@ fn archive_address(archive: &Archive, purl: &str) -> String {
 }
 
 /// What CycloneDX has no field for. The names with `bsi:` are of the property taxonomy to BSI TR-03183-2.
-fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
+fn properties(merged: &Merged<'_>, purl: Option<&str>, licence: &Known) -> Vec<Property> {
     let package = merged.package;
     let mut properties = Vec::new();
     if merged.patched {
@@ -203,7 +214,7 @@ fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
         properties.push(property(&name, value));
     }
     // A package is an archive that can be unpacked and is not run as it is. What comes from git or a path is no file.
-    if let Some(file) = file_name(package) {
+    if let Some(file) = file_name(package, purl) {
         properties.push(property("bsi:component:filename", &file));
         properties.push(property("bsi:component:executable", "non-executable"));
         properties.push(property("bsi:component:archive", "archive"));
@@ -216,14 +227,14 @@ fn properties(merged: &Merged<'_>, licence: &Known) -> Vec<Property> {
 }
 
 /// The name of the file that a package is distributed as, where its registry has a rule for it.
-fn file_name(package: &Package) -> Option<String> {
+fn file_name(package: &Package, purl: Option<&str>) -> Option<String> {
     let version = package.version.as_deref()?;
     match &package.origin {
         Origin::Registry | Origin::OtherRegistry { .. } => {}
         Origin::Archive { url } => return last_part(url),
         Origin::Git { .. } | Origin::Path { .. } => return None,
     }
-    let purl = package.purl()?;
+    let purl = purl?;
     if purl.starts_with("pkg:cargo/") {
         Some(format!("{}-{version}.crate", package.name))
     } else if purl.starts_with("pkg:npm/") {

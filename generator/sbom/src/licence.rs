@@ -4,7 +4,10 @@
 //! expression, where the texts that were identified suffice for it; or the texts' own licences, where nothing is declared.
 //! Nothing else is ever concluded, and what is not known is written as `NOASSERTION`.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::LazyLock,
+};
 
 use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
 
@@ -126,8 +129,11 @@ const fn is_expression(choice: &LicenceChoice) -> bool {
 /// Whether it is one id that the schema of CycloneDX lists.
 fn is_id(text: &str) -> bool {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-    plain && spdx::license_id(text).is_some() && SPDX_SCHEMA.contains(&format!("\"{text}\""))
+    plain && spdx::license_id(text).is_some() && QUOTED.contains(text)
 }
+
+/// What stands between two quotes in the schema: the ids, and a few words more.
+static QUOTED: LazyLock<HashSet<&str>> = LazyLock::new(|| SPDX_SCHEMA.split('"').collect());
 
 /// Whether the texts suffice for the expression: one of those joined by `OR`, all of those joined by `AND`. An exception
 /// has a text of its own, which is not looked for.

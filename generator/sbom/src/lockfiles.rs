@@ -1,7 +1,7 @@
 //! Which lockfiles make a release.
 //!
 //! All of them, but for those that a workspace above leaves without a use (its members are in its own lockfile), and for those
-//! of tests, examples, templates and vendored packages, which are no part of the product.
+//! of tests, examples, demos, templates and vendored packages, which are no part of the product.
 
 use std::collections::BTreeMap;
 
@@ -18,18 +18,14 @@ use crate::{
 };
 
 /// Folders whose lockfiles belong to something else than the product.
-const OTHER: [&str; 24] = [
+const OTHER: [&str; 22] = [
     "test",
     "tests",
     "__tests__",
     "e2e",
     "testdata",
     "test-data",
-    "fixture",
-    "fixtures",
     "__fixtures__",
-    "example",
-    "examples",
     "bench",
     "benches",
     "benchmark",
@@ -41,9 +37,13 @@ const OTHER: [&str; 24] = [
     "third_party",
     "third-party",
     "playground",
-    "template",
-    "templates",
+    "demo",
+    "demos",
+    "sample",
+    "samples",
 ];
+/// Words of a folder's name that say the same: `js-examples`, `example-app`.
+const OTHER_WORDS: [&str; 6] = ["example", "examples", "fixture", "fixtures", "template", "templates"];
 
 /// Why a lockfile of such a folder does not count.
 pub(crate) const IN_OTHER: &str = "it lies in";
@@ -194,9 +194,11 @@ pub(crate) fn folder(path: &str) -> String {
     path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or_default().to_owned()
 }
 
-/// The folder on the way to a file that holds tests, examples, templates or what others publish.
+/// The folder on the way to a file that holds tests, examples, demos, templates or what others publish.
 pub(crate) fn other_part(path: &str) -> Option<&str> {
     let (folders, _) = path.rsplit_once('/')?;
-    let is_other = |part: &&str| part.starts_with('.') || OTHER.contains(part) || part.ends_with("-templates");
+    let is_other = |part: &&str| {
+        part.starts_with('.') || OTHER.contains(part) || part.split(['-', '_']).any(|word| OTHER_WORDS.contains(&word))
+    };
     folders.split('/').find(is_other)
 }

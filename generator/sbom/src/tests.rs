@@ -387,6 +387,8 @@ fn a_project_below_that_is_no_member_has_packages_of_its_own() {
         ("w/package-lock.json", npm("w", "", "", "old")),
         ("frontend/package-lock.json", npm("frontend", "", "", "own")),
         ("app-templates/package-lock.json", npm("sketch", "", "", "none")),
+        ("js-monorepo-example/package-lock.json", npm("shown", "", "", "none")),
+        ("demo/web/package-lock.json", npm("tried", "", "", "none")),
     ]);
     let sbom = write(&tree, Spec::V1_6);
     assert_eq!(sbom.lockfiles.keys().collect::<Vec<_>>(), ["frontend/package-lock.json", "package-lock.json"]);

@@ -95,7 +95,13 @@ fn read(document: &Document, major: Major, graph: &mut Graph, importers: &mut BT
         package.patched |= patched.contains(package.name.as_str()) || package.version.as_ref().is_some_and(named);
         places.insert(&entry.key, graph.place(package));
     }
-    let names = Names { major, importers, places: &places };
+    // What a package publishes from a folder within its own is linked there.
+    let mut published: BTreeMap<String, usize> = BTreeMap::new();
+    for (folder, node) in importer_nodes(document) {
+        let inner = node.get("publishDirectory").and_then(Node::as_text).and_then(|inner| joined(folder, inner));
+        published.extend(inner.zip(importers.get(folder).copied()));
+    }
+    let names = Names { major, importers, published, places: &places };
     for (folder, node) in importer_nodes(document) {
         if let Some(&from) = importers.get(folder) {
             let asked = needs(document, graph, &names, (from, folder), node, None)?;
@@ -138,6 +144,8 @@ fn importer(folder: &str) -> Package {
 struct Names<'a> {
     major: Major,
     importers: &'a BTreeMap<String, usize>,
+    /// The importers by the folders that they publish from, where these are others.
+    published: BTreeMap<String, usize>,
     places: &'a HashMap<&'a str, usize>,
 }
 
@@ -163,7 +171,10 @@ fn needs(
             let need = if is_peer { Need::Peer } else { need };
             let specifier = entry.value.get("specifier").and_then(Node::as_written);
             let found = match reference.strip_prefix("link:") {
-                Some(target) => joined(folder, target).and_then(|target| names.importers.get(&target)).copied(),
+                Some(target) => {
+                    let target = joined(folder, target);
+                    target.and_then(|target| names.importers.get(&target).or_else(|| names.published.get(&target))).copied()
+                }
                 None => names.major.keys(&entry.key, reference).find_map(|key| names.places.get(key.as_str())).copied(),
             };
             match found {

@@ -53,6 +53,22 @@ packages:
 }
 
 #[test]
+fn a_link_into_the_folder_that_a_package_publishes_from_is_one_to_the_package() {
+    let text = "lockfileVersion: '9.0'
+importers:
+  app:
+    dependencies:
+      ui: {specifier: 'workspace:*', version: link:../ui/dist}
+      gone: {specifier: link:../ui/other, version: link:../ui/other}
+  ui:
+    publishDirectory: dist
+";
+    let lock = read("pnpm-lock.yaml", text);
+    assert_eq!(graph(&lock)["app -"], ["ui -"]);
+    assert_eq!(lock.unresolved.iter().collect::<Vec<_>>(), ["app → gone"]);
+}
+
+#[test]
 fn the_document_about_the_package_manager_is_for_development() {
     let text = format!(
         "---
