@@ -1,6 +1,6 @@
 //! Retention at the command line: planned, held by the fuse, run and proven.
 
-use std::fs;
+use std::{fs, hint, process::Stdio};
 
 use super::{
     json,
@@ -286,27 +286,34 @@ fn of_a_database_that_was_never_opened_nothing_is_known() {
     assert!(!told.contains("no row has a time") && !told.contains("too few rows"), "{told}");
 }
 
-#[test]
-fn a_rule_holds_on_postgres_as_well() {
+/// A server with a table of `old` and 24 young rows, and a product with a rule for it that says `more`.
+fn events_on_postgres(old: u32, schema: &str, more: &str) -> (Server, Sandbox) {
     let server = Server::start();
-    server.sql(
+    server.sql(&format!(
         "CREATE ROLE reader LOGIN; CREATE ROLE purger LOGIN; CREATE TABLE events (id bigserial PRIMARY KEY, at timestamptz NOT NULL); \
-         INSERT INTO events (at) SELECT now() - interval '1 day' * CASE WHEN n <= 6 THEN 900 ELSE 1 END FROM generate_series(1, 30) n",
-    );
+         INSERT INTO events (at) SELECT now() - interval '1 day' * CASE WHEN n <= {old} THEN 900 ELSE 1 END FROM generate_series(1, {old} + 24) n; \
+         {schema}"
+    ));
     let sandbox = Sandbox::new();
     let rule = "[databases.main]\nread_url_env = \"READ_URL\"\npurge_url_env = \"PURGE_URL\"\nrecovery_window = \"7 days\"\n\
                 [[retention]]\nname = \"events\"\ndatabase = \"main\"\ntable = \"events\"\ncolumn = \"at\"\nkeep = \"3 months\"\n\
                 max_lag = \"1 day\"\n";
-    product(&sandbox, &[], rule);
-    let (read, purge) = (server.url("reader"), server.url("purger"));
-    let owner = server.url("postgres");
-    let avouch = |arguments: &[&str]| sandbox.avouch_with(arguments, &[("READ_URL", &read), ("PURGE_URL", &purge)]);
-    assert!(sandbox.avouch(&["retention", "plan"]).exits(3).stdout.contains("`READ_URL` with its URL is not set"));
+    product(&sandbox, &[], &format!("{rule}{more}"));
     // The tables are made by whoever may, and the grants that are printed are enough.
-    let made = sandbox.avouch_with(&["retention", "init"], &[("READ_URL", &read), ("PURGE_URL", &owner)]).exits(0).stdout;
+    let urls = (server.url("reader"), server.url("postgres"));
+    let made = sandbox.avouch_with(&["retention", "init"], &[("READ_URL", &urls.0), ("PURGE_URL", &urls.1)]).exits(0).stdout;
     assert!(made.contains("the journal was made"), "{made}");
     let grants: Vec<&str> = made.lines().map(str::trim).filter(|line| line.starts_with("GRANT")).collect();
     server.sql(&grants.join("\n").replace("READER", "reader").replace("PURGER", "purger"));
+    (server, sandbox)
+}
+
+#[test]
+fn a_rule_holds_on_postgres_as_well() {
+    let (server, sandbox) = events_on_postgres(6, "SELECT 1", "");
+    let (read, purge) = (server.url("reader"), server.url("purger"));
+    let avouch = |arguments: &[&str]| sandbox.avouch_with(arguments, &[("READ_URL", &read), ("PURGE_URL", &purge)]);
+    assert!(sandbox.avouch(&["retention", "plan"]).exits(3).stdout.contains("`READ_URL` with its URL is not set"));
     assert!(avouch(&["retention", "plan"]).exits(0).stdout.contains("6 of 30 rows (20 %)"));
     avouch(&["run"]);
     assert_eq!(server.count("events"), 30, "nobody asked for a deletion");
@@ -321,6 +328,53 @@ fn a_rule_holds_on_postgres_as_well() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("READ_URL") && !text.contains("user=purger"), "{file}");
     }
+}
+
+#[test]
+fn runs_that_are_killed_on_postgres_neither_repeat_nor_skip() {
+    const OLD: u32 = 30_000;
+    let notes = "CREATE TABLE notes (event bigint REFERENCES events); INSERT INTO notes SELECT id FROM events; CREATE INDEX ON notes (event)";
+    let (server, sandbox) = events_on_postgres(OLD, notes, "children = [\"notes\"]\nfuse_percent = 100\n");
+    let (read, purge) = (server.url("reader"), server.url("purger"));
+    let run = || sandbox.command(&["retention", "run"], &[("READ_URL", &read), ("PURGE_URL", &purge)]);
+    let mut watching = server.somebody();
+    let mut windows = || watching.runs("SELECT count(*) FROM avouch_retention_journal").parse::<u32>().unwrap();
+    // Within the second window or the pause before it, and at once or a while later.
+    for spins in [0, 100_000, 1_000_000] {
+        let before = windows();
+        let mut victim = run().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        while windows() == before {
+            assert!(victim.try_wait().unwrap().is_none(), "it came to its end without a window");
+        }
+        (0..spins).for_each(|_| hint::spin_loop());
+        victim.kill().unwrap();
+        let killed = victim.wait_with_output().unwrap();
+        assert!(killed.status.code().is_none(), "it was not at work: {}", String::from_utf8_lossy(&killed.stderr));
+        assert!(server.count("events") > 24);
+        // As if two minutes had passed. Whatever it had under way is done or undone before.
+        server.sql("UPDATE avouch_retention_lease SET expires = 0");
+    }
+    let told = |said: &str| {
+        let line =
+            |what: &str| said.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {said}")).to_owned();
+        let number = |what: &str| {
+            let before = line(what).split(what).next().unwrap().trim_end().to_owned();
+            before.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+        };
+        [
+            number(" deleted, 0 due"),
+            number(" rows more were deleted by runs that were killed"),
+            number(" rows of other tables went"),
+        ]
+    };
+    let output = run().output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let [deleted, recovered, children] = told(&said);
+    assert!(recovered >= 3 * 2_000, "{said}");
+    assert_eq!((deleted + recovered, children, server.count("events"), server.count("notes")), (OLD, OLD, 24, 24), "{said}");
+    let next = String::from_utf8(run().output().unwrap().stdout).unwrap();
+    assert!(next.contains("0 deleted, 0 due") && !next.contains("killed"), "{next}");
 }
 
 #[test]
