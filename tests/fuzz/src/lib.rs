@@ -28,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lockfile", read: lockfile },
     Target { name: "structured", read: structured },
     Target { name: "report", read: report },
+    Target { name: "findings", read: findings },
     Target { name: "workflow", read: workflow },
     Target { name: "configuration", read: configuration },
     Target { name: "signature", read: signature },
@@ -106,6 +107,16 @@ pub fn report(bytes: &[u8]) {
     match report::parse("report", bytes) {
         Ok(report) => drop(report),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Reports of findings: SARIF, ZAP and Spectral; Scorecard; what scanners for secrets write, whose values no error may show.
+pub fn findings(bytes: &[u8]) {
+    for error in [report::sarif::parse("a.sarif", bytes).err(), report::sarif::parse_scorecard("a.json", bytes).err()] {
+        error.iter().for_each(sound);
+    }
+    if let Err(error) = report::secrets::parse("a.json", bytes) {
+        assert!(!error.to_string().contains("SeededValue"), "a mistake shows what may be a secret: {error}");
     }
 }
 
