@@ -25,7 +25,7 @@ use crate::{
 const CANARIES: usize = 32;
 /// How many times as long a window may take where others write meanwhile: every one costs a transaction, and a look at the shape of
 /// the tables.
-const HOLDS_BESIDE_WRITERS: u32 = 10;
+const HOLDS_BESIDE_WRITERS: u32 = 11;
 /// The most rows of a window whose rows are archived: they are held in memory.
 const ARCHIVED_ROWS: u64 = 5_000;
 
@@ -238,7 +238,9 @@ fn windows(
     if purge.lets_others_write() {
         course.gentle.hold *= HOLDS_BESIDE_WRITERS;
     }
-    let mut rows = course.gentle.rows_min.max(1);
+    let by_the_clock = keep.is_none() && purge.hold_at_most(course.gentle.hold, course.gentle.rows_min);
+    let Gentleness { rows_min, rows_max, .. } = course.gentle;
+    let mut rows = if by_the_clock { rows_max.max(rows_min) } else { rows_min }.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;
     while let Some(key) = from {
         let batch = purge.batch(&key, rows, keep.as_deref_mut()).map_err(database(asked, "delete a window of rows"))?;
@@ -248,7 +250,9 @@ fn windows(
         // What became due since then is for the next run: this one ends.
         from = batch.next.filter(|_| run.deleted < due);
         purge.tidy(course.gentle.wal_bytes_max).map_err(database(asked, "bound the write-ahead log"))?;
-        rows = course.gentle.next(rows, batch.worked);
+        if !by_the_clock {
+            rows = course.gentle.next(rows, batch.worked);
+        }
         if from.is_some() && course.pace.pause(pause_after(batch.held)).is_break() {
             return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
         }

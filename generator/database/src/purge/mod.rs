@@ -162,7 +162,15 @@ pub trait Purge: Send {
     /// When the database is locked or cannot be read.
     fn first(&mut self) -> Result<Option<Key>, DatabaseError>;
 
-    /// Deletes the rows that are due among the next `rows` rows from `from` (inclusive), in one transaction that takes
+    /// From now on ends a window by the clock: when it held the lock so long, and has `rows_min` rows. Where nobody else wrote for a
+    /// while it may take somewhat longer. False where others write meanwhile, or where a window is one statement: then the number
+    /// of its rows is all that bounds it. Not for rows that are kept.
+    fn hold_at_most(&mut self, hold: Duration, rows_min: u64) -> bool {
+        let _ = (hold, rows_min);
+        false
+    }
+
+    /// Deletes the rows that are due among the next `rows` rows from `from` (inclusive), or fewer, in one transaction that takes
     /// the write lock at once. Nothing else may change by it: a cascade or a trigger that touches another row undoes it.
     /// With `keep`, exactly the rows that are deleted were kept before.
     ///

@@ -2,6 +2,8 @@
 
 mod erase;
 mod lease;
+mod log;
+mod parts;
 mod place;
 mod purge;
 pub(crate) mod read;

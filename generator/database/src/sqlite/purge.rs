@@ -3,13 +3,15 @@
 //! Windows of the primary key need no index on the time, and cost the least of all ways measured; a window is bounded by
 //! counting rows, so sparse keys make no empty windows.
 
-use std::{path::Path, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
 use avouch_model::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 
 use super::{
     erase, lease,
+    log::{Log, wait_for_the_lock},
+    parts::Parts,
     place::{BUSY_TIMEOUT, Place},
     read::value_of,
     schema,
@@ -20,21 +22,11 @@ use crate::{
     DatabaseError, Rows, Value, fingerprint,
     purge::{
         Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
-        statements::{LOOKED_AT, Statements, Work},
+        statements::{LOOKED_AT, Statements, Work, rowid},
     },
     value::named,
 };
 
-/// How long the reset of the write-ahead log may wait for readers: writers wait with it.
-const RESET_TIMEOUT: Duration = Duration::from_millis(50);
-/// As long as less than this waits to be moved, a checkpoint costs more than it saves: pages that several windows change are
-/// moved once.
-const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
-/// Beside another writer. It checkpoints by itself with every commit once the log has a thousand pages (SQLite,
-/// `wal_autocheckpoint`), and would move what is ours while it should answer somebody.
-const CHECKPOINT_BYTES_BESIDE: u64 = 2 * 1024 * 1024;
-/// The header of a frame in the log (SQLite, "WAL File Format", section 4.1).
-const FRAME_HEADER_BYTES: u64 = 24;
 /// The page cache: the default of 2 MB costs a fifth of the speed on tables with several indexes.
 const CACHE_KIB: i64 = 64 * 1024;
 /// How often a window is begun again because its rows changed while they were being kept.
@@ -46,19 +38,16 @@ pub(crate) struct Purger {
     connection: Connection,
     deletion: Deletion,
     statements: Statements,
-    /// The size of a frame of the write-ahead log; none without one.
-    frame_bytes: Option<u64>,
+    log: Option<Log>,
+    /// How windows are cut; none: a window is one statement, as its rows refer to each other or to rows that go with them.
+    parts: Option<Parts>,
     /// SQLite's `data_version` at the last look: it changes when somebody else commits.
     version: i64,
+    /// Whether the key is a number of which no two rows have the same.
+    by_rowid: bool,
     /// SQLite's `schema_version` when the schema was last held against the plan.
     schema: i64,
     lease: Option<lease::Lease>,
-}
-
-/// How full the write-ahead log is, in frames.
-struct Log {
-    frames: u64,
-    moved: u64,
 }
 
 impl Purger {
@@ -72,7 +61,7 @@ impl Purger {
             connection.pragma_update(None, "trusted_schema", false)?;
             connection.pragma_update(None, "secure_delete", true)?;
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            // A checkpoint with every window would be most of the work: `tidy` does it, more seldom and outside the lock.
+            // A checkpoint with every window would be most of the work: `Log` does it, more seldom and outside the lock.
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
             if mode.eq_ignore_ascii_case("wal") {
@@ -80,12 +69,10 @@ impl Purger {
                 // consistent database, until `settle` or the next checkpoint; the next run deletes them again.
                 connection.pragma_update(None, "synchronous", "normal")?;
             }
-            let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-            let frame_bytes = mode.eq_ignore_ascii_case("wal").then_some(u64::from(page) + FRAME_HEADER_BYTES);
             let schema = schema_version(&connection)?;
-            Ok((frame_bytes, schema, schema::tables(&connection)?))
+            Ok((schema, schema::tables(&connection)?))
         };
-        let (frame_bytes, schema, tables) = prepare().map_err(|cause| failed("PRAGMA secure_delete = 1", cause))?;
+        let (schema, tables) = prepare().map_err(|cause| failed("PRAGMA secure_delete = 1", cause))?;
         let due = &deletion.due;
         let (table, _) = named(&tables, database, &due.table, &due.column)?;
         if fingerprint(&tables, &deletion.touched()) != deletion.schema {
@@ -93,30 +80,15 @@ impl Purger {
         }
         let statements = Statements::of(&tables, table, deletion)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
-        let deletion = deletion.clone();
-        Ok(Self { place, connection, deletion, statements, frame_bytes, version: 0, schema, lease: None })
+        let whole = !deletion.children.is_empty() || table.foreign_keys.iter().any(|key| key.parent == table.name);
+        let parts = (!whole).then(|| Parts::of(Duration::ZERO, 0));
+        let (by_rowid, deletion) = (rowid(table).is_some(), deletion.clone());
+        let log = Log::of(&place, &connection)?;
+        Ok(Self { place, connection, deletion, statements, log, parts, version: 0, by_rowid, schema, lease: None })
     }
 
     fn failed(&self, sql: &str, cause: rusqlite::Error) -> DatabaseError {
         self.place.failed(sql, BUSY_TIMEOUT, cause)
-    }
-
-    /// Runs a checkpoint. Tells whether it went through to the end of the log, and how full that is.
-    fn checkpoint(&mut self, how: &str, wait: Duration) -> Result<(bool, Log), DatabaseError> {
-        let sql = format!("PRAGMA wal_checkpoint({how})");
-        let connection = &mut self.connection;
-        let mut run = || {
-            connection.busy_timeout(wait)?;
-            // -1 in a database without a log.
-            let frames = |count: i64| u64::try_from(count).unwrap_or(0);
-            let told = connection.prepare_cached(&sql)?.query_row([], |row| {
-                Ok((row.get::<_, i64>(0)? == 0, Log { frames: frames(row.get(1)?), moved: frames(row.get(2)?) }))
-            });
-            connection.busy_handler(Some(wait_for_the_lock))?;
-            told
-        };
-        let (idle, log) = run().map_err(|cause| self.failed(&sql, cause))?;
-        Ok((idle && log.frames == log.moved, log))
     }
 
     /// Whether somebody else committed since the last look.
@@ -159,42 +131,99 @@ impl Purger {
         rows.next()?.map(read).transpose()
     }
 
-    /// One transaction; none when the rows that go are no longer those that were `kept`.
-    fn delete(
-        &self,
-        number: u64,
-        work: &Work,
-        binds: &[(&str, &Value)],
-        kept: Option<&Kept>,
-    ) -> Result<Option<Done>, DatabaseError> {
-        let failed = |cause| self.failed(&work.rows, cause);
-        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(failed)?;
-        let watch = Stopwatch::start();
+    /// Where the next `rows` rows from a key end; none: with the table. Where as many keys were rows lately no row is counted: there
+    /// are no more rows than keys.
+    fn end(&self, from: &Key, rows: u64, dense: bool) -> Result<Option<Key>, DatabaseError> {
+        if dense
+            && let [Value::Integer(first)] = from.0[..]
+            && let Some(end) = i64::try_from(rows).ok().and_then(|rows| first.checked_add(rows))
+        {
+            return Ok(Some(Key(vec![Value::Integer(end)])));
+        }
+        let mut window = from.bound("from");
+        window.push(counted(rows));
+        self.find(&self.statements.end, &window)
+    }
+
+    /// Does the rows from a key on in one transaction: those of the `whole` window, or `rows` and as many as the clock lets it.
+    /// None when the rows that go are no longer those that were kept.
+    fn delete(&self, from: &Key, rows: u64, parts: &mut Parts, whole: Option<&Whole>) -> Result<Option<Batch>, DatabaseError> {
+        let failed = |cause| self.failed(&self.statements.rest.rows, cause);
+        let transaction = match &self.log {
+            Some(log) => log.begin(&self.connection),
+            None => Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate),
+        };
+        let transaction = transaction.map_err(failed)?;
+        let mut watch = Stopwatch::start();
         // Dropping the transaction undoes it, wherever this returns.
         let lease = self.lease.as_ref().ok_or_else(|| DatabaseError::ClaimLost { database: self.place.database.clone() })?;
         if !lease.renew(&transaction).map_err(failed)? {
             return Err(DatabaseError::ClaimLost { database: self.place.database.clone() });
         }
         self.same_schema(&transaction)?;
+        let kept = whole.and_then(|whole| whole.kept.as_ref());
+        let done = match whole {
+            Some(Whole { window, .. }) => match self.delete_part(window, kept)? {
+                Some((deleted, children)) => Done { deleted, children, next: window.to.clone() },
+                None => return Ok(None),
+            },
+            None => self.delete_parts(from, rows, parts, &mut watch)?,
+        };
+        let before = watch.worked();
+        let archive = kept.map(|kept| kept.name.as_str());
+        let journalled = lease.journal(&transaction, lease.batches + 1, done.deleted, done.children, archive);
+        if let Some(log) = &self.log {
+            log.before_commit();
+        }
+        journalled.and_then(|()| transaction.commit()).map_err(failed)?;
+        let (held, worked) = (watch.wall(), watch.worked());
+        parts.committed(before, worked);
+        Ok(Some(Batch { deleted: done.deleted, children: done.children, next: done.next, held, worked }))
+    }
+
+    /// Part after part, until the window has its rows or its time.
+    fn delete_parts(&self, from: &Key, rows: u64, parts: &mut Parts, watch: &mut Stopwatch) -> Result<Done, DatabaseError> {
+        let mut done = Done { next: Some(from.clone()), ..Done::default() };
+        let (mut seen, mut worked, mut dense) = (0, watch.worked(), false);
+        while let Some(from) = done.next.take() {
+            let part = parts.rows().min(rows - seen);
+            let window = Window::of(&from, self.end(&from, part, dense)?);
+            let (deleted, children) = self.delete_part(&window, None)?.unwrap_or_default();
+            seen += part;
+            dense = self.by_rowid && deleted * 2 >= part;
+            done = Done { deleted: done.deleted + deleted, children: done.children + children, next: window.to };
+            let before = std::mem::replace(&mut worked, watch.worked());
+            if !parts.another(worked.saturating_sub(before), seen, worked) || seen >= rows {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The rows of a window and its children, in the transaction that there is; none when they are no longer those that were `kept`.
+    fn delete_part(&self, window: &Window, kept: Option<&Kept>) -> Result<Option<(u64, u64)>, DatabaseError> {
+        let work = window.work(&self.statements);
+        let failed = |cause| self.failed(&work.rows, cause);
+        let mut binds = self.deletion.bound(&window.binds);
         if let Some(kept) = kept
-            && self.going(work, binds).map_err(failed)? != kept.rows
+            && self.going(work, &binds).map_err(failed)? != kept.rows
         {
             return Ok(None);
         }
-        let chosen = self.chosen(work, binds).map_err(failed)?;
-        let mut binds = binds.to_vec();
+        let chosen = self.chosen(work, &binds).map_err(failed)?;
         binds.extend(chosen.iter().map(|(chosen, _)| ("chosen", chosen)));
+        let connection = &self.connection;
         let run = || {
-            let before = transaction.total_changes();
+            let before = connection.total_changes();
             let mut children = 0;
             for child in &work.children {
-                children += bound(&transaction, child, &binds)?.raw_execute()? as u64;
+                children += bound(connection, child, &binds)?.raw_execute()? as u64;
             }
-            let deleted = bound(&transaction, &work.rows, &binds)?.raw_execute()? as u64;
-            let others = (transaction.total_changes() - before).saturating_sub(deleted + children);
+            let deleted = bound(connection, &work.rows, &binds)?.raw_execute()? as u64;
+            let others = (connection.total_changes() - before).saturating_sub(deleted + children);
             let others = others + chosen.as_ref().map_or(0, |(_, count)| count.abs_diff(deleted));
             let left: i64 = match &work.left {
-                Some(left) => bound(&transaction, left, &binds)?.raw_query().next()?.map_or(Ok(0), |row| row.get(0))?,
+                Some(left) => bound(connection, left, &binds)?.raw_query().next()?.map_or(Ok(0), |row| row.get(0))?,
                 None => 0,
             };
             Ok((deleted, children, others, left))
@@ -208,10 +237,44 @@ impl Purger {
         if left > 0 {
             return Err(DatabaseError::NotSettled { database, table, rows: left.unsigned_abs() });
         }
-        let archive = kept.map(|kept| kept.name.as_str());
-        let journalled = lease.journal(&transaction, number, deleted, children, archive);
-        journalled.and_then(|()| transaction.commit()).map_err(failed)?;
-        Ok(Some(Done { deleted, children, watch }))
+        Ok(Some((deleted, children)))
+    }
+
+    /// A window with its rows, where they are to be kept.
+    fn whole(&self, window: Window, keep: Option<&mut Keep<'_>>) -> Result<Whole, DatabaseError> {
+        let kept = match keep {
+            Some(keep) => {
+                let work = window.work(&self.statements);
+                let rows =
+                    self.going(work, &self.deletion.bound(&window.binds)).map_err(|cause| self.failed(&work.rows, cause))?;
+                Some(Kept::by(keep, rows, &self.place.database)?)
+            }
+            None => None,
+        };
+        Ok(Whole { window, kept })
+    }
+
+    /// Deletes a window: a whole one, or as much of it as the clock lets it.
+    fn batch_of(
+        &mut self,
+        from: &Key,
+        rows: u64,
+        window: Option<Window>,
+        parts: Option<Parts>,
+        mut keep: Option<&mut Keep<'_>>,
+    ) -> Result<Batch, DatabaseError> {
+        for _ in 0..KEEP_TRIES {
+            let whole = window.clone().map(|window| self.whole(window, keep.as_deref_mut())).transpose()?;
+            let mut cut = parts.unwrap_or_else(|| Parts::of(Duration::ZERO, 0));
+            if let Some(batch) = self.delete(from, rows, &mut cut, whole.as_ref())? {
+                self.parts = parts.map_or(self.parts, |_| Some(cut));
+                if let Some(lease) = &mut self.lease {
+                    lease.batches += 1;
+                }
+                return Ok(batch);
+            }
+        }
+        Err(DatabaseError::Restless { database: self.place.database.clone() })
     }
 
     /// Whether the schema is still that of the plan. An index that was made meanwhile is none of our business.
@@ -253,64 +316,52 @@ impl Purge for Purger {
         Ok(None)
     }
 
-    fn batch(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
-        let mut window = from.bound("from");
-        window.push(counted(rows));
-        // Before the lock, so that the pages are read from the disk while others write.
-        let next = self.find(&self.statements.end, &window)?;
-        let work = if next.is_some() { &self.statements.window } else { &self.statements.rest };
-        window.extend(next.iter().flat_map(|key| key.bound("to")));
-        let number = self.lease.as_ref().map_or(0, |lease| lease.batches + 1);
-        for _ in 0..KEEP_TRIES {
-            let binds = self.deletion.bound(&window);
-            let kept = match keep.as_deref_mut() {
-                Some(keep) => {
-                    let rows = self.going(work, &binds).map_err(|cause| self.failed(&work.rows, cause))?;
-                    Some(Kept::by(keep, rows, &self.place.database)?)
-                }
-                None => None,
-            };
-            if let Some(done) = self.delete(number, work, &binds, kept.as_ref())? {
-                if let Some(lease) = &mut self.lease {
-                    lease.batches = number;
-                }
-                let (held, worked) = (done.watch.wall(), done.watch.worked());
-                return Ok(Batch { deleted: done.deleted, children: done.children, next, held, worked });
-            }
+    fn hold_at_most(&mut self, hold: Duration, rows_min: u64) -> bool {
+        self.parts = self.parts.map(|_| Parts::of(hold, rows_min));
+        self.parts.is_some()
+    }
+
+    fn batch(&mut self, from: &Key, rows: u64, keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        let parts = self.parts.filter(|_| keep.is_none());
+        let window = match parts {
+            Some(_) => None,
+            // Before the lock, so that the pages are read from the disk while others write.
+            None => Some(Window::of(from, self.end(from, rows, false)?)),
+        };
+        // Not while rows are kept, which may take long: whoever waits for readers would wait for that.
+        if let Some(log) = &self.log {
+            if keep.is_some() { log.unguard() } else { log.guard() }
         }
-        Err(DatabaseError::Restless { database: self.place.database.clone() })
+        let done = self.batch_of(from, rows.max(1), window, parts, keep);
+        if self.log.is_some() {
+            // Taking the lock by `Log::begin` left it without.
+            let waits = self.connection.busy_handler(Some(wait_for_the_lock));
+            waits.map_err(|cause| self.failed("wait for the lock", cause))?;
+        }
+        done
     }
 
     fn tidy(&mut self, wal_bytes_max: u64) -> Result<u64, DatabaseError> {
-        let Some(frame_bytes) = self.frame_bytes else { return Ok(0) };
-        // The file says little: it keeps its length when the log starts over.
-        let (_, log) = self.checkpoint("NOOP", Duration::ZERO)?;
-        let size = log.frames.saturating_mul(frame_bytes);
-        let waiting = log.frames.saturating_sub(log.moved).saturating_mul(frame_bytes);
-        let worth_it = if self.others_write()? { CHECKPOINT_BYTES_BESIDE } else { CHECKPOINT_BYTES };
-        if waiting < worth_it && size < wal_bytes_max {
-            return Ok(size);
-        }
-        let (mut caught_up, _) = self.checkpoint("PASSIVE", Duration::ZERO)?;
-        if size >= wal_bytes_max {
-            // PASSIVE alone never catches up while two connections keep committing. RESTART keeps writers out, but most is
-            // moved by now.
-            (caught_up, _) = self.checkpoint("RESTART", RESET_TIMEOUT)?;
-        }
-        if !caught_up && size > wal_bytes_max.saturating_mul(4) {
+        let Some(log) = &mut self.log else { return Ok(0) };
+        let tidied = log.tidy(&mut self.connection, wal_bytes_max);
+        let (size, is_blocked) = tidied.map_err(|cause| self.failed("PRAGMA wal_checkpoint", cause))?;
+        let others_write = self.others_write()?;
+        self.parts.iter_mut().for_each(|parts| parts.beside(others_write));
+        if is_blocked && size > wal_bytes_max.saturating_mul(4) {
             return Err(DatabaseError::WalBlocked { database: self.place.database.clone(), bytes: size });
         }
         Ok(size)
     }
 
     fn settle(&mut self) -> Result<bool, DatabaseError> {
-        match self.frame_bytes {
-            Some(_) => Ok(self.checkpoint("TRUNCATE", RESET_TIMEOUT)?.0),
-            None => Ok(true),
-        }
+        let Some(log) = &self.log else { return Ok(true) };
+        log.settle(&mut self.connection).map_err(|cause| self.failed("PRAGMA wal_checkpoint(TRUNCATE)", cause))
     }
 
     fn release(&mut self) -> Result<(), DatabaseError> {
+        if let Some(log) = &self.log {
+            log.unguard();
+        }
         let Some(lease) = self.lease.take() else { return Ok(()) };
         lease.release(&self.connection).map_err(|cause| self.failed("release the claim", cause))
     }
@@ -333,10 +384,37 @@ impl Purge for Purger {
     }
 }
 
+/// What a window did so far, and where the rest begins.
+#[derive(Default)]
 struct Done {
     deleted: u64,
     children: u64,
-    watch: Stopwatch,
+    next: Option<Key>,
+}
+
+/// The rows between two keys, or from one to the end of the table.
+#[derive(Clone)]
+struct Window {
+    binds: Vec<(String, Value)>,
+    to: Option<Key>,
+}
+
+impl Window {
+    fn of(from: &Key, to: Option<Key>) -> Self {
+        let mut binds = from.bound("from");
+        binds.extend(to.iter().flat_map(|key| key.bound("to")));
+        Self { binds, to }
+    }
+
+    fn work<'s>(&self, statements: &'s Statements) -> &'s Work {
+        if self.to.is_some() { &statements.window } else { &statements.rest }
+    }
+}
+
+/// A window that is done at once, and its rows where they were kept.
+struct Whole {
+    window: Window,
+    kept: Option<Kept>,
 }
 
 fn all_rows(connection: &Connection, sql: &str, binds: &[(&str, &Value)]) -> rusqlite::Result<Rows> {
@@ -353,12 +431,4 @@ fn all_rows(connection: &Connection, sql: &str, binds: &[(&str, &Value)]) -> rus
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
-}
-
-/// Polls for the lock every millisecond, for as long as any other connection waits. SQLite's own handler polls ever more
-/// seldom, and beside a writer that never rests it would find the lock taken every time.
-fn wait_for_the_lock(tries: i32) -> bool {
-    const POLL: Duration = Duration::from_millis(1);
-    thread::sleep(POLL);
-    u128::try_from(tries).is_ok_and(|tries| tries * POLL.as_millis() < BUSY_TIMEOUT.as_millis())
 }
