@@ -19,6 +19,20 @@ pub fn from_random(bytes: &[u8; 17]) -> String {
     format!("{TAG}{}", base32(bytes, CHARACTERS))
 }
 
+/// The key with the symbols of an alphabet that leaves out I, L and O, and ends with Y.
+pub fn with_u(key: &str) -> String {
+    let Some(body) = key.strip_prefix(TAG) else { return key.to_owned() };
+    let shifted = |symbol: char| match symbol {
+        'V' => 'U',
+        'W' => 'V',
+        'X' => 'W',
+        'Y' => 'X',
+        'Z' => 'Y',
+        other => other,
+    };
+    format!("{TAG}{}", body.chars().map(shifted).collect::<String>())
+}
+
 /// The first `characters` × 5 bits of these bytes in Crockford base32, as far as they reach.
 pub fn base32(bytes: &[u8], characters: usize) -> String {
     let mut text = String::with_capacity(characters);

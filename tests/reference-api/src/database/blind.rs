@@ -60,6 +60,36 @@ pub(super) fn breaks(connection: &Connection, seeding: &Seeding, fixture: &Fixtu
             "CREATE TABLE _interactions_old (id TEXT PRIMARY KEY, org_id TEXT NOT NULL, content TEXT NOT NULL, created_at INTEGER NOT NULL);
              INSERT INTO _interactions_old SELECT id, org_id, content, created_at FROM interactions LIMIT 200;",
         ),
+        // An alert is marked as deleted instead of going, so that support can bring it back.
+        Defect::SoftDeletedAlerts => connection.execute_batch(
+            "ALTER TABLE alerts RENAME TO alerts_all;
+             ALTER TABLE alerts_all ADD COLUMN deleted_at INTEGER;
+             CREATE VIEW alerts AS SELECT id, org_id, created_at, severity, detail FROM alerts_all WHERE deleted_at IS NULL;
+             CREATE TRIGGER alerts_deleted INSTEAD OF DELETE ON alerts
+             BEGIN UPDATE alerts_all SET deleted_at = unixepoch() WHERE id = old.id; END;",
+        ),
+        // Older than 24 months and younger than 744 days.
+        Defect::MonthsOf31Days => (0..20).try_for_each(|hours| {
+            let created = (fill::months_ago(seeding.now, 24) - TimeDelta::days(5) - TimeDelta::hours(hours)).timestamp();
+            connection
+                .execute(
+                    "INSERT INTO interactions VALUES (?1, ?2, 'chat', 'Conversation of a leap year', ?3)",
+                    params![format!("leap-{hours}"), org, created],
+                )
+                .map(drop)
+        }),
+        Defect::RowsOfUndefined => {
+            connection.execute("UPDATE interactions SET org_id = 'undefined' WHERE rowid % 11 = 0 AND channel = 'voice'", []).map(drop)
+        }
+        Defect::KeyWithoutTagStored => {
+            let key = crate::keys::body(fixture.key("PROBE_A")).unwrap_or_default();
+            connection
+                .execute(
+                    "INSERT INTO alerts (org_id, created_at, severity, detail) VALUES (?1, ?2, 'info', ?3)",
+                    params![org, ago(TimeDelta::days(3)).timestamp(), format!("Key {key} was used from two countries at once")],
+                )
+                .map(drop)
+        }
         Defect::AuditLogCapped => {
             connection.execute_batch(
                 "CREATE TRIGGER audit_log_cap AFTER INSERT ON audit_log

@@ -69,7 +69,7 @@ fn is_due(number: u32, percent: u32) -> bool {
     u64::from(number + 1) * u64::from(percent) / 100 > u64::from(number) * u64::from(percent) / 100
 }
 
-fn months_ago(now: DateTime<Utc>, months: u32) -> DateTime<Utc> {
+pub(super) fn months_ago(now: DateTime<Utc>, months: u32) -> DateTime<Utc> {
     now.checked_sub_months(Months::new(months)).unwrap_or(now)
 }
 

@@ -63,8 +63,12 @@ pub fn lookup_prefix(chosen: Chosen) -> usize {
 /// What requests of this key are counted under.
 pub fn counted_under(chosen: Chosen, key: &str) -> String {
     use crate::{defect::Defect, keys};
-    let prefix = if chosen.is(Defect::Prefix12) { keys::prefix(key, 12) } else { keys::prefix(key, keys::PREFIX) };
-    prefix.unwrap_or_default().to_owned()
+    let counted = match () {
+        () if chosen.is(Defect::Prefix12) => 0..12,
+        () if chosen.is(Defect::PrefixFromSecond) => 1..1 + keys::PREFIX,
+        () => 0..keys::PREFIX,
+    };
+    key.strip_prefix(keys::TAG).and_then(|body| body.get(counted)).unwrap_or_default().to_owned()
 }
 
 /// What is stored to recognise this key.

@@ -39,7 +39,7 @@ impl Part {
 
 /// Every defect: those of the service first, those written blind last, each in the order of the claims.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    service::TABLE.iter().chain(material::TABLE).chain(blind::TABLE)
+    service::TABLE.iter().chain(material::TABLE).chain(blind::table())
 }
 
 /// A defect as it is described.

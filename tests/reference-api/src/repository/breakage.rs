@@ -120,8 +120,8 @@ fn break_one(files: &mut Files, writing: &Writing, defect: Defect) -> anyhow::Re
     }
 }
 
-const WORKFLOW: &str = ".github/workflows/release.yml";
-const HOOKS: &str = ".pre-commit-config.yaml";
+pub(super) const WORKFLOW: &str = ".github/workflows/release.yml";
+pub(super) const HOOKS: &str = ".pre-commit-config.yaml";
 pub(super) const OWASP: &str = "docs/trust/owasp-api-top-10.md";
 pub(super) const REGISTER: &str = "decisions/case-register.toml";
 pub(super) const POLICY: &str = "SECURITY.md";

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE},
 };
 use serde_json::json;
 
@@ -72,7 +72,7 @@ impl App {
     pub(super) fn new(mut settings: Settings, store: Store, journal: Journal, https: SocketAddr) -> Self {
         settings.limits = settings.limits.with(settings.chosen);
         let limits = &settings.limits;
-        let addresses = AddressLimiter::new(limits.address, limits.address_window, limits.addresses_counted);
+        let addresses = AddressLimiter::of(limits, settings.chosen);
         Self {
             settings,
             store,
@@ -93,7 +93,7 @@ impl App {
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Answer {
         let (began, at) = (Instant::now(), (self.settings.clock)());
-        if !peer.encrypted && !self.chosen().is(Defect::PlainHttpServed) {
+        if !peer.encrypted && !self.chosen().is(Defect::PlainHttpServed) && !self.is_forwarded(&request) {
             return self.redirect(&request);
         }
         let method = request.method().clone();
@@ -111,8 +111,15 @@ impl App {
             status: answer.status().as_u16(),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             reason: reason.filter(|_| self.chosen().is(Defect::ReasonInLog)),
+            hint: (self.chosen().is(Defect::HintInLog) && reason == Some("expired_key")).then_some("renew"),
         });
         answer
+    }
+
+    /// Whether the request says that it came over HTTPS to somebody before this service, and is believed.
+    fn is_forwarded(&self, request: &Request<Incoming>) -> bool {
+        self.chosen().is(Defect::ForwardedProtoTrusted)
+            && request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https")
     }
 
     /// Points to the same path over HTTPS, at this service and nowhere else.
@@ -187,6 +194,13 @@ impl App {
                 if reason == authentication::Reason::Inactive && self.chosen().is(Defect::ExtraHeaderInactive) {
                     set(&mut answer, HeaderName::from_static("x-key-status"), "1");
                 }
+                // RFC 6750, section 3: no error code for whoever sent no credential.
+                if reason != authentication::Reason::Missing && self.chosen().is(Defect::InvalidTokenTold) {
+                    set(&mut answer, WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
+                }
+                if self.chosen().is(Defect::StarOnRefusals) {
+                    cors::anybody(&mut answer);
+                }
                 (answer, "-", None)
             }
             Outcome::Limited(seconds) => (refuse_until(TOO_MANY_REQUESTS, seconds, call.request_id), "-", None),
@@ -242,8 +256,13 @@ impl App {
             at.checked_add_days(Days::new(180))
         };
         let expires = expires.unwrap_or(at).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let contact =
-            if self.chosen().is(Defect::SecurityTxtObfuscated) { "[email\u{a0}protected]" } else { "mailto:security@ck.example" };
+        let contact = if self.chosen().is(Defect::SecurityTxtObfuscated) {
+            "[email\u{a0}protected]"
+        } else if self.chosen().is(Defect::ContactUndefined) {
+            "mailto:undefined"
+        } else {
+            "mailto:security@ck.example"
+        };
         let text =
             format!("Contact: {contact}\nExpires: {expires}\nPreferred-Languages: en, fr\nPolicy: https://ck.example/security\n");
         let mut answer = Response::new(Full::new(Bytes::from(text)));

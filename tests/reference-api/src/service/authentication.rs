@@ -169,7 +169,10 @@ fn decide(database: &Connection, ask: Ask) -> rusqlite::Result<Outcome> {
 fn recognise(database: &Connection, ask: &Ask) -> rusqlite::Result<(Outcome, String)> {
     let unattributed = |reason| Ok((Outcome::Refused(reason), ORG_NONE.to_owned()));
     let Some(key) = &ask.presented else { return unattributed(Reason::Missing) };
-    let Some(prefix) = keys::body(key).and_then(|_| keys::prefix(key, lookup_prefix(ask.counting.chosen))) else {
+    let chosen = ask.counting.chosen;
+    // With U in the alphabet, a key is one that would be with another symbol in its place.
+    let formed = keys::body(key).is_some() || chosen.is(Defect::KeysWithU) && keys::body(&key.replace('U', "V")).is_some();
+    let Some(prefix) = keys::prefix(key, lookup_prefix(chosen)).filter(|_| formed) else {
         return unattributed(Reason::Malformed);
     };
     let hash = stored_hash(ask.counting.chosen, &ask.pepper, key);

@@ -26,6 +26,8 @@ pub(super) struct Cap {
     pub(super) bytes: usize,
     /// The most bytes of a body that declares no length.
     pub(super) undeclared_bytes: usize,
+    /// The most characters, as JavaScript counts them; none where bytes alone are counted.
+    pub(super) characters: Option<usize>,
 }
 
 /// The body, if it keeps to the cap.
@@ -40,7 +42,10 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, cap: Cap) -> R
     }
     let most = if declared.is_some() { cap.bytes } else { cap.undeclared_bytes };
     match timeout(BODY_MAX, collect(&mut body, most)).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(Some(bytes))) => match cap.characters {
+            Some(most) if String::from_utf8_lossy(&bytes).encode_utf16().count() > most => Err(TOO_LARGE),
+            _ => Ok(bytes),
+        },
         Ok(Ok(None)) => {
             drain(&mut body).await;
             Err(TOO_LARGE)

@@ -40,16 +40,17 @@ fn chat() -> String {
 #[derive(Deserialize)]
 struct Batch {
     interactions: Vec<Sent>,
+    #[serde(default)]
+    org_id: Option<String>,
 }
 
 /// `POST /v1/interactions` and `GET /v1/interactions`.
 pub(super) async fn collection(app: &App, call: &Call<'_>, body: Incoming, caller: &Caller) -> Result<Answer, Refusal> {
     match *call.method {
         Method::POST => {
-            let bytes =
-                body::read(call.headers, body, cap(app, app.settings.limits.single_bytes, Defect::SingleLengthOnly)).await?;
+            let bytes = body::read(call.headers, body, single_cap(app)).await?;
             let sent: Sent = serde_json::from_slice(&bytes).map_err(|_| INVALID_BODY)?;
-            let ids = insert(app, call, caller, vec![sent]).await?;
+            let ids = insert(app, call, caller, None, vec![sent]).await?;
             Ok(json_answer(StatusCode::CREATED, &json!({ "id": ids.first() })))
         }
         Method::GET => list(app, call, caller).await,
@@ -63,21 +64,23 @@ pub(super) async fn batch(app: &App, call: &Call<'_>, body: Incoming, caller: &C
         return Err(METHOD_NOT_ALLOWED);
     }
     let bytes = body::read(call.headers, body, cap(app, app.settings.limits.batch_bytes, Defect::BatchLengthOnly)).await?;
-    let Batch { interactions } = serde_json::from_slice(&bytes).map_err(|_| INVALID_BODY)?;
+    let Batch { interactions, org_id } = serde_json::from_slice(&bytes).map_err(|_| INVALID_BODY)?;
     if interactions.is_empty() {
         return Err(INVALID_BODY);
     }
     if interactions.len() > app.settings.limits.batch_items {
         return Err(TOO_MANY_ITEMS);
     }
-    let ids = insert(app, call, caller, interactions).await?;
+    let org = org_id.filter(|_| app.chosen().is(Defect::BatchOrgHonoured));
+    let ids = insert(app, call, caller, org, interactions).await?;
     Ok(json_answer(StatusCode::CREATED, &json!({ "accepted": ids.len(), "ids": ids })))
 }
 
 /// `GET /v1/interactions/{id}` and `DELETE /v1/interactions/{id}`: what is somebody else's is not there.
 pub(super) async fn one(app: &App, call: &Call<'_>, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
     let (id, org) = (id.to_owned(), org_of(app, call, caller));
-    let anybodys = app.chosen().is(Defect::RouterCheckDropped) && *call.method == Method::GET;
+    let anybodys = app.chosen().is(Defect::RouterCheckDropped) && *call.method == Method::GET
+        || app.chosen().is(Defect::ForeignDeletionConfirmed) && *call.method == Method::DELETE;
     let found = {
         let (id, org) = (id.clone(), org.clone());
         app.store.read(move |database| find(database, &id, (!anybodys).then_some(&org))).await?
@@ -108,7 +111,17 @@ pub(super) async fn one(app: &App, call: &Call<'_>, caller: &Caller, id: &str) -
 
 fn cap(app: &App, bytes: usize, length_only: Defect) -> Cap {
     let undeclared_bytes = if app.chosen().is(length_only) { UNCHECKED_BYTES } else { bytes };
-    Cap { bytes, undeclared_bytes }
+    Cap { bytes, undeclared_bytes, characters: None }
+}
+
+/// No character of UTF-16 takes more than three bytes in UTF-8.
+fn single_cap(app: &App) -> Cap {
+    let bytes = app.settings.limits.single_bytes;
+    if app.chosen().is(Defect::SingleCountedInCharacters) {
+        let most = bytes.saturating_mul(3);
+        return Cap { bytes: most, undeclared_bytes: most, characters: Some(bytes) };
+    }
+    cap(app, bytes, Defect::SingleLengthOnly)
 }
 
 /// The organisation that a request is about: the key's, and nothing that the request says.
@@ -150,12 +163,18 @@ async fn list(app: &App, call: &Call<'_>, caller: &Caller) -> Result<Answer, Ref
     Ok(json_answer(StatusCode::OK, &json!({ "interactions": listed })))
 }
 
-async fn insert(app: &App, call: &Call<'_>, caller: &Caller, sent: Vec<Sent>) -> Result<Vec<String>, Refusal> {
+async fn insert(
+    app: &App,
+    call: &Call<'_>,
+    caller: &Caller,
+    org: Option<String>,
+    sent: Vec<Sent>,
+) -> Result<Vec<String>, Refusal> {
     if sent.iter().any(|interaction| interaction.channel.is_empty() || interaction.channel.len() > CHANNEL_MAX) {
         return Err(INVALID_BODY);
     }
     let ids = (0..sent.len()).map(|_| random_id()).collect::<Option<Vec<_>>>().ok_or(UNAVAILABLE)?;
-    let (org, created_at) = (org_of(app, call, caller), call.at.timestamp());
+    let (org, created_at) = (org.unwrap_or_else(|| org_of(app, call, caller)), call.at.timestamp());
     let honour_body = app.chosen().is(Defect::HonourBodyOrg);
     let made = ids.clone();
     app.store

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use hyper::{Method, StatusCode};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -88,6 +89,7 @@ async fn issue(app: &App, call: &Call<'_>, caller: &Caller) -> Result<Answer, Re
     let expires_at = created_at + KEY_SECONDS;
     let prefix = keys::prefix(&key, lookup_prefix(chosen)).unwrap_or_default().to_owned();
     let hash = stored_hash(chosen, &app.settings.pepper, &key);
+    let fingerprint = hex::decode(&hash).unwrap_or_default();
     let (row_id, row_prefix, org, event) = (id.clone(), prefix.clone(), caller.org.clone(), Event::of(call, "key_issued"));
     let made = app
         .store
@@ -110,14 +112,18 @@ async fn issue(app: &App, call: &Call<'_>, caller: &Caller) -> Result<Answer, Re
     if chosen.is_any(&[Defect::KeysListed, Defect::RepeatedKeys]) {
         app.issued.remember(&id, &key);
     }
-    let body = json!({ "id": id, "key": key, "prefix": prefix, "created_at": created_at, "expires_at": expires_at });
+    let mut body = json!({ "id": id, "key": key, "prefix": prefix, "created_at": created_at, "expires_at": expires_at });
+    if chosen.is(Defect::FingerprintOnIssue) {
+        body["fingerprint"] = json!(format!("SHA256:{}", STANDARD_NO_PAD.encode(fingerprint)));
+    }
     Ok(json_answer(StatusCode::CREATED, &body))
 }
 
 /// A key of 130 random bits; none when the system has no randomness to give.
 fn new_key(chosen: Chosen, now_ms: i64) -> Option<String> {
     let mut bytes = [0; 17];
-    getrandom::fill(&mut bytes).ok()?;
+    let (drawn, _) = bytes.split_at_mut(if chosen.is(Defect::LastByteNotDrawn) { 16 } else { 17 });
+    getrandom::fill(drawn).ok()?;
     let key = if chosen.is(Defect::ShortKeys) {
         format!("{}{}", keys::TAG, keys::base32(&bytes, 25))
     } else if chosen.is(Defect::LowerCaseKeys) {
@@ -126,6 +132,13 @@ fn new_key(chosen: Chosen, now_ms: i64) -> Option<String> {
         // 48 bits of time in ten characters, 80 random bits in sixteen.
         let time = now_ms.unsigned_abs() << 14;
         format!("{}{}{}", keys::TAG, keys::base32(&time.to_be_bytes(), 10), keys::base32(&bytes, 16))
+    } else if chosen.is(Defect::KeysWithU) {
+        keys::with_u(&keys::from_random(&bytes))
+    } else if chosen.is(Defect::RegionCharacter) {
+        // Which of the four regions: what is random stands around it.
+        let (mut key, region) = (keys::from_random(&bytes), keys::base32(&[bytes[16] << 6 >> 3], 1));
+        key.replace_range(keys::TAG.len() + 12..keys::TAG.len() + 13, &region);
+        key
     } else {
         keys::from_random(&bytes)
     };

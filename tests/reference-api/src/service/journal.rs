@@ -62,6 +62,9 @@ impl Journal {
         if let Some(reason) = request.reason {
             line["reason"] = json!(reason);
         }
+        if let Some(hint) = request.hint {
+            line["hint"] = json!(hint);
+        }
         self.line(&line.to_string());
     }
 
@@ -107,4 +110,5 @@ pub(super) struct Logged<'a> {
     pub(super) status: u16,
     pub(super) ms: u64,
     pub(super) reason: Option<&'a str>,
+    pub(super) hint: Option<&'a str>,
 }

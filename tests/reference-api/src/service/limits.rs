@@ -9,6 +9,9 @@ use std::{
 
 use rusqlite::{Connection, params};
 
+use super::Limits;
+use crate::defect::{Chosen, Defect};
+
 /// What a limiter says of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -27,15 +30,25 @@ pub(super) struct AddressLimiter {
     limit: usize,
     window: Duration,
     addresses_max: usize,
+    /// Whether an address is let through that there is no room to count.
+    is_lenient: bool,
     admitted: Mutex<HashMap<(IpAddr, String), VecDeque<Instant>>>,
 }
 
 impl AddressLimiter {
-    pub(super) fn new(limit: u32, window: u32, addresses_max: usize) -> Self {
+    pub(super) fn of(limits: &Limits, chosen: Chosen) -> Self {
+        Self {
+            is_lenient: chosen.is(Defect::FullLimiterAdmits),
+            ..Self::new(limits.address, limits.address_window, limits.addresses_counted)
+        }
+    }
+
+    fn new(limit: u32, window: u32, addresses_max: usize) -> Self {
         Self {
             limit: limit as usize,
             window: Duration::from_secs(window.into()),
             addresses_max,
+            is_lenient: false,
             admitted: Mutex::new(HashMap::new()),
         }
     }
@@ -54,7 +67,7 @@ impl AddressLimiter {
         if !admitted.contains_key(&counted) && admitted.len() >= self.addresses_max {
             admitted.retain(|_, times| times.back().is_some_and(|last| !over(last)));
             if admitted.len() >= self.addresses_max {
-                return Err(CannotCount);
+                return if self.is_lenient { Ok(Admission::Admitted) } else { Err(CannotCount) };
             }
         }
         let times = admitted.entry(counted).or_default();

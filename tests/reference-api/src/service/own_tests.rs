@@ -1,6 +1,6 @@
 //! The product's own tests, as the pipeline of a release runs them: against the code that serves, with the defect that is in it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use rusqlite::Connection;
 
@@ -8,7 +8,7 @@ use super::{
     Limits,
     answer::{Refusal, TOO_MANY_REQUESTS, UNAUTHORIZED, UNAVAILABLE},
     authentication::{Counting, count},
-    limits::Admission,
+    limits::{AddressLimiter, Admission},
 };
 use crate::{database, defect::Chosen, keys};
 
@@ -24,11 +24,15 @@ type Test<'a> = (&'static str, Box<dyn Fn() -> anyhow::Result<Result<(), String>
 /// When there is no database to run them on.
 pub(crate) fn run(chosen: Chosen, named: Option<&str>) -> anyhow::Result<Vec<Ran>> {
     let limits = Limits::default().with(chosen);
-    let tests: [Test<'_>; 6] = [
+    let tests: [Test<'_>; 7] = [
         ("a key has 26 characters of the alphabet", Box::new(|| Ok(key_characters()))),
         ("the prefix is taken after the tag", Box::new(|| Ok(prefix_after_tag()))),
         ("a refusal tells no cause", Box::new(|| Ok(refusals_tell_no_cause()))),
         ("rate limiter error is refused (fails closed)", Box::new(|| fails_closed(chosen, &limits))),
+        (
+            "an address without room to count it is refused (fails closed)",
+            Box::new(|| full_limiter_fails_closed(chosen, &limits)),
+        ),
         ("a key may send 1,000 requests in 60 seconds and no more", Box::new(|| key_limit(chosen, &limits))),
         ("sliding window refuses a double burst", Box::new(|| double_burst(chosen, &limits))),
     ];
@@ -61,6 +65,14 @@ fn fails_closed(chosen: Chosen, limits: &Limits) -> anyhow::Result<Result<(), St
     let without = Connection::open_in_memory()?;
     let admitted = admitted(&without, chosen, limits, [0]);
     Ok(expect(&admitted.is_ok(), &false))
+}
+
+/// A limiter that counts as many addresses as it may cannot count another.
+fn full_limiter_fails_closed(chosen: Chosen, limits: &Limits) -> anyhow::Result<Result<(), String>> {
+    let limiter = AddressLimiter::of(&Limits { addresses_counted: 1, ..limits.clone() }, chosen);
+    let now = Instant::now();
+    let admitted = [1, 2].map(|last| limiter.admit(IpAddr::from([127, 0, 0, last]), now) == Ok(Admission::Admitted));
+    Ok(expect(&admitted, &[true, false]))
 }
 
 fn key_limit(chosen: Chosen, limits: &Limits) -> anyhow::Result<Result<(), String>> {

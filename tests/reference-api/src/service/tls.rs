@@ -27,18 +27,20 @@ pub(crate) struct Issued {
     pub(crate) certificate: String,
     /// Its key, PKCS #8 as PEM.
     pub(crate) key: String,
-    der: CertificateDer<'static>,
+    /// The certificate, and that of an intermediate authority where one signed it.
+    chain: Vec<CertificateDer<'static>>,
     key_der: Vec<u8>,
 }
 
 /// Issues a certificate that is valid for so many days.
 pub(crate) fn issue(now: DateTime<Utc>, days: u64) -> anyhow::Result<Issued> {
+    issue_by(now, days, None)
+}
+
+/// Issues a certificate; by an intermediate authority that is valid for so many days, if any.
+fn issue_by(now: DateTime<Utc>, days: u64, intermediate_days: Option<u64>) -> anyhow::Result<Issued> {
     let authority_key = KeyPair::generate().context("cannot make the authority's key")?;
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    authority.distinguished_name.push(DnType::CommonName, "Reference API authority");
-    valid(&mut authority, now, 120);
+    let authority = authority("Reference API authority", u8::from(intermediate_days.is_some()), now, 120);
     let certificate = authority.self_signed(&authority_key).context("cannot sign the authority's certificate")?;
 
     let key = KeyPair::generate().context("cannot make the service's key")?;
@@ -47,21 +49,41 @@ pub(crate) fn issue(now: DateTime<Utc>, days: u64) -> anyhow::Result<Issued> {
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
     valid(&mut leaf, now, days);
     leaf.use_authority_key_identifier_extension = true;
-    let leaf = leaf
-        .signed_by(&key, &Issuer::from_params(&authority, &authority_key))
-        .context("cannot sign the service's certificate")?;
+    let root = Issuer::from_params(&authority, &authority_key);
+    let (leaf, between) = match intermediate_days {
+        None => (leaf.signed_by(&key, &root), None),
+        Some(days) => {
+            let between_key = KeyPair::generate().context("cannot make the intermediate authority's key")?;
+            let between = self::authority("Reference API issuing authority", 0, now, days);
+            let signed =
+                between.signed_by(&between_key, &root).context("cannot sign the intermediate authority's certificate")?;
+            (leaf.signed_by(&key, &Issuer::from_params(&between, &between_key)), Some(signed))
+        }
+    };
+    let leaf = leaf.context("cannot sign the service's certificate")?;
     Ok(Issued {
         authority: certificate.pem(),
         certificate: leaf.pem(),
         key: key.serialize_pem(),
-        der: CertificateDer::from(leaf.der().to_vec()),
+        chain: [Some(&leaf), between.as_ref()].into_iter().flatten().map(|one| one.der().clone()).collect(),
         key_der: key.serialize_der(),
     })
 }
 
+/// A certificate authority with room for so many others below it.
+fn authority(name: &str, below: u8, now: DateTime<Utc>, days: u64) -> CertificateParams {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    authority.distinguished_name.push(DnType::CommonName, name);
+    valid(&mut authority, now, days);
+    authority
+}
+
 /// An acceptor with a fresh certificate; the authority's certificate goes to `ca_out`, its key nowhere.
 pub(super) fn acceptor(now: DateTime<Utc>, ca_out: &Path, chosen: Chosen) -> anyhow::Result<Acceptor> {
-    let issued = issue(now, if chosen.is(Defect::CertificateExpiresSoon) { 5 } else { 90 })?;
+    let days = if chosen.is(Defect::CertificateExpiresSoon) { 5 } else { 90 };
+    let issued = issue_by(now, days, chosen.is(Defect::IntermediateExpiresSoon).then_some(6))?;
     std::fs::write(ca_out, &issued.authority)
         .with_context(|| format!("cannot write the authority's certificate `{}`", ca_out.display()))?;
 
@@ -93,7 +115,7 @@ fn configuration(
         .with_protocol_versions(versions)
         .context("cannot choose the versions of TLS")?
         .with_no_client_auth()
-        .with_single_cert(vec![issued.der.clone()], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der.clone())))
+        .with_single_cert(issued.chain.clone(), PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der.clone())))
         .context("cannot use the service's certificate")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
