@@ -306,9 +306,11 @@ impl Prober {
         self.runtime.block_on(async {
             let tcp = inner.place.tcp(from, within).await?;
             let stream = inner.place.tls(&config, tcp, within).await?;
-            let first = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            first
-                .and_then(|certificate| der::not_after(certificate))
+            // The chain holds until the first of its certificates ends: clients have no other for that authority.
+            let ends =
+                stream.get_ref().1.peer_certificates().into_iter().flatten().map(|certificate| der::not_after(certificate));
+            let ends: Option<Vec<_>> = ends.collect();
+            ends.and_then(|ends| ends.into_iter().min())
                 .map(|not_after| Certificate { not_after, version })
                 .ok_or_else(|| ProbeError::Certificate { target: inner.target.name.clone() })
         })

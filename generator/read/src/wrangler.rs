@@ -55,6 +55,8 @@ pub struct Binding {
     pub name: String,
     /// Where it stands.
     pub span: Range<usize>,
+    /// Texts within a variable that is an object: the names that lead there with dots between them, and where they stand.
+    pub inner: Vec<(String, Range<usize>)>,
 }
 
 /// Where ids stand: the key, the members that hold the id together, those of the id of a preview session.
@@ -164,7 +166,7 @@ fn names(own: &Node) -> Vec<Binding> {
         let mut bound = |sort: &str, nodes: Vec<&Node>, member: &str| {
             for node in nodes.into_iter().filter_map(|node| node.get(member)) {
                 if let Some(name) = node.as_text() {
-                    found.push(Binding { sort: sort.to_owned(), name: name.to_owned(), span: node.span.clone() });
+                    found.push(Binding { sort: sort.to_owned(), name: name.to_owned(), span: node.span.clone(), inner: vec![] });
                 }
             }
         };
@@ -181,16 +183,34 @@ fn names(own: &Node) -> Vec<Binding> {
                 sort: entry.key.clone(),
                 name: one.key.clone(),
                 span: one.key_span.clone(),
+                inner: texts_within(&one.key, &one.value),
             }));
         }
         if entry.key == "secrets" {
             let required = entry.value.get("required").and_then(Node::as_list).unwrap_or_default();
             found.extend(required.iter().filter_map(|node| {
-                Some(Binding { sort: "secrets".to_owned(), name: node.as_text()?.to_owned(), span: node.span.clone() })
+                let name = node.as_text()?.to_owned();
+                Some(Binding { sort: "secrets".to_owned(), name, span: node.span.clone(), inner: vec![] })
             }));
         }
     }
     found
+}
+
+/// The texts within an object or a list; the depth is bounded by the reader of the file.
+fn texts_within(path: &str, value: &Node) -> Vec<(String, Range<usize>)> {
+    let inner = |path: String, value: &Node, span: &Range<usize>| match value.as_text() {
+        Some(_) => vec![(path, span.clone())],
+        None => texts_within(&path, value),
+    };
+    match &value.value {
+        Value::Table(table) => {
+            let entries = table.entries().iter();
+            entries.flat_map(|one| inner(format!("{path}.{}", one.key), &one.value, &one.key_span)).collect()
+        }
+        Value::List(items) => items.iter().flat_map(|one| texts_within(path, one)).collect(),
+        _ => vec![],
+    }
 }
 
 #[cfg(test)]

@@ -157,14 +157,18 @@ impl Question for ConfigEnvironments {
                 let mut bindings = BTreeMap::new();
                 for binding in &environment.bindings {
                     *bindings.entry(binding.sort.clone()).or_insert(0) += 1;
-                    let as_secret = asked.secret_names.as_ref().is_some_and(|names| names.is_match(&binding.name));
-                    if binding.sort == "vars" && as_secret {
-                        seen.variables.push(Variable {
-                            environment: name.clone(),
-                            name: binding.name.clone(),
-                            place: at(&binding.span),
-                        });
-                    }
+                    let Some(names) = asked.secret_names.as_ref().filter(|_| binding.sort == "vars") else { continue };
+                    let inner = binding.inner.iter().filter(|(path, _)| {
+                        let name = path.rsplit('.').next().unwrap_or_default();
+                        names.is_match(name)
+                    });
+                    let own = names.is_match(&binding.name).then_some((&binding.name, &binding.span));
+                    let called = own.into_iter().chain(inner.map(|(path, span)| (path, span)));
+                    seen.variables.extend(called.map(|(called, span)| Variable {
+                        environment: name.clone(),
+                        name: called.clone(),
+                        place: at(span),
+                    }));
                 }
                 seen.environments.push(EnvironmentSeen { name, place: at(&environment.span), bindings });
             }

@@ -62,6 +62,7 @@ struct WrittenAssertion {
     absent: Option<bool>,
     #[serde(default)]
     optional: bool,
+    unless: Option<Selector>,
 }
 
 /// The most that a number may be: a number, or the one at another path of the same object.
@@ -77,6 +78,8 @@ struct Assertion {
     at: Selector,
     demand: Demand,
     optional: bool,
+    /// Where this is there, the assertion is not made.
+    unless: Option<Selector>,
 }
 
 #[derive(Debug)]
@@ -151,7 +154,7 @@ impl WrittenAssertion {
             }
         }
         match (demands.pop(), demands.is_empty()) {
-            (Some(demand), true) => Ok(Assertion { at: self.at, demand, optional: self.optional }),
+            (Some(demand), true) => Ok(Assertion { at: self.at, demand, optional: self.optional, unless: self.unless }),
             _ => Err(format!(
                 "`{at}` needs exactly one of `equals`, `one_of`, `matches`, `at_least`, `at_most`, `contains`, `present`, `absent`"
             )),
@@ -253,6 +256,9 @@ pub(super) fn judge(seen: &Seen, asked: &Asked) -> Judgement {
 
 impl Assertion {
     fn look(&self, document: &Document, scope: &Node, found: &mut Found) {
+        if self.unless.as_ref().is_some_and(|unless| !unless.select(scope).is_empty()) {
+            return;
+        }
         let add = |places: &mut Vec<Place>, node: &Node| {
             if places.len() < PLACES_MAX {
                 places.push(place(&document.source, node.span.start));
@@ -441,6 +447,15 @@ mod tests {
             .replace("    hooks", "  #")
             .replace("      - id", "  # - id");
         assert_eq!(judge(".pre-commit-config.yaml", &commented, asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_is_said_more_closely_elsewhere_is_not_asked() {
+        let asked = r#"{"files":"c.yaml","values":[
+            {"at":"stages[*]","one_of":["commit"],"optional":true,"unless":"hooks[*].stages"}]}"#;
+        assert_eq!(judge("c.yaml", "stages: [push]\nhooks: [{ id: a }]\n", asked).outcome, Outcome::Fail);
+        assert_eq!(judge("c.yaml", "stages: [push]\nhooks: [{ id: a, stages: [commit] }]\n", asked).outcome, Outcome::Pass);
+        assert_eq!(judge("c.yaml", "hooks: [{ id: a }]\n", asked).outcome, Outcome::Pass);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(super) struct Asked {
     rows_min: u64,
 }
 
+/// What a program writes that turned nothing into a text.
+const NOTHING: &str = "'', 'null', 'undefined', 'none', 'nil', 'nan'";
+
 /// The tables that are not global.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +43,7 @@ struct TableSeen {
     has_column: bool,
     not_null: bool,
     rows: u64,
-    /// Rows where the column is NULL or an empty text.
+    /// Rows where the column is NULL, an empty text, or a word for nothing.
     empty: u64,
 }
 
@@ -66,7 +69,8 @@ impl Question for DatabaseColumnEverywhere {
                 None => 0,
                 Some(column) => {
                     let column = quote(&column.name);
-                    database.count(&format!("SELECT count(*) FROM {from} WHERE {column} IS NULL OR {column} = ''"))?
+                    let text = format!("lower(trim(CAST({column} AS TEXT)))");
+                    database.count(&format!("SELECT count(*) FROM {from} WHERE {column} IS NULL OR {text} IN ({NOTHING})"))?
                 }
             };
             tables.push(TableSeen {
@@ -165,6 +169,10 @@ mod tests {
         assert_eq!(judge(good).outcome, Outcome::Pass);
         assert_eq!(judge(&format!("{good} CREATE TABLE notes (id TEXT);")).outcome, Outcome::Fail);
         let empty = format!("{good} INSERT INTO \"odd \"\"name\" VALUES ('');");
+        for nothing in ["undefined", " NULL "] {
+            let written = format!("{good} INSERT INTO \"odd \"\"name\" VALUES ('{nothing}');");
+            assert_eq!(judge(&written).outcome, Outcome::Fail, "{nothing}");
+        }
         assert_eq!(judge(&empty).findings, ["`odd \"name.org_id` is empty in 1 of 2 rows"]);
     }
 }

@@ -1,6 +1,10 @@
 //! `http.audited-failures`: is the true cause of each failure recorded inside, and told to nobody outside?
 
-use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+    time::Duration,
+};
 
 use avouch_database::{Limits, Value};
 use avouch_model::{
@@ -13,10 +17,18 @@ use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 
 use super::http_call::{Cause, Site, unasked};
-use crate::{Example, Judgement, Question, Unasked, Vantage, World};
+use crate::{
+    Example, Judgement, Question, Unasked, Vantage, World,
+    parameters::Globs,
+    sources::{chain, matching},
+};
 
 /// How often the database is asked whether a row has come.
 const LOOKS: u32 = 20;
+/// The most bytes of one log; a larger one is an error, never read in part.
+const LOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// How many of the last lines of a log are looked at.
+const LINES_MAX: usize = 10_000;
 /// A reason shorter than this stands in answers by chance.
 const TELLING: usize = 4;
 
@@ -39,6 +51,16 @@ pub(super) struct Asked {
     reasons_min: Option<u64>,
     #[serde(default = "five_seconds")]
     wait: Span,
+    /// The ordinary logs: lines of JSON that hold the id of a request must have the same members for every cause.
+    #[serde(default)]
+    logs: Option<Globs>,
+    /// The header of an answer that has the id.
+    #[serde(default = "request_id")]
+    id_header: String,
+}
+
+fn request_id() -> String {
+    "x-request-id".to_owned()
 }
 
 const fn five_seconds() -> Span {
@@ -63,6 +85,9 @@ struct Left {
     reasons: Vec<String>,
     /// Whether one of them stands in the answer.
     told: bool,
+    /// The members of the lines that the logs have of the request; none when they have none, or are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    logged: Option<BTreeSet<String>>,
 }
 
 impl Question for AuditedFailures {
@@ -82,7 +107,7 @@ impl Question for AuditedFailures {
             site.prober.send(&request).map_err(|error| unasked(&error))
         };
         let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
-        let mut causes = Vec::new();
+        let (mut causes, mut ids) = (Vec::new(), Vec::new());
         for cause in &asked.causes {
             let credential = cause.credential(&asked.principal)?;
             let before = counts(world, asked)?;
@@ -97,7 +122,20 @@ impl Question for AuditedFailures {
                 site.prober.pause(step);
             }
             let told = reasons.iter().any(|reason| tells(&answer, reason));
-            causes.push(Left { name: cause.name.clone(), status: answer.status, reasons, told });
+            ids.push(answer.header(&asked.id_header).map(str::to_owned));
+            causes.push(Left { name: cause.name.clone(), status: answer.status, reasons, told, logged: None });
+        }
+        if let Some(logs) = &asked.logs {
+            // A line may be written after the answer has gone out.
+            for _ in 0..LOOKS {
+                for (cause, logged) in causes.iter_mut().zip(members(world, logs, &ids)?) {
+                    cause.logged = logged;
+                }
+                if causes.iter().zip(&ids).all(|(cause, id)| cause.logged.is_some() || id.is_none()) {
+                    break;
+                }
+                site.prober.pause(step);
+            }
         }
         let credential = Credential::Principal(asked.principal.clone());
         let valid = ask(credential.clone())?;
@@ -123,6 +161,7 @@ impl Question for AuditedFailures {
                 findings.push(format!("the answer to `{}` tells the recorded reason", left.name));
             }
         }
+        findings.extend(told_apart(&seen.causes));
         let least = asked.reasons_min.unwrap_or(asked.causes.len() as u64);
         if (causes_of.len() as u64) < least && findings.is_empty() {
             let shared = causes_of.values().filter(|names| names.len() > 1).map(|names| names.join(" and "));
@@ -139,6 +178,41 @@ impl Question for AuditedFailures {
             format!("{} causes left {} different reasons; no answer told one.", seen.causes.len(), causes_of.len()),
         )
     }
+}
+
+/// For each request by its id, the members of the lines of JSON that hold it.
+fn members(world: &World<'_>, logs: &Globs, ids: &[Option<String>]) -> Result<Vec<Option<BTreeSet<String>>>, Unasked> {
+    let mut found: Vec<Option<BTreeSet<String>>> = vec![None; ids.len()];
+    for path in matching(world.folder, logs)? {
+        let bytes = avouch_repository::Files::read(world.folder, &path, LOG_BYTES_MAX)
+            .map_err(|error| Unasked(format!("`{path}` cannot be read: {}", chain(&error))))?
+            .unwrap_or_default();
+        // The latest lines are the last.
+        for line in bytes.split(|byte| *byte == b'\n').rev().take(LINES_MAX) {
+            let Ok(text) = std::str::from_utf8(line) else { continue };
+            let is_of = |id: &Option<String>| id.as_ref().is_some_and(|id| id.len() >= TELLING && text.contains(id.as_str()));
+            let Some(place) = ids.iter().position(is_of) else { continue };
+            let Ok(line) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) else { continue };
+            if let Some(members) = found.get_mut(place) {
+                members.get_or_insert_default().extend(line.into_iter().map(|(name, _)| name));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Members that the logs have of some causes alone: who reads the logs then knows which it was.
+fn told_apart(causes: &[Left]) -> Vec<String> {
+    let logged: Vec<(&str, &BTreeSet<String>)> =
+        causes.iter().filter_map(|left| Some((left.name.as_str(), left.logged.as_ref()?))).collect();
+    let every: BTreeSet<&String> = logged.iter().flat_map(|(_, members)| members.iter()).collect();
+    let some = every.into_iter().filter(|member| !logged.iter().all(|(_, members)| members.contains(*member)));
+    some.map(|member| {
+        let names: Vec<_> =
+            logged.iter().filter(|(_, members)| members.contains(member)).map(|(name, _)| format!("`{name}`")).collect();
+        format!("the logs have `{member}` of {} alone", names.join(" and "))
+    })
+    .collect()
 }
 
 /// How many rows have each reason.
@@ -216,6 +290,14 @@ const EXAMPLES: &[Example] = &[
         outcome: Outcome::Fail,
     },
     Example {
+        name: "the logs say of one cause what they say of no other",
+        asked: ASKED,
+        seen: r#"{"valid_status":200,"valid_expected":200,"causes":[
+            {"name":"wrong hash","status":401,"reasons":["hash_mismatch"],"told":false,"logged":["id","status"]},
+            {"name":"expired","status":401,"reasons":["key_expired"],"told":false,"logged":["hint","id","status"]}]}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
         name: "the valid key is refused, so the failures may have another cause",
         asked: ASKED,
         seen: r#"{"valid_status":503,"valid_expected":200,"causes":[
@@ -252,6 +334,27 @@ mod tests {
         assert!(tells(&answer(r#"{"message":"Key expired."}"#), "key_expired"));
         assert!(!tells(&answer(r#"{"code":"UNAUTHORIZED"}"#), "key_expired"));
         assert!(!tells(&answer(r#"{"code":"UNAUTHORIZED"}"#), "un"));
+    }
+
+    #[test]
+    fn lines_of_a_request_are_found_by_its_id_and_compared_by_their_members() {
+        let log =
+            "{\"id\":\"aaaa1111\",\"status\":401}\nno json aaaa1111\n{\"id\":\"bbbb2222\",\"status\":401,\"hint\":\"renew\"}\n";
+        let ids = ["aaaa1111", "bbbb2222", "cccc3333"].map(|id| Some(id.to_owned()));
+        let logs: Globs = serde_json::from_str(r#""logs/*.log""#).unwrap();
+        let scene = Scene { folder: BTreeMap::from([("logs/api.log".to_owned(), log.to_owned())]), ..Scene::default() };
+        let found = scene.with(|world| members(world, &logs, &ids)).unwrap();
+        let of = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+        assert_eq!(found, [of(&["id", "status"]), of(&["hint", "id", "status"]), None]);
+        let left = |name: &str, logged: &Option<BTreeSet<String>>| Left {
+            name: name.to_owned(),
+            status: 401,
+            reasons: vec![],
+            told: false,
+            logged: logged.clone(),
+        };
+        assert_eq!(told_apart(&[left("a", &found[0]), left("c", &found[2])]), Vec::<String>::new());
+        assert_eq!(told_apart(&[left("a", &found[0]), left("b", &found[1])]), ["the logs have `hint` of `b` alone"]);
     }
 
     #[test]

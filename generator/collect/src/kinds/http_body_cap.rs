@@ -91,6 +91,8 @@ enum Way {
     TwoBytes,
     ThreeBytes,
     Escaped,
+    /// Of bytes over the limit, and of characters far below it.
+    Wide,
 }
 
 impl Way {
@@ -102,6 +104,7 @@ impl Way {
             Self::TwoBytes => "of two bytes each",
             Self::ThreeBytes => "of three bytes each",
             Self::Escaped => "each escaped as six bytes",
+            Self::Wide => "in a third as many characters",
         }
     }
 
@@ -109,7 +112,7 @@ impl Way {
     const fn character(self) -> char {
         match self {
             Self::TwoBytes | Self::Escaped => '\u{e9}',
-            Self::ThreeBytes => '\u{20ac}',
+            Self::ThreeBytes | Self::Wide => '\u{20ac}',
             Self::Declared | Self::Chunked | Self::ChunkedBesideLength => 'x',
         }
     }
@@ -132,7 +135,7 @@ impl Question for BodyCap {
             let call = site.call_of(route)?;
             let bytes: Arc<[u8]> = sized(&site, route, &call, asked, size, way)?.into();
             let body = match way {
-                Way::Declared | Way::TwoBytes | Way::ThreeBytes | Way::Escaped => Body::Declared(bytes),
+                Way::Declared | Way::TwoBytes | Way::ThreeBytes | Way::Escaped | Way::Wide => Body::Declared(bytes),
                 Way::Chunked => Body::Chunked(bytes),
                 Way::ChunkedBesideLength => Body::ChunkedBesideLength(bytes, 2),
             };
@@ -159,7 +162,10 @@ impl Question for BodyCap {
             }
         };
         let fits = also.iter().map(|way| send(limit, *way)).collect::<Result<_, _>>()?;
-        let over = ways.iter().map(|way| send(limit.saturating_add(1), *way)).collect::<Result<_, _>>()?;
+        let mut over = ways.iter().map(|way| send(limit.saturating_add(1), *way)).collect::<Result<Vec<_>, _>>()?;
+        if asked.unit == Unit::Bytes && is_object(site.call_of(route)?.body.as_deref()) {
+            over.push(send(limit.saturating_add(1), Way::Wide)?);
+        }
         let limit = matches!(asked.limit, Figure::Of(_)).then_some(limit);
         Ok(Seen { limit, ok: route.ok, at_limit, over, fits, left_behind })
     }
@@ -177,6 +183,8 @@ impl Question for BodyCap {
             // A target may insist on a length, and may refuse a message with two framings outright (RFC 9112 6.3).
             let also: &[u16] = match sent.way {
                 Way::Declared | Way::TwoBytes | Way::ThreeBytes | Way::Escaped => &[],
+                // It may be refused for the member that it holds.
+                Way::Wide => &[400, 422],
                 Way::Chunked => &[411],
                 Way::ChunkedBesideLength => &[400, 411, 413, 501],
             };
@@ -255,6 +263,25 @@ fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64, 
             let bytes = write(&json)?;
             Ok(if way == Way::Escaped { escaped(&bytes) } else { bytes })
         }
+        (Unit::Bytes, pad) if way == Way::Wide => {
+            let text = match pad {
+                Some(pad) => json.pointer_mut(pad),
+                None => json.as_object_mut().map(|members| members.entry("padding").or_insert(Value::String(String::new()))),
+            };
+            let Some(Value::String(text)) = text else { return Err(wrong("has no text to make wide")) };
+            text.clear();
+            let short = count.checked_sub(write(&json)?.len()).ok_or_else(|| wrong("is larger than the limit"))?;
+            let wide = way.character().to_string();
+            let filling = wide.repeat(short / wide.len()) + &"x".repeat(short % wide.len());
+            let text = match pad {
+                Some(pad) => json.pointer_mut(pad),
+                None => json.get_mut("padding"),
+            };
+            if let Some(text) = text {
+                *text = Value::String(filling);
+            }
+            write(&json)
+        }
         (Unit::Bytes, Some(pad)) => {
             let short = count.checked_sub(write(&json)?.len()).ok_or_else(|| wrong("is larger than the limit"))?;
             match json.pointer_mut(pad) {
@@ -272,6 +299,11 @@ fn sized(site: &Site<'_>, route: &Route, call: &Call, asked: &Asked, size: u64, 
             Ok(bytes)
         }
     }
+}
+
+/// Whether a body is an object, which takes another member.
+fn is_object(body: Option<&[u8]>) -> bool {
+    body.is_some_and(|body| serde_json::from_slice::<serde_json::Map<String, Value>>(body).is_ok())
 }
 
 /// JSON in which every character beyond ASCII is escaped (RFC 8259 section 7).
@@ -375,6 +407,24 @@ mod tests {
         assert_eq!(outcome(Caps { declared: 19_999, chunked: 19_999 }, asked), Outcome::Error);
         let padded = r#"{"target":"api","route":"submit","principal":"a","limit":20000,"pad":"/note"}"#;
         assert_eq!(outcome(Caps { declared: 20_000, chunked: 20_000 }, padded), Outcome::Pass);
+    }
+
+    #[test]
+    fn a_cap_that_counts_characters_for_bytes_is_found() {
+        let outcome = |most: fn(&[u8]) -> bool, asked: &str| {
+            let at = serve(Caps::NONE, move |got| if most(&got.body) { json(201, "{}") } else { json(413, "{}") });
+            let mut target = target(at);
+            let (name, mut made) = route("submit", "POST /v1/items", 201);
+            made.body = Some("probe/item.json".to_owned());
+            target.routes.insert(name, made);
+            let scene = Scene::of([("probe/item.json", r#"{"note":"a"}"#)]);
+            ask::<BodyCap>(scene, &target, asked).outcome
+        };
+        let asked = r#"{"target":"api","route":"submit","principal":"a","limit":2000}"#;
+        for asked in [asked, &asked.replace('}', r#","pad":"/note"}"#)] {
+            assert_eq!(outcome(|body| body.len() <= 2_000, asked), Outcome::Pass);
+            assert_eq!(outcome(|body| String::from_utf8_lossy(body).chars().count() <= 2_000, asked), Outcome::Fail);
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub(super) struct Asked {
     principal: Option<String>,
     #[serde(default)]
     status: Vec<u16>,
-    allowed: Vec<String>,
+    /// Without it, properties may have any name that is not forbidden.
+    #[serde(default)]
+    allowed: Option<Vec<String>>,
     #[serde(default)]
     required: Vec<String>,
     #[serde(default)]
@@ -103,14 +105,17 @@ impl Question for BodySchema {
             findings.push(format!("a text at {places} matches `{}`, which none may", pattern.as_str()));
         }
         // A slot holds one text: several pointers in it stand apart by commas.
-        let allowed: Vec<&str> = asked.allowed.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+        let allowed = asked.allowed.as_ref();
+        let allowed: Option<Vec<&str>> =
+            allowed.map(|texts| texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect());
         for path in seen.properties.keys() {
             let name = path.rsplit('/').next().unwrap_or_default();
             if let Some(pattern) = asked.forbid_names.iter().find(|pattern| pattern.is_match(name)) {
                 findings.push(format!("the property {path} has a name that matches `{}`", pattern.as_str()));
             }
             let parent = format!("{path}/");
-            if !allowed.iter().any(|allowed| allowed == path || allowed.starts_with(&parent)) {
+            let is_among = |allowed: &Vec<&str>| allowed.iter().any(|one| one == path || one.starts_with(&parent));
+            if !allowed.as_ref().is_none_or(is_among) {
                 findings.push(format!("the property {path} is not among those that may be there"));
             }
         }
@@ -129,7 +134,10 @@ impl Question for BodySchema {
             population,
             if held { PositiveControl::Held } else { PositiveControl::Broken },
             findings,
-            format!("The answer holds {} properties, all of them allowed.", seen.properties.len()),
+            match allowed {
+                Some(_) => format!("The answer holds {} properties, all of them allowed.", seen.properties.len()),
+                None => format!("The answer holds {} properties, none of them forbidden.", seen.properties.len()),
+            },
         )
     }
 }
@@ -226,6 +234,13 @@ mod tests {
                 "forbid_values":["^ck_live_[0-9]{4}$"],"forbid_names":["hash"],"count":"/keys"}"#;
             ask::<BodySchema>(Scene::default(), &target(at), asked).outcome
         };
+        let open = |body: &'static str| {
+            let at = serve(Caps::NONE, move |_| json(200, body));
+            let asked = r#"{"target":"api","call":"GET /keys","forbid_names":["hash"]}"#;
+            ask::<BodySchema>(Scene::default(), &target(at), asked).outcome
+        };
+        assert_eq!(open(r#"{"id":"1","anything":true}"#), Outcome::Pass);
+        assert_eq!(open(r#"{"id":"1","hash":"2"}"#), Outcome::Fail);
         assert_eq!(outcome(r#"{"keys":[{"id":"1","tags":["x"]},{"id":"2"}]}"#), Outcome::Pass);
         assert_eq!(outcome(r#"{"keys":[{"id":"1"},{"id":"2","secret":null}]}"#), Outcome::Fail);
         assert_eq!(outcome(r#"{"keys":[{"id":"ck_live_1234"}]}"#), Outcome::Fail);

@@ -46,6 +46,10 @@ enum Mode {
 pub(super) struct Seen {
     allowed: Vec<Told>,
     others: Vec<Told>,
+    /// What a request without a credential is told, where wildcards and credentials are asked about: a refusal is often
+    /// written elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Told>,
 }
 
 /// What one origin was told.
@@ -157,13 +161,22 @@ impl Question for Cors {
             Ok(told)
         };
         let allowed = ask(&mut asked.allowed.iter().map(|origin| (origin, Class::Listed)))?;
-        Ok(Seen { allowed, others: ask(&mut others.iter().map(|(origin, class)| (origin, *class)))? })
+        let mut refused = Vec::new();
+        let foreign = others.iter().filter(|(_, class)| **class == Class::Foreign).map(|(origin, class)| (origin, *class));
+        let listed = asked.allowed.iter().map(|origin| (origin, Class::Listed)).take(1);
+        for (origin, class) in listed.chain(foreign).filter(|_| asked.mode == Mode::Credentials) {
+            let request = request(&call, origin, false, &Credential::None);
+            let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
+            refused.push(read((origin, class), false, call.ok, &answer));
+        }
+        Ok(Seen { allowed, others: ask(&mut others.iter().map(|(origin, class)| (origin, *class)))?, refused })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
         let mut findings = Vec::new();
-        for told in seen.allowed.iter().chain(&seen.others) {
-            let way = if told.preflight { "a preflight" } else { "a request" };
+        let ways = |told: &Told| if told.preflight { "a preflight" } else { "a request" };
+        let heard = seen.allowed.iter().chain(&seen.others).map(|told| (told, ways(told)));
+        for (told, way) in heard.chain(seen.refused.iter().map(|told| (told, "a request without a credential"))) {
             if told.allows == Allows::AnyOrigin && told.credentials {
                 findings.push(format!("{way} from {} is told `*` together with credentials", told.origin));
             }
@@ -412,6 +425,28 @@ mod tests {
         });
         let asked = format!(r#"{{"target":"api","call":"GET /v1","mode":"credentials","allowed":[{LISTED}],"principal":"a"}}"#);
         assert_eq!(ask::<Cors>(Scene::default(), &target(star), &asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_wildcard_on_refusals_alone_is_found() {
+        let outcome = |on_refusals: bool| {
+            let at = serve(Caps::NONE, move |got| {
+                let mut headers = vec![("Vary", "Origin".to_owned())];
+                if got.header("authorization").is_empty() && got.method != "OPTIONS" && on_refusals {
+                    headers.push(("Access-Control-Allow-Origin", "*".to_owned()));
+                    headers.push(("Access-Control-Allow-Credentials", "true".to_owned()));
+                    return (401, headers, String::new());
+                }
+                if exact(got.header("origin")) {
+                    headers.push(("Access-Control-Allow-Origin", got.header("origin").to_owned()));
+                }
+                (200, headers, String::new())
+            });
+            let asked =
+                format!(r#"{{"target":"api","call":"GET /v1","mode":"credentials","allowed":[{LISTED}],"principal":"a"}}"#);
+            ask::<Cors>(Scene::default(), &target(at), &asked).outcome
+        };
+        assert_eq!((outcome(false), outcome(true)), (Outcome::Pass, Outcome::Fail));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use avouch_model::{
     observation::{Population, PositiveControl},
     percent::encoded,
-    product::ProbeClass,
+    product::{ProbeClass, Route},
     state::Outcome,
 };
 use avouch_probe::{Credential, Response};
@@ -24,6 +24,9 @@ pub(super) struct Asked {
     read: String,
     #[serde(default)]
     list: Option<String>,
+    /// Other routes that make such things: with the id in the body.
+    #[serde(default)]
+    also: Vec<String>,
     principal: String,
     other: String,
     #[serde(default = "everywhere")]
@@ -70,7 +73,20 @@ pub(super) struct Seen {
     other_reads_own: bool,
     own_reads_own: bool,
     places: Vec<Tried>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<Made>,
     left_behind: u64,
+}
+
+/// What another route made with the id in the body.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Made {
+    route: String,
+    status: u16,
+    wrote_to_theirs: bool,
+    /// Whether this tenant can read it; none when nothing was made.
+    wrote_to_own: Option<bool>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,6 +129,7 @@ impl Question for IdentitySource {
         let other = Credential::Principal(asked.other.clone());
         let make = site.route(&asked.make)?;
         let read = site.route(&asked.read)?;
+        let others = asked.also.iter().map(|name| site.route(name)).collect::<Result<Vec<_>, _>>()?;
         let send = |call: &Call, who: &Credential, header: Option<&String>| {
             let mut request = call.request(ProbeClass::Intrusive, who.clone());
             if let Some(header) = header {
@@ -122,17 +139,18 @@ impl Question for IdentitySource {
         };
         let can_read =
             |who: &Credential, id: &str| Ok::<_, Unasked>(send(&site.call_of(read)?.with_id(id), who, None)?.status == read.ok);
-        let mut made: Vec<(Response, bool)> = Vec::new();
+        let mut made: Vec<(&Route, Response, bool)> = Vec::new();
         let mut gathered = || -> Result<Seen, Unasked> {
-            let mut create = |call: &Call, who: &Credential, header: Option<&String>| -> Result<(u16, Option<String>), Unasked> {
+            let mut create_by = |route, call: &Call, who: &Credential, header: Option<&String>| {
                 let answer = send(call, who, header)?;
-                let id = if (200..300).contains(&answer.status) { made_id(make, &answer) } else { None };
+                let id = if (200..300).contains(&answer.status) { made_id(route, &answer) } else { None };
                 let status = answer.status;
                 if id.is_some() {
-                    made.push((answer, who == &other));
+                    made.push((route, answer, who == &other));
                 }
-                Ok((status, id))
+                Ok::<(u16, Option<String>), Unasked>((status, id))
             };
+            let mut create = |call: &Call, who: &Credential, header: Option<&String>| create_by(make, call, who, header);
             let nothing =
                 |status: u16| Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make));
             let (status, canary) = create(&site.call_of(make)?, &other, None)?;
@@ -174,16 +192,28 @@ impl Question for IdentitySource {
                     places.push(tried);
                 }
             }
-            Ok(Seen { other_reads_own, own_reads_own, places, left_behind: 0 })
+            let mut also = Vec::new();
+            for route in &others {
+                for name in &asked.names {
+                    let making = placed(site.call_of(route)?, Place::Body, name, &theirs, asked);
+                    let (status, id) = create_by(route, &making, &own, None)?;
+                    let (wrote_to_theirs, wrote_to_own) = match id {
+                        Some(id) => (can_read(&other, &id)?, Some(can_read(&own, &id)?)),
+                        None => (false, None),
+                    };
+                    also.push(Made { route: route.name.clone(), status, wrote_to_theirs, wrote_to_own });
+                }
+            }
+            Ok(Seen { other_reads_own, own_reads_own, places, also, left_behind: 0 })
         };
         let seen = gathered();
         // Removed whatever happened; what was made for the wrong tenant is removed as that tenant.
         let mut left_behind = 0;
-        for (answer, by_other) in &made {
+        for (route, answer, by_other) in &made {
             let (first, second) = if *by_other { (&other, &own) } else { (&own, &other) };
-            let id = made_id(make, answer).unwrap_or_default();
+            let id = made_id(route, answer).unwrap_or_default();
             let whose = if can_read(first, &id).unwrap_or(false) { first } else { second };
-            left_behind += u64::from(!site.undo(make, answer, whose));
+            left_behind += u64::from(!site.undo(route, answer, whose));
         }
         Ok(Seen { left_behind, ..seen? })
     }
@@ -206,21 +236,40 @@ impl Question for IdentitySource {
                 findings.push(format!("what is made with the other tenant's id in {place} is not in the key's own tenant"));
             }
         }
+        for made in &seen.also {
+            let route = &made.route;
+            if made.wrote_to_theirs {
+                findings.push(format!("with the other tenant's id in the body of `{route}` things are written to it"));
+            } else if made.wrote_to_own == Some(false) {
+                findings
+                    .push(format!("what `{route}` makes with the other tenant's id in the body is not in the key's own tenant"));
+            }
+        }
         let held = seen.other_reads_own && seen.own_reads_own;
         Judgement::decide(
             // A target in trouble has not been asked (429 is waited for when gathering).
-            Population { examined: seen.places.iter().filter(|tried| heard(tried)).count() as u64, required: expected(asked) },
+            Population {
+                examined: (seen.places.iter().filter(|tried| heard(tried)).count()
+                    + seen.also.iter().filter(|made| is_clear(made.status)).count()) as u64,
+                required: expected(asked),
+            },
             if held { PositiveControl::Held } else { PositiveControl::Broken },
             findings,
-            format!("A tenant's id in {} places had no effect: data and writes stayed with the key.", seen.places.len()),
+            format!(
+                "A tenant's id in {} places had no effect: data and writes stayed with the key.",
+                seen.places.len() + seen.also.len()
+            ),
         )
     }
 }
 
 /// Whether both answers were about the request.
 fn heard(tried: &Tried) -> bool {
-    let clear = |status: u16| status != 429 && status < 500;
-    clear(tried.read_status) && tried.write_status.is_some_and(clear)
+    is_clear(tried.read_status) && tried.write_status.is_some_and(is_clear)
+}
+
+const fn is_clear(status: u16) -> bool {
+    status != 429 && status < 500
 }
 
 /// How many tries the parameters ask for.
@@ -230,7 +279,7 @@ fn expected(asked: &Asked) -> u64 {
         Place::Path => asked.names.len().min(1),
         Place::Query | Place::Body => asked.names.len(),
     };
-    asked.places.iter().map(tries).sum::<usize>() as u64
+    (asked.places.iter().map(tries).sum::<usize>() + asked.also.len() * asked.names.len()) as u64
 }
 
 /// The call with the other tenant's id in this place (a header is added when it is sent).
@@ -349,7 +398,11 @@ mod tests {
         made.undo = Some(("DELETE".to_owned(), "/v1/items/{id}".to_owned()));
         target.routes.insert(name, made);
         target.routes.extend([route("item", "GET /v1/items/{id}", 200), route("list", "GET /v1/items", 200)]);
-        let asked = r#"{"target":"api","make":"submit","read":"item","list":"list","principal":"a","other":"b"}"#;
+        let (name, mut several) = route("batch", "POST /v1/batch", 201);
+        (several.id, several.undo) = (Some("/id".to_owned()), Some(("DELETE".to_owned(), "/v1/items/{id}".to_owned())));
+        target.routes.insert(name, several);
+        let asked =
+            r#"{"target":"api","make":"submit","read":"item","list":"list","also":["batch"],"principal":"a","other":"b"}"#;
         ask::<IdentitySource>(Scene::default(), &target, asked).outcome
     }
 
@@ -359,6 +412,8 @@ mod tests {
         assert_eq!(outcome(|got| got.path.contains("org_id=B")), Outcome::Fail);
         assert_eq!(outcome(|got| String::from_utf8_lossy(&got.body).contains("org_id")), Outcome::Fail);
         assert_eq!(outcome(|got| got.header("x-org-id") == "B"), Outcome::Fail);
+        let of_the_other_route = |got: &Got| got.path == "/v1/batch" && String::from_utf8_lossy(&got.body).contains("org_id");
+        assert_eq!(outcome(of_the_other_route), Outcome::Fail);
         assert_eq!(outcome(|got| got.path.starts_with("/orgs/B")), Outcome::Fail);
         assert_eq!(outcome(|got| got.method == "GET" && got.path.contains("items?org_id=B")), Outcome::Fail);
     }

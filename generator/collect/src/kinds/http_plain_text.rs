@@ -27,6 +27,9 @@ pub(super) struct Asked {
     hsts_min_age: Span,
 }
 
+/// What a proxy that ends TLS tells the service behind it, and what anybody may send.
+const FORWARDED: (&str, &str) = ("X-Forwarded-Proto", "https");
+
 fn root() -> String {
     "/".to_owned()
 }
@@ -40,6 +43,9 @@ const fn half_a_year() -> Span {
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
     plain: Plain,
+    /// What it does for a request that says it came over https to somebody before it; none where plain HTTP did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Plain>,
     https_status: Option<u16>,
     hsts_max_age: Option<u64>,
 }
@@ -71,33 +77,33 @@ impl Question for PlainText {
             return Err(Unasked(format!("`url` in `[targets.{name}]` is not https: it is served in plain HTTP as configured")));
         }
         let request = Request::new(ProbeClass::Passive, "GET", &asked.path).timeout(Duration::from_secs(10));
-        let plain = match site.prober.send(&request.clone().plain()) {
-            Ok(answer) => Plain::Answered {
+        let ask = |request: Request| match site.prober.send(&request.plain()) {
+            Ok(answer) => Ok(Plain::Answered {
                 status: answer.status,
                 to_https: answer.header("location").is_some_and(|to| to.to_ascii_lowercase().starts_with("https://")),
-            },
-            Err(ProbeError::Refused { .. } | ProbeError::Reset { .. } | ProbeError::NotHttp { .. }) => Plain::NotServed,
-            Err(ProbeError::TimedOut { .. }) => Plain::Silent,
-            Err(error) => return Err(unasked(&error)),
+            }),
+            Err(ProbeError::Refused { .. } | ProbeError::Reset { .. } | ProbeError::NotHttp { .. }) => Ok(Plain::NotServed),
+            Err(ProbeError::TimedOut { .. }) => Ok(Plain::Silent),
+            Err(error) => Err(unasked(&error)),
+        };
+        let plain = ask(request.clone())?;
+        let forwarded = match plain {
+            Plain::Answered { .. } => Some(ask(request.clone().header(FORWARDED.0, FORWARDED.1))?),
+            Plain::NotServed | Plain::Silent => None,
         };
         let https = site.prober.send(&request).map_err(|error| unasked(&error))?;
         let hsts_max_age = https.header("strict-transport-security").and_then(max_age);
-        Ok(Seen { plain, https_status: Some(https.status), hsts_max_age })
+        Ok(Seen { plain, forwarded, https_status: Some(https.status), hsts_max_age })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
-        let mut findings = Vec::new();
-        let mut examined = 1;
-        match &seen.plain {
-            Plain::NotServed => {}
-            Plain::Silent => examined = 0,
-            Plain::Answered { status: 301 | 308, to_https: true } => {}
-            Plain::Answered { status, to_https: true } if (300..400).contains(status) => {
-                findings.push(format!("plain HTTP redirects to https with {status}, which is not permanent"));
-            }
-            // The request was refused for being in plain text (RFC 9110 sections 15.5.4, 15.5.20, 15.5.22).
-            Plain::Answered { status: 400 | 403 | 421 | 426, .. } => {}
-            Plain::Answered { status, .. } => findings.push(format!("plain HTTP is answered with {status}")),
+        let examined = u64::from(!matches!(seen.plain, Plain::Silent));
+        let mut findings: Vec<String> = seen.plain.wrong().into_iter().collect();
+        // Whoever is right without the header is served in plain text for saying a word.
+        if findings.is_empty()
+            && let Some(wrong) = seen.forwarded.as_ref().and_then(Plain::wrong)
+        {
+            findings.push(format!("with `{}: {}`, {wrong}", FORWARDED.0, FORWARDED.1));
         }
         match seen.hsts_max_age {
             None => findings.push("https does not send Strict-Transport-Security with a max-age".to_owned()),
@@ -117,6 +123,21 @@ impl Question for PlainText {
                 _ => "Plain HTTP is not served, and https tells browsers to stay there.",
             },
         )
+    }
+}
+
+impl Plain {
+    /// What is wrong with it, if anything.
+    fn wrong(&self) -> Option<String> {
+        match self {
+            Self::NotServed | Self::Silent | Self::Answered { status: 301 | 308, to_https: true } => None,
+            Self::Answered { status, to_https: true } if (300..400).contains(status) => {
+                Some(format!("plain HTTP redirects to https with {status}, which is not permanent"))
+            }
+            // The request was refused for being in plain text (RFC 9110 sections 15.5.4, 15.5.20, 15.5.22).
+            Self::Answered { status: 400 | 403 | 421 | 426, .. } => None,
+            Self::Answered { status, .. } => Some(format!("plain HTTP is answered with {status}")),
+        }
     }
 }
 
@@ -147,6 +168,12 @@ const EXAMPLES: &[Example] = &[
         name: "the API is served in plain HTTP",
         asked: ASKED,
         seen: r#"{"plain":{"did":"answered","status":200,"to_https":false},"https_status":200,"hsts_max_age":31536000}"#,
+        outcome: Outcome::Fail,
+    },
+    Example {
+        name: "whoever says that the request came over https is served in plain HTTP",
+        asked: ASKED,
+        seen: r#"{"plain":{"did":"answered","status":308,"to_https":true},"forwarded":{"did":"answered","status":401,"to_https":false},"https_status":200,"hsts_max_age":31536000}"#,
         outcome: Outcome::Fail,
     },
     Example {

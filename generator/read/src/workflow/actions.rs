@@ -18,7 +18,8 @@ pub(super) fn workflow(path: &str, bytes: &[u8]) -> Result<Workflow, Unreadable>
     };
     let jobs = root.get("jobs").and_then(Node::as_table).ok_or_else(|| missing(&document, "workflow", "jobs"))?;
     let triggers = triggers(on);
-    let events: BTreeSet<String> = triggers.iter().map(|trigger| trigger.event.clone()).collect();
+    let filters = triggers.iter().flat_map(|trigger| trigger.filters.keys().map(|filter| format!("{}:{filter}", trigger.event)));
+    let events: BTreeSet<String> = triggers.iter().map(|trigger| trigger.event.clone()).chain(filters).collect();
     // A workflow that is called sees the event of its caller.
     let known = if events.contains("workflow_call") { None } else { Some(&events) };
     let shell = default_shell(root);

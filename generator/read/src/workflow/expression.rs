@@ -100,7 +100,8 @@ impl Expression {
     }
 }
 
-/// Whether a condition (`if:`), with or without fences, is always true or false; none if that depends.
+/// Whether a condition (`if:`), with or without fences, is always true or false; none if that depends. Of the events, `push:tags`
+/// and `push:branches` tell that pushes are filtered so, as in the triggers of a workflow.
 pub fn condition(text: &str, events: &BTreeSet<String>) -> Option<bool> {
     let text = text.trim();
     let bare = match &fences(text)[..] {
@@ -148,6 +149,13 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
         Term::Truth(truth) => Some(*truth),
         Term::Null => Some(false),
         Term::Call { name, .. } if name == "always" => Some(true),
+        Term::Call { name, arguments, .. } if name == "startswith" => match (&arguments[..], ref_beginning(events)) {
+            ([Term::Path(path), Term::Text(text)], Some(known)) if is_github(path, "ref") => {
+                let text = text.to_ascii_lowercase();
+                if known.starts_with(&text) { Some(true) } else { (!text.starts_with(known)).then_some(false) }
+            }
+            _ => None,
+        },
         Term::Path(_) | Term::Call { .. } => None,
         Term::Not(inner) => truth(inner, events).map(|truth| !truth),
         Term::Both(left, right) => match (truth(left, events), truth(right, events)) {
@@ -165,10 +173,19 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
                 (Term::Text(left), Term::Text(right)) => Some(left.eq_ignore_ascii_case(right)),
                 (Term::Number(left), Term::Number(right)) => Some(left == right),
                 (Term::Truth(left), Term::Truth(right)) => Some(left == right),
-                (Term::Path(path), Term::Text(event)) | (Term::Text(event), Term::Path(path)) if matches!(&path[..], [github, name] if github == "github" && name == "event_name") =>
+                (Term::Path(path), Term::Text(event)) | (Term::Text(event), Term::Path(path))
+                    if is_github(path, "event_name") =>
                 {
-                    let can = events.iter().any(|known| known.eq_ignore_ascii_case(event));
-                    if can && events.len() == 1 { Some(true) } else { (!can).then_some(false) }
+                    let can = plain(events).any(|known| known.eq_ignore_ascii_case(event));
+                    if can && plain(events).count() == 1 { Some(true) } else { (!can).then_some(false) }
+                }
+                (Term::Path(path), Term::Text(text)) | (Term::Text(text), Term::Path(path)) if is_github(path, "ref") => {
+                    let known = ref_beginning(events);
+                    known.and_then(|known| (!text.to_ascii_lowercase().starts_with(known)).then_some(false))
+                }
+                (Term::Path(path), Term::Text(text)) | (Term::Text(text), Term::Path(path)) if is_github(path, "ref_type") => {
+                    let known = ref_beginning(events).map(|known| if known == TAGS { "tag" } else { "branch" });
+                    known.map(|known| text.eq_ignore_ascii_case(known))
                 }
                 _ => None,
             };
@@ -179,6 +196,37 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
             }
         }
     }
+}
+
+/// What the ref of a pushed tag begins with, and of a pushed branch.
+const TAGS: &str = "refs/tags/";
+const BRANCHES: &str = "refs/heads/";
+
+/// Whether a path is this property of `github`.
+fn is_github(path: &[String], property: &str) -> bool {
+    matches!(path, [github, name] if github == "github" && name == property)
+}
+
+/// The events themselves, without how pushes are filtered.
+fn plain(events: &BTreeSet<String>) -> impl Iterator<Item = &String> {
+    events.iter().filter(|event| !event.contains(':'))
+}
+
+/// What the ref of every run begins with, where the events leave one sort. A push that is filtered by tags alone is of no branch,
+/// and the other way round (GitHub, "Events that trigger workflows", `push`); a release is of a tag.
+fn ref_beginning(events: &BTreeSet<String>) -> Option<&'static str> {
+    let filtered = |filters: [&str; 2]| filters.iter().any(|filter| events.contains(*filter));
+    let tags = filtered(["push:tags", "push:tags-ignore"]);
+    let branches = filtered(["push:branches", "push:branches-ignore"]);
+    let all = |of_tags: bool| {
+        plain(events).count() > 0
+            && plain(events).all(|event| match event.as_str() {
+                "push" => tags != branches && tags == of_tags,
+                "release" => of_tags,
+                _ => false,
+            })
+    };
+    if all(true) { Some(TAGS) } else { all(false).then_some(BRANCHES) }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -444,6 +492,24 @@ mod tests {
             assert_eq!(condition(open, &push), None, "{open}");
         }
         assert_eq!(condition("github.event_name == 'push'", &on(&["push", "release"])), None);
+        let tags = on(&["push", "push:tags", "release"]);
+        for (text, expected) in [
+            ("github.ref == 'refs/heads/main'", Some(false)),
+            ("github.ref != 'refs/heads/main'", Some(true)),
+            ("github.ref == 'refs/tags/v1'", None),
+            ("startsWith(github.ref, 'refs/tags/')", Some(true)),
+            ("startsWith(github.ref, 'refs/tags/v')", None),
+            ("startsWith(github.ref, 'refs/heads/')", Some(false)),
+            ("github.ref_type == 'tag'", Some(true)),
+        ] {
+            assert_eq!(condition(text, &tags), expected, "{text}");
+        }
+        assert_eq!(condition("github.event_name == 'push'", &on(&["push", "push:tags"])), Some(true));
+        assert_eq!(condition("startsWith(github.ref, 'refs/tags/')", &on(&["push", "push:branches"])), Some(false));
+        let open = [&["push"][..], &["push", "push:tags", "push:branches"], &["push", "push:tags", "workflow_dispatch"]];
+        for events in open {
+            assert_eq!(condition("github.ref == 'refs/heads/main'", &on(events)), None, "{events:?}");
+        }
     }
 
     #[test]

@@ -80,6 +80,9 @@ fn a_condition_that_never_holds_switches_off() {
         let workflow = read(&format!("on: push\njobs:\n  a:\n    if: {open}\n    steps: []"));
         assert!(!workflow.jobs[0].off, "{open}");
     }
+    let tags =
+        "on: { push: { tags: ['v*'] } }\njobs:\n  a:\n    steps:\n      - { run: x, if: \"github.ref == 'refs/heads/main'\" }";
+    assert!(read(tags).jobs[0].steps[0].off, "releases are made of tags");
     let called = read("on: workflow_call\njobs:\n  a:\n    if: github.event_name == 'push'\n    steps: []");
     assert!(!called.jobs[0].off, "the caller's event is not known");
 }

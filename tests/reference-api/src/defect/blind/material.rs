@@ -75,7 +75,10 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Database],
         change: "alerts is a view of what is not deleted, and a deletion marks the row beneath",
         claims: &["B-retention-alerts-004"],
-        linked: &[("B-retention-complete-005", "the table beneath the view has no rule")],
+        linked: &[
+            ("B-retention-complete-005", "the table beneath the view has no rule"),
+            ("B-retention-notearly-006", "a run that cannot delete from a view tells nothing of what it deleted"),
+        ],
         blind: true,
     },
     Entry {

@@ -66,7 +66,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service],
         change: "the alphabet of keys leaves out I, L and O, and not U: it ends with Y",
         claims: &["B-keys-format-001"],
-        linked: &[],
+        linked: &[("B-keys-entropy-002", "keys of another form are not those whose characters are counted")],
         blind: true,
     },
     Entry {
@@ -93,7 +93,7 @@ pub(super) const TABLE: &[Entry] = &[
         parts: &[Service, Database],
         change: "requests are counted under eight characters that begin with the second",
         claims: &["B-rate-l2-004"],
-        linked: &[],
+        linked: &[("B-rate-l2-002", "the rows of a key are looked for under its first characters")],
         blind: true,
     },
     Entry {
