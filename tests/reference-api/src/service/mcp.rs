@@ -49,7 +49,7 @@ pub(super) async fn endpoint(app: &App, call: &Call<'_>, body: Incoming) -> Resu
         return Err(METHOD_NOT_ALLOWED);
     }
     let bytes = app.settings.limits.single_bytes;
-    let sent = body::read(call.headers, body, Cap { bytes, undeclared_bytes: bytes }).await?;
+    let sent = body::read(call.headers, body, Cap { bytes, undeclared_bytes: bytes, characters: None }).await?;
     let message: Message = serde_json::from_slice(&sent).map_err(|_| INVALID_BODY)?;
     let mut answer = match message.method.as_str() {
         "initialize" => json!({ "result": {
