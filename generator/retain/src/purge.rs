@@ -25,7 +25,7 @@ use crate::{
 const CANARIES: usize = 32;
 /// How many times as long a window may take where others write meanwhile: every one costs a transaction, and a look at the shape of
 /// the tables.
-const HOLDS_BESIDE_WRITERS: u32 = 11;
+const HOLDS_BESIDE_WRITERS: u32 = 10;
 /// The most rows of a window whose rows are archived: they are held in memory.
 const ARCHIVED_ROWS: u64 = 5_000;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 const PARTS: u32 = 12;
 /// After so many windows in which nobody else wrote they may take longer: a writer that comes then waits once for a long one.
 const WINDOWS_ALONE: u32 = 16;
-/// How much longer: of 16 ms they become 28, and a writer that polls as SQLite does (1, 3, 8, 18, 33 ms) waits for 33 ms at most.
+/// How much longer: of 17 ms they become 30, and a writer that polls as SQLite does (1, 3, 8, 18, 33 ms) waits for 33 ms at most.
 const LONGER: f64 = 1.75;
 /// The rows of the first part, of which nothing is known, and the fewest and the most of any.
 const ROWS_FIRST: u64 = 200;
