@@ -24,7 +24,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 const TRIES: usize = 5;
 /// A window that takes less than this part of what was too long is no reason for small ones any more.
 const QUICK: u32 = 8;
-/// Of how many rows of a window one is counted, where keys are whole numbers.
+/// Of how many rows of a window one is counted, where nearly every whole number is a row's key.
 const PART_COUNTED: u64 = 8;
 /// The rows of a window are all that is read.
 const LIMITS: Limits = Limits { rows_max: 1_000_000, bytes_max: 256 * 1024 * 1024, time: STATEMENT_TIMEOUT };
@@ -40,6 +40,8 @@ pub(crate) struct Purger {
     droppable: Option<String>,
     /// After so long the server ended a statement for as many rows as this; none since windows are quick again.
     ended: Option<(Duration, u64)>,
+    /// Nearly every number was a row's key where rows were counted last.
+    dense: bool,
     lease: Option<Lease>,
 }
 
@@ -57,7 +59,7 @@ impl Purger {
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let kind = table.column(&due.column).map(|column| column.declared.clone());
         let droppable = kind.filter(|_| parts::may_drop(deletion, &tables));
-        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, ended: None, lease: None })
+        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, ended: None, dense: false, lease: None })
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
@@ -79,23 +81,34 @@ impl Purger {
         rows.rows.first().map(|row| Key(row.iter().take(self.statements.keys).cloned().collect()))
     }
 
-    /// Where a window of at most so many rows ends, which begins at a key; none: with the table. Where keys are whole numbers an eighth of
-    /// the rows is counted; where most numbers are no row's, the window holds no fewer than these.
+    /// Where a window of at most so many rows ends, which begins at a key; none: with the table. Where nearly every whole number was a
+    /// row's key so far, an eighth of the rows is counted: before these are no more rows than numbers.
     fn end(&mut self, from: &Key, rows: u64) -> Result<Option<Key>, DatabaseError> {
         let part = rows.div_ceil(PART_COUNTED);
-        let (sql, window) = match self.leap(from, rows - part) {
-            Some((sql, leap)) => (sql, vec![("leap".to_owned(), Value::Integer(leap)), counted(part)]),
-            None => (self.statements.end.clone(), [from.bound("from"), vec![counted(rows)]].concat()),
+        let leap = self.number(from).filter(|_| self.dense).and_then(|number| number.checked_add_unsigned(rows - part));
+        let (found, begun, rows) = match (self.statements.leap.clone(), leap) {
+            (Some(sql), Some(leap)) => {
+                let window = [("leap".to_owned(), Value::Integer(leap)), counted(part)];
+                (again(|| self.ask(&sql, &window))?, Some(leap), part)
+            }
+            _ => {
+                let (sql, window) = (self.statements.end.clone(), [from.bound("from"), vec![counted(rows)]].concat());
+                (again(|| self.ask(&sql, &window))?, self.number(from), rows)
+            }
         };
-        let found = again(|| self.ask(&sql, &window))?;
-        Ok(self.key(&found))
+        let next = self.key(&found);
+        let numbers = next.as_ref().and_then(|next| self.number(next)?.checked_sub(begun?));
+        self.dense =
+            numbers.and_then(|numbers| u64::try_from(numbers).ok()).is_some_and(|numbers| numbers <= rows + rows / PART_COUNTED);
+        Ok(next)
     }
 
-    /// The number so much greater than a key, and the statement that begins at it.
-    fn leap(&self, from: &Key, numbers: u64) -> Option<(String, i64)> {
-        let [Value::Text(number)] = &from.0[..] else { return None };
-        let leap = number.parse::<i64>().ok()?.checked_add(i64::try_from(numbers).ok()?)?;
-        Some((self.statements.leap.clone()?, leap))
+    /// A key that is one whole number.
+    fn number(&self, key: &Key) -> Option<i64> {
+        match &key.0[..] {
+            [Value::Text(number)] if self.statements.leap.is_some() => number.parse().ok(),
+            _ => None,
+        }
     }
 
     /// One transaction, undone unless it comes to its end; none when the rows that go are no longer those that were `kept`.
@@ -123,8 +136,9 @@ impl Purger {
         if !lease.renew(&mut self.session)? {
             return Err(DatabaseError::ClaimLost { database });
         }
-        // A lock is a write to each row: it is taken only where something is looked at before the rows go.
-        let looked = kept.is_some() || !work.guards.is_empty() || !work.children.is_empty();
+        // A lock is a write to each row: it is taken only where something is looked at before the rows go. Where nothing but an age decides
+        // it is not, as the server looks at the age of a row that it waited for once more.
+        let looked = kept.is_some() || !work.guards.is_empty() || !work.children.is_empty() || work.still.is_some();
         let (mut locked, mut window) = (Vec::new(), window.to_vec());
         for lock in work.locks.iter().filter(|_| looked) {
             let rows = self.ask(lock, &window)?;
@@ -132,6 +146,11 @@ impl Purger {
             if let Some(chosen) = rows.field(1) {
                 window.push(("chosen".to_owned(), chosen.clone()));
             }
+        }
+        if let Some(still) = &work.still
+            && Some(count(&self.ask(still, &window)?)) != locked.first().copied()
+        {
+            return Ok(None);
         }
         for guard in &work.guards {
             let others = count(&self.ask(guard, &window)?);
@@ -149,7 +168,7 @@ impl Purger {
             gone.push(self.change(child, &window)?);
         }
         let children = gone.iter().sum();
-        let deleted = self.change(if looked { &work.rows } else { &work.unlocked }, &window)?;
+        let deleted = self.change(&work.rows, &window)?;
         gone.push(deleted);
         // A row that came in between is not locked, and may be referred to by now.
         if looked && !locked.iter().eq(gone.iter().rev()) {
@@ -173,6 +192,8 @@ impl Purger {
 
     /// A window of so many rows, begun again when somebody else stands in the way.
     fn window(&mut self, from: &Key, rows: u64, mut keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError> {
+        // Objects of an archive are to hold as many rows as they may.
+        self.dense &= keep.is_none();
         let next = self.end(from, rows)?;
         let mut window = from.bound("from");
         let work = if next.is_some() { self.statements.window.clone() } else { self.statements.rest.clone() };

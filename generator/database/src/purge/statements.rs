@@ -34,6 +34,9 @@ pub(crate) struct Work {
     /// Lock the rows that go and count them, where the database has such locks: first those of the rule, then those of each child.
     /// Nobody can change them, or refer to them, any more. Where more than an age decides, the first gives the `chosen` rows as well.
     pub(crate) locks: Vec<String>,
+    /// Counts those of the chosen rows that are due by now, once all are locked; none where nothing but an age decides. What holds a row
+    /// may have come while the locks were waited for, and a statement sees what was there when it began.
+    pub(crate) still: Option<String>,
     /// Count rows that stay and refer to rows that go.
     pub(crate) guards: Vec<String>,
     /// The rows that go, by table: that of the rule, then its children.
@@ -47,8 +50,6 @@ pub(crate) struct Work {
     pub(crate) children: Vec<String>,
     /// The rows themselves.
     pub(crate) rows: String,
-    /// The same, where nothing was locked.
-    pub(crate) unlocked: String,
     /// Counts rows that are due although they were anonymised; none when rows are deleted.
     pub(crate) left: Option<String>,
 }
@@ -112,7 +113,11 @@ impl Statements {
             begin: format!("SELECT {read} FROM {name} ORDER BY {key} LIMIT 1"),
             first: format!("SELECT {read} FROM {name} WHERE {window} AND {due} ORDER BY {key} LIMIT 1"),
             first_of_rest: format!("SELECT {read} FROM {name} WHERE {from} AND {due} ORDER BY {key} LIMIT 1"),
-            end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
+            // Beyond `from`, so that windows end also where a table that inherits has more rows of one key than a window.
+            end: format!(
+                "SELECT {read} FROM {name} WHERE ({key}) > {} ORDER BY {key} LIMIT 1 OFFSET :rows - 1",
+                keys.places("from")
+            ),
             leap: keys
                 .is_whole()
                 .then(|| format!("SELECT {read} FROM {name} WHERE {key} >= :leap ORDER BY {key} LIMIT 1 OFFSET :rows")),
@@ -127,19 +132,26 @@ impl Work {
     pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, range: &str, place: &str) -> Self {
         let (name, dialect) = (quote(&table.name), deletion.due.dialect);
         let going = format!("{range} AND {}", deletion.due.due("cutoff"));
+        // Whatever was chosen, a row inside its retention never goes. Periods of tenants are not asked again: they may be a child's, and gone.
+        let aged = match deletion.due.tenants {
+            None => format!(" AND {}", deletion.due.aged("cutoff")),
+            Some(_) => String::new(),
+        };
         let (chosen, gone) = match dialect {
             Dialect::Sqlite if !deletion.children.is_empty() => {
                 let identity = identity(table);
                 let chosen = format!("SELECT json_group_array({identity}) FROM {name} WHERE {going}");
                 (Some(chosen), format!("{range} AND ({identity}) IN (SELECT value FROM json_each({place}))"))
             }
-            Dialect::Postgres if !deletion.due.is_plain() => (None, format!("{range} AND {}", among_chosen(table, key, place))),
+            Dialect::Postgres if !deletion.due.is_plain() => (None, format!("{range} AND {}{aged}", among_chosen(place))),
             _ => (None, going.clone()),
         };
         let doomed = deletion.doomed(&gone);
+        // A key may be that of several rows where tables inherit.
+        let beyond = if dialect == Dialect::Postgres { ", tableoid, ctid" } else { "" };
         let read = |goes: &str, doomed: &[String]| {
             let columns = |of: &str| selected(tables, of, dialect);
-            let own = format!("SELECT {} FROM {name} WHERE {goes} ORDER BY {key}", columns(&table.name));
+            let own = format!("SELECT {} FROM {name} WHERE {goes} ORDER BY {key}{beyond}", columns(&table.name));
             let children = deletion.children.iter().map(|child| &child.table).zip(doomed).map(|(child, doomed)| {
                 let order = in_order(tables, child, dialect);
                 (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", columns(child), quote(child)))
@@ -163,12 +175,14 @@ impl Work {
                 let lock = |table: &str, goes: &str| {
                     format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {goes} FOR UPDATE) AS locked", quote(table))
                 };
-                let own = if deletion.due.is_plain() { lock(&table.name, &going) } else { choice(table, key, &going) };
+                let own = if deletion.due.is_plain() { lock(&table.name, &going) } else { choice(table, &going) };
                 let of_children = deletion.children.iter().zip(&doomed).map(|(child, goes)| lock(&child.table, goes));
                 (std::iter::once(own).chain(of_children).collect(), guards(deletion, tables, &gone, &doomed))
             }
         };
         Self {
+            still: (dialect == Dialect::Postgres && !deletion.due.is_plain())
+                .then(|| format!("SELECT count(*) FROM {name} WHERE {gone} AND {}", deletion.due.due("cutoff"))),
             locks,
             guards,
             going: read(&going, &deletion.doomed(&going)),
@@ -182,28 +196,27 @@ impl Work {
                 .map(|(child, doomed)| format!("DELETE FROM {} WHERE {doomed}", quote(&child.table)))
                 .collect(),
             rows: change(&gone),
-            unlocked: change(&going),
             left: (!set.is_empty()).then(|| format!("SELECT count(*) FROM {name} WHERE {going}")),
         }
     }
 }
 
-/// On Postgres: locks rows, counts them, and gives them as a JSON array of arrays of the texts of their key.
-fn choice(table: &Table, key: &str, goes: &str) -> String {
-    let texts = table.primary_key.iter().map(|name| format!("CAST({} AS TEXT)", quote(name))).collect::<Vec<_>>().join(", ");
+/// On Postgres: locks rows, counts them, and gives them as a JSON array of where they lie, until the transaction ends. A key would not
+/// tell rows of tables that inherit from this one apart.
+fn choice(table: &Table, goes: &str) -> String {
     format!(
-        "SELECT count(*), CAST(json_agg(json_build_array({texts})) AS TEXT) FROM (SELECT {key} FROM {} WHERE {goes} FOR UPDATE) AS locked",
+        "SELECT count(*), CAST(json_agg(json_build_array(CAST(tableoid AS BIGINT), CAST(ctid AS TEXT))) AS TEXT) \
+         FROM (SELECT tableoid, ctid FROM {} WHERE {goes} FOR UPDATE) AS locked",
         quote(&table.name)
     )
 }
 
 /// On Postgres: the rows that [`choice`] gave.
-fn among_chosen(table: &Table, key: &str, place: &str) -> String {
-    let declared = |name: &String| table.column(name).map_or("TEXT", |column| column.declared.as_str());
-    let values =
-        (0..).zip(&table.primary_key).map(|(nth, name): (usize, _)| format!("CAST(one ->> {nth} AS {})", declared(name)));
-    let values = values.collect::<Vec<_>>().join(", ");
-    format!("({key}) IN (SELECT {values} FROM json_array_elements(CAST({place} AS JSON)) AS chosen(one))")
+fn among_chosen(place: &str) -> String {
+    format!(
+        "(tableoid, ctid) IN (SELECT CAST(one ->> 0 AS OID), CAST(one ->> 1 AS TID) \
+         FROM json_array_elements(CAST({place} AS JSON)) AS chosen(one))"
+    )
 }
 
 /// What tells the rows of a table of SQLite apart, as a number or a text: the rowid, the primary key, or all there is.

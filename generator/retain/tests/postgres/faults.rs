@@ -12,7 +12,7 @@ use std::{
 
 use avouch_database::DatabaseError;
 use avouch_model::{
-    product::{Action, Archive, Hold, HoldList, Location},
+    product::{Action, Archive, Hold, HoldList, Location, Tenants, Terms},
     receipt::Ended,
 };
 use avouch_retain::{Asked, Gentleness, RetainError, purge};
@@ -316,6 +316,50 @@ pub(super) fn a_hold_that_comes_during_a_run_holds(scene: &Scene) {
     scene.server.sql("DROP TABLE holds");
     assert!(scene.run(&sample).trouble.is_some());
     assert_eq!(scene.server.count("events WHERE who = 'u5'"), 2);
+}
+
+pub(super) fn what_holds_a_row_before_it_is_locked_holds(scene: &Scene) {
+    let held = "CREATE TABLE holds (who text); CREATE TABLE orgs (id text PRIMARY KEY, keep text)";
+    let hold = "SELECT id FROM events WHERE id = 5 FOR UPDATE; INSERT INTO holds VALUES ('u3')";
+    let list = HoldList::Table { table: "holds".into(), key: "who".into() };
+    let list = Some(Hold { column: "who".into(), list });
+    let terms = Terms::default;
+    let archived = Action::Archive(Archive::Folder("old".into()));
+    let open = "NOT EXISTS (SELECT 1 FROM disputes WHERE event = events.id AND state = 'open')";
+    for (what, terms) in [
+        (hold, Terms { hold: list.clone(), ..terms() }),
+        (hold, Terms { hold: list, action: archived, ..terms() }),
+        (hold, Terms { condition: Some("who NOT IN (SELECT who FROM holds)".into()), ..terms() }),
+        (
+            "SELECT id FROM events WHERE id = 5 FOR UPDATE; INSERT INTO orgs VALUES ('u3', '90 years')",
+            Terms {
+                tenants: Some(Tenants { column: "who".into(), table: "orgs".into(), key: "id".into(), keep: "keep".into() }),
+                ..terms()
+            },
+        ),
+        // Its foreign key locks the row.
+        (
+            "INSERT INTO disputes VALUES (5, 'open')",
+            Terms { condition: Some(open.into()), children: vec!["disputes".into()], ..terms() },
+        ),
+    ] {
+        let disputes =
+            "CREATE TABLE disputes (event bigint REFERENCES events, state text); INSERT INTO disputes VALUES (5, 'done')";
+        let mut sample = scene.sample(&if terms.children.is_empty() { held.to_owned() } else { format!("{held}; {disputes}") });
+        sample.rule.terms = terms;
+        let (mut somebody, mut looks) = (scene.server.somebody(), scene.server.somebody());
+        somebody.runs(&format!("BEGIN; {what}"));
+        let done = thread::scope(|scope| {
+            scope.spawn(|| {
+                looks.awaits(WAITS, "1");
+                somebody.runs("COMMIT");
+            });
+            scene.run(&sample)
+        });
+        assert!(done.trouble.is_none(), "{what}: {:?}", done.trouble);
+        assert_eq!((done.run.ended, done.run.deleted, done.run.children, done.run.due_after), (Ended::Done, 5, 0, 0), "{what}");
+        assert_eq!((scene.server.count("events WHERE id = 5"), scene.server.count("events")), (1, 7), "{what}");
+    }
 }
 
 pub(super) fn of_many_instances_one_works_at_a_time(scene: &Scene) {

@@ -1,6 +1,6 @@
 //! Rules mean on a real server what they mean elsewhere.
 
-use std::{fs, ops::ControlFlow, time::Duration};
+use std::{fs, io::Read as _, ops::ControlFlow, time::Duration};
 
 use avouch_database::{DatabaseError, Limits, Value, open_read};
 use avouch_model::{
@@ -8,7 +8,8 @@ use avouch_model::{
     product::{Action, Archive, Hold, HoldList, Tenants, Undated},
     receipt::Ended,
 };
-use avouch_retain::{Asked, Encoding, RetainError, purge};
+use avouch_retain::{Asked, Encoding, Gentleness, RetainError, purge};
+use ruzstd::decoding::StreamingDecoder;
 
 use crate::{Scene, cause, common::*};
 
@@ -84,6 +85,66 @@ pub(super) fn keys_far_apart_and_at_the_ends_of_their_type_are_found(scene: &Sce
         let done = scene.run(&sample);
         assert!(done.trouble.is_none(), "{kind}: {:?}", done.trouble);
         assert_eq!((done.run.deleted, done.run.due_after, done.run.rows_after), (11, 0, 1), "{kind}");
+    }
+}
+
+pub(super) fn windows_hold_as_many_rows_as_are_asked_for(scene: &Scene) {
+    // The keys of the first half are far apart, those of the second are not.
+    let keys = "CASE WHEN n <= 32 THEN n * 4194304 ELSE 999999999 + n END";
+    for action in [Action::Delete, Action::Archive(Archive::Folder("old".into()))] {
+        let mut sample = scene.sample(&format!(
+            "TRUNCATE events; INSERT INTO events SELECT {keys}, to_timestamp({CUTOFF} - 1) FROM generate_series(1, 64) n"
+        ));
+        sample.gentle = Gentleness { rows_min: 8, rows_max: 8, ..sample.gentle };
+        sample.rule.terms.action = action;
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{:?}", done.trouble);
+        assert_eq!(
+            (done.run.deleted, scene.server.sql("SELECT string_agg(deleted::text, ' ') FROM avouch_retention_journal")),
+            (64, "8 8 8 8 8 8 8 8".into())
+        );
+    }
+}
+
+pub(super) fn every_digit_of_a_number_counts(scene: &Scene) {
+    // With fifteen digits the two keys are one.
+    let mut sample = scene.sample(&format!(
+        "ALTER ROLE purger SET extra_float_digits = 0; DROP TABLE events; CREATE TABLE events (id float8 PRIMARY KEY, at timestamptz, amount float8); \
+         INSERT INTO events VALUES (0.3, to_timestamp({CUTOFF} + 9), 1), (CAST(0.1 AS float8) + CAST(0.2 AS float8), to_timestamp({CUTOFF} - 9), 123456.78901234567); \
+         CREATE TABLE notes (event float8 REFERENCES events)"
+    ));
+    sample.rule.terms.condition = Some("amount > 0".into());
+    sample.rule.terms.children = vec!["notes".into()];
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
+    let done = scene.run(&sample);
+    scene.server.sql("ALTER ROLE purger RESET extra_float_digits");
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.deleted, scene.server.count("events WHERE id = 0.3"), scene.server.count("events")), (1, 1, 1));
+    let mut lines = String::new();
+    for object in fs::read_dir(sample.root().join("old/events")).unwrap() {
+        let packed = fs::File::open(object.unwrap().path()).unwrap();
+        StreamingDecoder::new(packed).unwrap().read_to_string(&mut lines).unwrap();
+    }
+    assert!(lines.contains("0.30000000000000004") && lines.contains("123456.78901234567"), "{lines}");
+}
+
+pub(super) fn a_key_that_two_rows_have_tells_neither(scene: &Scene) {
+    // A primary key does not hold across tables that inherit.
+    let more = format!(
+        "CREATE TABLE more () INHERITS (events); INSERT INTO more SELECT id, to_timestamp({CUTOFF} + 9), who FROM events; \
+         INSERT INTO more SELECT id, at, 'u9' FROM ONLY events"
+    );
+    for (children, action) in [
+        (vec![], Action::Delete),
+        (vec!["notes".to_owned()], Action::Delete),
+        (vec![], Action::Archive(Archive::Folder("old".into()))),
+    ] {
+        let mut sample = scene.sample(&format!("{more}; CREATE TABLE notes (event bigint REFERENCES events)"));
+        sample.rule.terms.condition = Some("who <> 'u9'".into());
+        (sample.rule.terms.children, sample.rule.terms.action) = (children, action);
+        let done = scene.run(&sample);
+        assert!(done.trouble.is_none(), "{:?}", done.trouble);
+        assert_eq!((done.run.deleted, scene.server.count("ONLY events"), scene.server.count("more")), (6, 6, 24));
     }
 }
 
