@@ -186,6 +186,32 @@ pub enum DatabaseError {
         /// The table.
         table: String,
     },
+    /// What deletes reaches something else than what read. Nothing was done.
+    #[error(
+        "database `{database}`: what was read is {read}, and what would be deleted from is {purged}, so nothing was deleted; let both \
+         credentials name the same database and find the same tables (on Postgres by the `search_path` of both roles), and run again"
+    )]
+    OtherPlace {
+        /// The name in `[databases]`.
+        database: String,
+        /// What the credential that reads reaches.
+        read: String,
+        /// What the credential that deletes reaches.
+        purged: String,
+    },
+    /// A window had more rows than a run may delete. It was undone.
+    #[error(
+        "database `{database}`: rows of `{table}` became due meanwhile, more than the {allowed} that this run may still delete, so the \
+         window was undone"
+    )]
+    BeyondAllowance {
+        /// The name in `[databases]`.
+        database: String,
+        /// The table.
+        table: String,
+        /// How many rows the window might have.
+        allowed: u64,
+    },
     /// The rows could not be kept before their deletion, so they were not deleted.
     #[error("database `{database}`: rows cannot be written to the archive, so they were not deleted")]
     NotKept {

@@ -10,6 +10,7 @@ mod d1;
 mod error;
 mod exact;
 mod http;
+mod identity;
 mod parameters;
 mod postgres;
 pub mod purge;
@@ -26,6 +27,7 @@ use avouch_model::{
 
 pub use d1::D1Error;
 pub use error::DatabaseError;
+pub use identity::Identity;
 pub use value::{Column, ForeignKey, Index, Limits, Rows, Table, Trigger, Value, fingerprint};
 
 /// The face that reads: SELECT only.
@@ -58,6 +60,12 @@ pub trait Read: Send {
         limits: Limits,
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<u64, DatabaseError>;
+
+    /// What it reaches, so that nothing is deleted elsewhere.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    fn identity(&mut self) -> Result<Identity, DatabaseError>;
 
     /// The SQL that it speaks.
     fn dialect(&self) -> purge::Dialect;

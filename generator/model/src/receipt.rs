@@ -153,7 +153,7 @@ impl RetentionRun {
 pub enum Ended {
     /// Done: the post-condition was looked at.
     Done,
-    /// The fuse stopped it: more rows were due than the configured fraction, and nothing was deleted.
+    /// The fuse stopped it: more rows were due than the configured fraction. What was deleted until then is counted.
     Fused,
     /// It stopped on an error; what was deleted until then is counted.
     Failed,

@@ -269,6 +269,26 @@ pub enum RetainError {
         /// The plan that would have to be confirmed.
         digest: Digest,
     },
+    /// The fuse stopped it on its way: more became due than it had allowed.
+    #[error(
+        "retention rule `{rule}`: rows became due during the run, more than its fuse of {fuse_percent} in a hundred or the plan that was \
+         confirmed allows, so it ended and its last window was undone; {deleted} rows were deleted before, and {due} of {rows} rows are due \
+         now; read `avouch retention plan {rule}`, then run with `--confirm {digest}`, or raise `fuse_percent`"
+    )]
+    FusedMeanwhile {
+        /// The rule.
+        rule: String,
+        /// Rows deleted before.
+        deleted: u64,
+        /// Rows due now.
+        due: u64,
+        /// Rows in the table now.
+        rows: u64,
+        /// The fuse.
+        fuse_percent: u8,
+        /// The plan of now.
+        digest: Digest,
+    },
     /// Another plan was confirmed than the one that would be executed now.
     #[error(
         "retention rule `{rule}`: the plan that was confirmed is not the plan of now, so nothing was deleted; read \
@@ -295,6 +315,11 @@ pub enum RetainError {
 }
 
 impl RetainError {
+    /// Whether a window had more rows than the run may delete.
+    pub(crate) fn is_beyond_the_fuse(&self) -> bool {
+        matches!(self, Self::Database { cause, .. } if matches!(**cause, DatabaseError::BeyondAllowance { .. }))
+    }
+
     /// Whether another process works on the rule: then that one tells what came of it.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Database { cause, .. } if matches!(**cause, DatabaseError::Claimed { .. }))

@@ -118,6 +118,7 @@ pub(crate) fn find(asked: &Asked<'_>, read: &mut dyn Read) -> Result<Place, Reta
         set,
         children: children(asked, &tables, table)?,
         schema: fingerprint(&tables, &[]),
+        reached: read.identity().map_err(database(asked, "ask which database it is"))?,
     };
     deletion.schema = fingerprint(&tables, &deletion.touched());
     Ok(Place { deletion, indexed, periods: periods.unwrap_or_default(), tables })

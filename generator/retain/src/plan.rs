@@ -67,6 +67,19 @@ impl Plan {
         let percent = (u128::from(self.due) * 100).div_ceil(u128::from(self.rows.max(1)));
         u8::try_from(percent).unwrap_or(100)
     }
+
+    /// How many rows a run of this plan may delete: what the fuse allows. Beyond the fuse, which was confirmed then, what is due by the
+    /// plan and a hundredth more: nothing ages during a run, as its cut-off stands, but a hold may end and a row without a time may come.
+    pub(crate) fn allowed(&self) -> u64 {
+        if self.fused {
+            return self.due.saturating_add(self.due.div_ceil(100));
+        }
+        if self.fuse_percent >= 100 {
+            return u64::MAX;
+        }
+        let allowed = u128::from(self.rows) * u128::from(self.fuse_percent) / 100;
+        u64::try_from(allowed).unwrap_or(u64::MAX)
+    }
 }
 
 /// Looks at the database, and says what a rule would delete. Deletes nothing.

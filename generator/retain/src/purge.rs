@@ -31,6 +31,10 @@ const ARCHIVED_ROWS: u64 = 5_000;
 
 /// How a run goes about its windows.
 struct Course<'p> {
+    /// Rows that were due at the start.
+    due: u64,
+    /// Rows that may be deleted.
+    allowed: u64,
     gentle: Gentleness,
     pace: &'p mut dyn Pace,
     began: Instant,
@@ -60,19 +64,18 @@ pub fn prove(asked: &Asked<'_>) -> Execution {
 /// Deletes what is due in small windows, then counts again through another connection.
 ///
 /// A rule that the product enforces is only proven. When more is due than the fuse allows, nothing is deleted unless
-/// `confirm` is the digest of the plan of now. When it stops in between, what was deleted is counted, the database is
+/// `confirm` is the digest of the plan of now. The fuse holds while it works as well: a window that would delete more than the fuse, or
+/// the plan that was confirmed, allows is undone, and the run ends. When it stops in between, what was deleted is counted, the database is
 /// consistent, and the next purge goes on.
 pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pace: &mut dyn Pace) -> Execution {
     if asked.rule.enforce == Enforcement::Product {
         return prove(asked);
     }
     let mut run = untold(asked);
-    let mut course = Course { gentle: *gentle, pace, began: Instant::now() };
+    let began = Instant::now();
     let (place, before, plan) = match prepare(asked) {
         Ok(prepared) => prepared,
-        Err(trouble) => {
-            return Execution { run, plan: None, rows_read: None, trouble: Some(trouble) };
-        }
+        Err(trouble) => return Execution { run, plan: None, rows_read: None, trouble: Some(trouble) },
     };
     run.due = before.due;
     if let Some(trouble) = forbidden(asked, &plan, confirm) {
@@ -82,14 +85,15 @@ pub fn purge(asked: &Asked<'_>, confirm: Option<Digest>, gentle: &Gentleness, pa
     }
 
     run.purged = true;
-    let (done, rows_read) = delete(asked, &place, before.due, &mut course, &mut run);
+    let mut course = Course { due: before.due, allowed: plan.allowed(), gentle: *gentle, pace, began };
+    let (done, rows_read) = delete(asked, &place, &mut course, &mut run);
     let trouble = done.err();
     // A part may end before the newest row that was due: then its day is not known.
     run.newest_deleted = before.newest_due.filter(|_| run.deleted > 0 && trouble.is_none());
     let trouble = match open(asked).and_then(|mut read| look_again(asked, read.as_mut())) {
-        Ok((_, after)) => {
+        Ok((place, after)) => {
             told(&mut run, &after);
-            trouble
+            trouble.map(|trouble| if trouble.is_beyond_the_fuse() { fused(asked, &place, &after, &mut run) } else { trouble })
         }
         Err(unproven) => trouble.or(Some(unproven)),
     };
@@ -118,18 +122,24 @@ fn forbidden(asked: &Asked<'_>, plan: &Plan, confirm: Option<Digest>) -> Option<
     })
 }
 
+/// Ends a run as the fuse does, where more became due on the way.
+fn fused(asked: &Asked<'_>, place: &Place, after: &Survey, run: &mut RetentionRun) -> RetainError {
+    run.ended = Ended::Fused;
+    let Plan { due, rows, fuse_percent, digest, .. } = plan::of(asked, place, after);
+    RetainError::FusedMeanwhile { rule: asked.rule.name.clone(), deleted: run.deleted, due, rows, fuse_percent, digest }
+}
+
 /// Claims the rule, and works until all that was due is gone. What was done before trouble came is told with it, and how many rows the
 /// database read for it.
 fn delete(
     asked: &Asked<'_>,
     place: &Place,
-    due: u64,
     course: &mut Course<'_>,
     run: &mut RetentionRun,
 ) -> (Result<(), RetainError>, Option<u64>) {
     match purge::open(asked.database, asked.root, &place.deletion).map_err(database(asked, "open the database for deletion")) {
         Ok(mut purge) => {
-            let done = delete_claimed(asked, place, purge.as_mut(), due, course, run);
+            let done = delete_claimed(asked, place, purge.as_mut(), course, run);
             (done, purge.rows_read())
         }
         Err(trouble) => (Err(trouble), None),
@@ -140,14 +150,13 @@ fn delete_claimed(
     asked: &Asked<'_>,
     place: &Place,
     purge: &mut dyn Purge,
-    due: u64,
     course: &mut Course<'_>,
     run: &mut RetentionRun,
 ) -> Result<(), RetainError> {
     let claim = purge.claim(&asked.owner, course.now(asked), asked.told).map_err(database(asked, "claim the rule"))?;
     run.claim = Some(claim.number);
     (run.recovered, run.children) = (claim.recovered, claim.recovered_children);
-    let done = if due > 0 { work(asked, purge, due, course, run) } else { Ok(()) };
+    let done = if course.due > 0 { work(asked, purge, course, run) } else { Ok(()) };
     if let Err(RetainError::Database { cause, .. }) = &done {
         // Whoever has the claim now counted what is in the journal, and tells it.
         if matches!(**cause, DatabaseError::ClaimLost { .. }) {
@@ -188,13 +197,7 @@ fn count_again(asked: &Asked<'_>, place: &Place, now: Timestamp, run: &mut Reten
     };
 }
 
-fn work(
-    asked: &Asked<'_>,
-    purge: &mut dyn Purge,
-    due: u64,
-    course: &mut Course<'_>,
-    run: &mut RetentionRun,
-) -> Result<(), RetainError> {
+fn work(asked: &Asked<'_>, purge: &mut dyn Purge, course: &mut Course<'_>, run: &mut RetentionRun) -> Result<(), RetainError> {
     let terms = &asked.rule.terms;
     let canaries = if terms.erase { purge.canaries(CANARIES) } else { Ok(Vec::new()) };
     let canaries = canaries.map_err(database(asked, "sample rows that are due"))?;
@@ -205,11 +208,11 @@ fn work(
             let mut archive = archive.map_err(database(asked, "open the archive"))?;
             course.gentle.rows_max = course.gentle.rows_max.min(ARCHIVED_ROWS);
             let mut keep = |rows: &[(String, Rows)]| archive.keep(rows);
-            let done = windows(asked, purge, due, course, run, Some(&mut keep));
+            let done = windows(asked, purge, course, run, Some(&mut keep));
             run.archived = archive.written;
             done?;
         }
-        Action::Delete | Action::Anonymise(_) => windows(asked, purge, due, course, run, None)?,
+        Action::Delete | Action::Anonymise(_) => windows(asked, purge, course, run, None)?,
     }
     if terms.erase && run.deleted > 0 {
         let found = purge.erase(&canaries).map_err(database(asked, "rewrite the database file and look through it"))?;
@@ -221,14 +224,16 @@ fn work(
 fn windows(
     asked: &Asked<'_>,
     purge: &mut dyn Purge,
-    due: u64,
     course: &mut Course<'_>,
     run: &mut RetentionRun,
     mut keep: Option<&mut Keep<'_>>,
 ) -> Result<(), RetainError> {
+    let (due, allowed) = (course.due, course.allowed);
+    purge.allow(allowed);
     if keep.is_none() {
         while let Some(rows) = purge.part().map_err(database(asked, "drop a part of the table"))? {
             run.deleted += rows;
+            purge.allow(allowed.saturating_sub(run.deleted));
             course.pace.told(run.deleted, due);
             if course.pace.pause(pause_after(Duration::ZERO)).is_break() {
                 return Err(RetainError::Stopped { rule: asked.rule.name.clone(), deleted: run.deleted, due });
@@ -245,6 +250,7 @@ fn windows(
     while let Some(key) = from {
         let batch = purge.batch(&key, rows, keep.as_deref_mut()).map_err(database(asked, "delete a window of rows"))?;
         run.deleted += batch.deleted;
+        purge.allow(allowed.saturating_sub(run.deleted));
         run.children += batch.children;
         course.pace.told(run.deleted, due);
         // What became due since then is for the next run: this one ends.

@@ -10,10 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use avouch_database::DatabaseError;
-use avouch_model::receipt::Ended;
+use avouch_database::{
+    DatabaseError, fingerprint, open_read,
+    purge::{self as deletion, Deletion, Due},
+};
+use avouch_model::{
+    product::{Action, Archive, Location},
+    receipt::Ended,
+};
 use avouch_retain::{Asked, Execution, Gentleness, Pace, RetainError, purge};
 use common::*;
+use rusqlite::Connection;
 
 fn of_database(done: &Execution) -> &DatabaseError {
     let Some(RetainError::Database { cause, .. }) = &done.trouble else { unreachable!("{:?}", done.trouble) };
@@ -33,6 +40,104 @@ fn without_a_journal_nothing_is_deleted() {
     assert!(done.trouble.unwrap().to_string().contains("claim the rule"));
     assert_eq!(sample.count("events"), 1);
     assert_eq!(sample.prove().run.ended, Ended::Done, "a proof writes nothing");
+}
+
+#[test]
+fn what_becomes_due_during_a_run_does_not_get_past_the_fuse() {
+    let times = [[CUTOFF - 9; 6], [NOW; 6]].concat();
+    for (schema, action) in [
+        ("SELECT 1", Action::Delete),
+        ("SELECT 1", Action::Archive(Archive::Folder("old".into()))),
+        ("SELECT 1", Action::Anonymise([("who".to_owned(), "'gone'".to_owned())].into())),
+        ("CREATE TABLE notes (event INTEGER REFERENCES events ON DELETE CASCADE)", Action::Delete),
+    ] {
+        let is_anonymised = matches!(action, Action::Anonymise(_));
+        let mut sample = Sample::new(&format!("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, who TEXT); {schema}"));
+        sample.rule.terms.action = action;
+        sample.insert(&times);
+        let file = sample.root().join("app.db");
+        let sql = |sql: &str| Connection::open(&file).unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
+        let left = if is_anonymised { "SELECT count(*) FROM events WHERE who IS NULL" } else { "SELECT count(*) FROM events" };
+        let all = || {
+            sql(&format!("UPDATE events SET at = {CUTOFF} - 5 RETURNING 1"));
+        };
+        the_fuse_holds_during_a_run(sample, now(), all, || sql(left).unwrap());
+    }
+}
+
+#[test]
+fn a_confirmed_run_deletes_what_was_counted_and_a_hundredth_more() {
+    for (more, deleted) in [(1, 7), (2, 0)] {
+        let mut sample = Sample::with(&[[CUTOFF - 9; 6], [NOW; 6]].concat());
+        (sample.rule.fuse_percent, sample.gentle) = (30, Gentleness::default());
+        let digest = sample.plan().unwrap().digest;
+        let late = || sample.insert(&vec![CUTOFF - 9; more]);
+        let done = purge(&sample.asked(), Some(digest), &sample.gentle, &mut Meanwhile::new(late));
+        assert_eq!((done.trouble.is_none(), done.run.deleted), (deleted > 0, deleted), "{:?}", done.trouble);
+    }
+}
+
+#[test]
+fn a_run_that_the_fuse_stops_on_its_way_tells_what_it_deleted() {
+    let mut sample = Sample::with(&[[CUTOFF - 9; 3], [NOW; 3]].concat());
+    sample.rule.fuse_percent = 50;
+    // The second window has two rows, and one may still go.
+    let done = purge(&sample.asked(), None, &sample.gentle, &mut Meanwhile::new(|| sample.insert(&[CUTOFF - 9])));
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after), (Ended::Done, 3, 1), "{:?}", done.trouble);
+    sample
+        .connection
+        .execute_batch(&format!(
+            "UPDATE events SET at = {CUTOFF} - 9; INSERT INTO events (at) VALUES ({NOW}), ({NOW}), ({NOW}), ({NOW})"
+        ))
+        .unwrap();
+    let late = || sample.connection.execute_batch(&format!("UPDATE events SET at = {CUTOFF} - 9")).unwrap();
+    sample.gentle = Gentleness { rows_min: 3, rows_max: 3, ..sample.gentle };
+    let done = purge(&Asked { told: done.run.claim, ..sample.asked() }, None, &sample.gentle, &mut Meanwhile::new(late));
+    assert_eq!((done.run.ended, done.run.deleted, done.run.due_after, sample.count("events")), (Ended::Fused, 3, 5, 5));
+    assert!(done.trouble.unwrap().to_string().contains("3 rows were deleted before, and 5 of 5 rows are due now"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_was_replaced_since_it_was_read_is_not_deleted_from() {
+    use std::{fs, os::unix::fs::symlink};
+
+    let sample = Sample::with(&[CUTOFF - 1]);
+    let mut database = sample.database.clone();
+    database.location = Location::Sqlite("link.db".into());
+    let link = sample.root().join("link.db");
+    symlink("app.db", &link).unwrap();
+    let mut read = open_read(&database, sample.root()).unwrap();
+    let planned = Deletion {
+        rule: "events".into(),
+        due: Due {
+            dialect: read.dialect(),
+            table: "events".into(),
+            column: "at".into(),
+            shape: None,
+            native: None,
+            undated: false,
+            condition: None,
+            tenants: None,
+            hold: None,
+            set: Vec::new(),
+        },
+        binds: Vec::new(),
+        set: Vec::new(),
+        children: Vec::new(),
+        schema: fingerprint(&read.tables().unwrap(), &["events"]),
+        reached: read.identity().unwrap(),
+    };
+    assert!(deletion::open(&database, sample.root(), &planned).is_ok());
+    // A copy of it has another number, by whatever name.
+    fs::copy(sample.root().join("app.db"), sample.root().join("copy.db")).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink("copy.db", &link).unwrap();
+    let Err(refused) = deletion::open(&database, sample.root(), &planned) else { unreachable!("it is another file") };
+    assert!(matches!(refused, DatabaseError::OtherPlace { .. }), "{refused:?}");
+    fs::remove_file(&link).unwrap();
+    symlink(sample.root().join("app.db"), &link).unwrap();
+    assert!(deletion::open(&database, sample.root(), &planned).is_ok(), "the same file by another way");
 }
 
 #[test]
@@ -210,7 +315,7 @@ fn every_fault_has_the_tests_that_the_reference_names() {
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
         .collect();
     assert_eq!(rows[0], ["fault", "SQLite", "Postgres", "D1"]);
-    assert_eq!(rows.len(), 1 + 12, "one row for each fault");
+    assert_eq!(rows.len(), 1 + 14, "one row for each fault");
     for row in &rows[1..] {
         for (folder, cell) in [".", "postgres", "d1"].into_iter().zip(&row[1..]) {
             let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();

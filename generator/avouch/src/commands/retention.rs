@@ -237,7 +237,8 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
             Ended::Done if !run.exercised() => (State::Error, "no row has a time, so nothing is proven"),
             Ended::Done if run.overdue_after == 0 => (State::Pass, "holds"),
             Ended::Done => (State::Fail, "does not hold"),
-            Ended::Fused => (State::Fail, "stopped by the fuse, nothing deleted"),
+            Ended::Fused if run.deleted == 0 => (State::Fail, "stopped by the fuse, nothing deleted"),
+            Ended::Fused => (State::Fail, "stopped by the fuse"),
             Ended::Failed => (State::Error, "did not end"),
         };
         failed |= state == State::Error;

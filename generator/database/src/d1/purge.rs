@@ -13,7 +13,7 @@ use super::{
     width::Width,
 };
 use crate::{
-    DatabaseError, Limits, Rows, Table, Value, exact, fingerprint,
+    DatabaseError, Identity, Limits, Rows, Table, Value, exact, fingerprint,
     purge::{
         Batch, Claim, Deletion, Keep, Kept, Key, Purge, counted,
         journal::{JOURNAL_TABLE, LEASE_TABLE},
@@ -42,6 +42,8 @@ pub(crate) struct Purger {
     /// So many rows were too much for a window.
     rows_max: u64,
     lease: Option<Lease>,
+    /// How many rows may still go.
+    allowed: u64,
 }
 
 /// What one request did.
@@ -62,6 +64,7 @@ struct Keeping {
 
 impl Purger {
     pub(crate) fn open(database: &str, place: &D1, deletion: &Deletion) -> Result<Self, DatabaseError> {
+        Identity::of_d1(place).must_be_of(deletion, database)?;
         let mut session = Session::open(database, place, &place.purge_token_env)?;
         let mirror = Mirror::of(&mut session)?;
         let tables = mirror.tables(&session)?;
@@ -83,7 +86,7 @@ impl Purger {
             })?;
         }
         let (deletion, schema) = (deletion.clone(), mirror.text);
-        Ok(Self { session, deletion, tables, schema, sweep, others, width: None, rows_max: u64::MAX, lease: None })
+        Ok(Self { session, deletion, tables, schema, sweep, others, width: None, rows_max: u64::MAX, lease: None, allowed: 0 })
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
@@ -179,6 +182,7 @@ impl Purger {
             work.left.as_ref().map_or_else(String::new, |left| format!(", children = CASE WHEN ({left}) = 0 THEN children END"));
         let count = format!(
             "UPDATE {JOURNAL_TABLE} SET archive = :archive, \
+             batch = CASE WHEN changes() <= :allowed THEN batch END, \
              deleted = CASE WHEN total_changes() + deleted = {own} + children + changes(){all_chosen} THEN changes() END{settled} \
              WHERE {LINE}"
         );
@@ -195,6 +199,7 @@ impl Purger {
             ("batch", Value::Integer(i64::try_from(batch).unwrap_or(i64::MAX))),
             ("at", Value::Integer(lease.clock.now().unix())),
             ("expires", Value::Integer(lease.clock.expires())),
+            ("allowed", Value::Integer(i64::try_from(self.allowed).unwrap_or(i64::MAX))),
             ("archive", kept.map_or(Value::Null, |kept| Value::from(kept.name.as_str()))),
         ];
         let names: Vec<_> = (0..kept_lines.len()).map(|place| format!("kept_{place}")).collect();
@@ -236,6 +241,8 @@ impl Purger {
             rows.push((table.clone(), Rows { columns, rows: read.ok_or_else(|| unread(&self.session))? }));
             texts.push(text);
         }
+        let own = rows.first().map_or(0, |(_, own): &(String, Rows)| own.rows.len() as u64);
+        self.deletion.within(own, self.allowed, &self.session.database)?;
         let kept = Kept::by(keep, rows, &self.session.database)?;
         Ok(Keeping { name: kept.name, lines: texts })
     }
@@ -263,6 +270,7 @@ impl Purger {
         let (database, table) = (self.session.database.clone(), self.deletion.due.table.clone());
         Ok(match (column, &work.left) {
             ("claim", _) => DatabaseError::ClaimLost { database },
+            ("allowed", _) => DatabaseError::BeyondAllowance { database, table, allowed: self.allowed },
             ("deleted", _) => {
                 let mut others = 0;
                 for sql in self.sweep.referring.clone() {
@@ -300,6 +308,10 @@ impl Purge for Purger {
         let (claim, lease) = lease::claim(&mut self.session, &self.deletion.rule, owner, now, told)?;
         self.lease = Some(lease);
         Ok(claim)
+    }
+
+    fn allow(&mut self, rows: u64) {
+        self.allowed = rows;
     }
 
     fn first(&mut self) -> Result<Option<Key>, DatabaseError> {
@@ -418,12 +430,15 @@ fn key(rows: &Rows) -> Option<Key> {
     values.collect::<Option<_>>().map(Key)
 }
 
-/// The column of the journal that made a request fail.
+/// The column of the journal that made a request fail; of its number, what is `allowed`.
 fn failed_column(error: &DatabaseError) -> Option<&'static str> {
     let DatabaseError::D1 { cause: D1Error::Refused { message }, .. } = error else { return None };
     let failed = |kind: &str, column: &str| message.contains(&format!("{kind} constraint failed: {JOURNAL_TABLE}.{column}"));
     if failed("UNIQUE", "rule") {
         return Some("batch");
+    }
+    if failed("NOT NULL", "batch") {
+        return Some("allowed");
     }
     ["claim", "at", "deleted", "children"].into_iter().find(|column| failed("NOT NULL", column))
 }

@@ -3,7 +3,7 @@
 use avouch_model::{Timestamp, product::D1};
 
 use super::{error::D1Error, mirror::Mirror, session::Session};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, exact, purge::Dialect, quote, value::named};
+use crate::{DatabaseError, Identity, Limits, Read, Rows, Table, Value, exact, purge::Dialect, quote, value::named};
 
 /// Values that are shown from one answer.
 const SHOWN_ROWS: i64 = 500;
@@ -12,13 +12,14 @@ const SHOWN_ROWS: i64 = 500;
 pub(crate) struct Reader {
     session: Session,
     mirror: Mirror,
+    identity: Identity,
 }
 
 impl Reader {
     pub(crate) fn open(database: &str, place: &D1) -> Result<Self, DatabaseError> {
         let mut session = Session::open(database, place, &place.read_token_env)?;
         let mirror = Mirror::of(&mut session)?;
-        Ok(Self { session, mirror })
+        Ok(Self { session, mirror, identity: Identity::of_d1(place) })
     }
 }
 
@@ -75,6 +76,10 @@ impl Read for Reader {
                 return Ok(shown.unsigned_abs());
             }
         }
+    }
+
+    fn identity(&mut self) -> Result<Identity, DatabaseError> {
+        Ok(self.identity.clone())
     }
 
     fn dialect(&self) -> Dialect {

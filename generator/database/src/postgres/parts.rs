@@ -17,15 +17,16 @@ pub(super) fn may_drop(deletion: &Deletion, tables: &[Table]) -> bool {
 
 /// Drops one partition whose own bounds, as the catalogue has them, end at the cut-off or before it. Tells how many rows it
 /// had; none when there is no such partition, or when dropping is not allowed: then rows are deleted as in any table.
+/// One with more rows than are `allowed` is an error.
 pub(super) fn drop_one(
     session: &mut Session,
     deletion: &Deletion,
     kind: &str,
     lease: &Lease,
-    number: u64,
+    allowed: u64,
 ) -> Result<Option<u64>, DatabaseError> {
     session.run("BEGIN")?;
-    let dropped = match drop_within(session, deletion, kind, lease, number) {
+    let dropped = match drop_within(session, deletion, kind, lease, allowed) {
         Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
         // A view or a foreign key hangs on it.
         Err(DatabaseError::Postgres { cause, .. }) if cause.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => Ok(None),
@@ -42,7 +43,7 @@ fn drop_within(
     deletion: &Deletion,
     kind: &str,
     lease: &Lease,
-    number: u64,
+    allowed: u64,
 ) -> Result<Option<u64>, DatabaseError> {
     if !lease.renew(session)? {
         return Err(DatabaseError::ClaimLost { database: session.database.clone() });
@@ -51,13 +52,14 @@ fn drop_within(
     // Nobody writes into it any more while it is counted, and whoever reads goes on.
     session.run(&format!("LOCK TABLE {part} IN SHARE MODE"))?;
     let rows = count(&session.ask(&format!("SELECT count(*) FROM {part}"), &[], Limits::default())?);
+    deletion.within(rows, allowed, &session.database)?;
     session.run(&format!("LOCK TABLE {part} IN ACCESS EXCLUSIVE MODE"))?;
     // It is the same partition with the same bounds, or it is left alone.
     if before_the_cutoff(session, deletion, kind)?.as_ref() != Some(&part) {
         return Ok(None);
     }
     session.run(&format!("DROP TABLE {part}"))?;
-    lease.journal(session, number, rows, 0, None)?;
+    lease.journal(session, lease.batches + 1, rows, 0, None)?;
     Ok(Some(rows))
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Purger {
     /// Nearly every number was a row's key where rows were counted last.
     dense: bool,
     lease: Option<Lease>,
+    /// How many rows may still go.
+    allowed: u64,
 }
 
 impl Purger {
@@ -50,6 +52,8 @@ impl Purger {
         let database = way.database;
         let mut session = Session::open(way)?;
         session.at_most("statement_timeout", STATEMENT_TIMEOUT)?;
+        session.is_durable()?;
+        schema::identity(&mut session)?.must_be_of(deletion, database)?;
         let (catalogue, tables) = shape(&mut session, deletion)?;
         let due = &deletion.due;
         let table = tables.iter().find(|table| table.name == due.table);
@@ -59,7 +63,8 @@ impl Purger {
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let kind = table.column(&due.column).map(|column| column.declared.clone());
         let droppable = kind.filter(|_| parts::may_drop(deletion, &tables));
-        Ok(Self { session, deletion: deletion.clone(), statements, catalogue, droppable, ended: None, dense: false, lease: None })
+        let deletion = deletion.clone();
+        Ok(Self { session, deletion, statements, catalogue, droppable, ended: None, dense: false, lease: None, allowed: 0 })
     }
 
     fn ask(&mut self, sql: &str, window: &[(String, Value)]) -> Result<Rows, DatabaseError> {
@@ -169,6 +174,7 @@ impl Purger {
         }
         let children = gone.iter().sum();
         let deleted = self.change(&work.rows, &window)?;
+        self.deletion.within(deleted, self.allowed, &database)?;
         gone.push(deleted);
         // A row that came in between is not locked, and may be referred to by now.
         if looked && !locked.iter().eq(gone.iter().rev()) {
@@ -204,6 +210,8 @@ impl Purger {
             let kept = match keep.as_deref_mut() {
                 Some(keep) => {
                     let rows = self.read(&work.going, &window)?;
+                    let kept = rows.first().map_or(0, |(_, own)| own.rows.len() as u64);
+                    self.deletion.within(kept, self.allowed, &self.session.database)?;
                     Some(Kept::by(keep, rows, &self.session.database)?)
                 }
                 None => None,
@@ -260,6 +268,10 @@ impl Purge for Purger {
         Ok(claim)
     }
 
+    fn allow(&mut self, rows: u64) {
+        self.allowed = rows;
+    }
+
     fn lets_others_write(&self) -> bool {
         true
     }
@@ -291,7 +303,7 @@ impl Purge for Purger {
 
     fn part(&mut self) -> Result<Option<u64>, DatabaseError> {
         let (Some(kind), Some(lease)) = (&self.droppable, &mut self.lease) else { return Ok(None) };
-        let dropped = parts::drop_one(&mut self.session, &self.deletion, kind, lease, lease.batches + 1)?;
+        let dropped = parts::drop_one(&mut self.session, &self.deletion, kind, lease, self.allowed)?;
         if dropped.is_some() {
             lease.batches += 1;
             self.catalogue = shape(&mut self.session, &self.deletion)?.0;

@@ -6,7 +6,7 @@ use super::{
     schema,
     session::{Session, Way},
 };
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
+use crate::{DatabaseError, Identity, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
 
 /// A Postgres database that can only be read.
 pub(crate) struct Reader(Session);
@@ -76,6 +76,11 @@ impl Read for Reader {
                 }
             }
         })
+    }
+
+    fn identity(&mut self) -> Result<Identity, DatabaseError> {
+        // Every question by itself: one that fails would end a transaction.
+        schema::identity(&mut self.0)
     }
 
     fn dialect(&self) -> Dialect {

@@ -1,7 +1,27 @@
 //! The shape of the tables, from the system catalogue (PostgreSQL 15, "System Catalogs").
 
 use super::session::Session;
-use crate::{Column, DatabaseError, ForeignKey, Index, Limits, Table, Trigger, Value, purge::journal};
+use crate::{Column, DatabaseError, ForeignKey, Identity, Index, Limits, Table, Trigger, Value, purge::journal};
+
+/// Which database it is, and what bare names of tables and views mean in it. OIDs are those of the server's own files, so a replica of the
+/// whole server is the same place, and a copy of the rows is not.
+pub(super) fn identity(session: &mut Session) -> Result<Identity, DatabaseError> {
+    let limits = Limits { rows_max: 100_000, ..Limits::default() };
+    let own = "SELECT 'database `' || datname || '` (oid ' || oid || ')' FROM pg_database WHERE datname = current_database()";
+    let database = session.ask(own, &[], limits)?.single().and_then(Value::as_text).unwrap_or_default().to_owned();
+    // Two servers that were made alike have the same OIDs. Not every relative, and not every role, is told.
+    let server = match session.ask("SELECT 'server ' || system_identifier FROM pg_control_system()", &[], limits) {
+        Ok(found) => found.single().and_then(Value::as_text).map(str::to_owned),
+        Err(DatabaseError::Postgres { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let named = "SELECT CAST(c.relname AS TEXT), 'table `' || n.nspname || '.' || c.relname || '` (oid ' || c.oid || ')' FROM pg_class c \
+                 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition \
+                 AND pg_table_is_visible(c.oid) AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
+    let found = session.ask(named, &[], limits)?;
+    let pair = |row: &Vec<Value>| Some((row.first()?.as_text()?.to_owned(), row.get(1)?.as_text()?.to_owned()));
+    Ok(Identity { database, server, tables: found.rows.iter().filter_map(pair).collect() })
+}
 
 /// The ordinary tables that are found by their bare name, by name in order; parts of a partitioned table are none, and the
 /// two of our journal neither.

@@ -91,6 +91,12 @@ impl Session {
         ))
     }
 
+    /// Has a commit wait until it is on the disk, where the role or the database says that it need not: otherwise a server that crashes
+    /// takes windows back that were told as done.
+    pub(super) fn is_durable(&mut self) -> Result<(), DatabaseError> {
+        self.run("SELECT set_config(name, 'on', FALSE) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off'")
+    }
+
     /// Runs statements without parameters and without an answer.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(|cause| self.failed(sql, cause))

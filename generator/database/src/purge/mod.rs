@@ -16,7 +16,7 @@ use avouch_model::{
 pub use due::{Dialect, Due, Held, TenantPeriods};
 pub use expression::{NotAnExpression, expression};
 
-use crate::{DatabaseError, Rows, Value, d1, postgres, quote, sqlite};
+use crate::{DatabaseError, Identity, Rows, Value, d1, postgres, quote, sqlite};
 
 /// What is to be done to the rows that are due.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Deletion {
     pub children: Vec<Child>,
     /// The schema that all of this was read from: [`crate::fingerprint`]. With another one nothing is done.
     pub schema: Digest,
+    /// What was read: [`crate::Read::identity`]. Elsewhere nothing is done.
+    pub reached: Identity,
 }
 
 impl Deletion {
@@ -40,6 +42,12 @@ impl Deletion {
     pub fn touched(&self) -> Vec<&str> {
         let children = self.children.iter().map(|child| child.table.as_str());
         std::iter::once(self.due.table.as_str()).chain(children).collect()
+    }
+
+    /// Refuses to change more rows of the rule than are `allowed`.
+    pub(crate) fn within(&self, rows: u64, allowed: u64, database: &str) -> Result<(), DatabaseError> {
+        let beyond = || DatabaseError::BeyondAllowance { database: database.to_owned(), table: self.due.table.clone(), allowed };
+        if rows > allowed { Err(beyond()) } else { Ok(()) }
     }
 
     /// The values of the rule and of a window, all of which a statement may name.
@@ -162,6 +170,9 @@ pub trait Purge: Send {
     /// When the database is locked or cannot be read.
     fn first(&mut self) -> Result<Option<Key>, DatabaseError>;
 
+    /// How many rows may be deleted or anonymised from now on, by the next window or part: more undo it. None, as long as nothing is said.
+    fn allow(&mut self, rows: u64);
+
     /// From now on ends a window by the clock: when it held the lock so long, and has `rows_min` rows. Where nobody else wrote for a
     /// while it may take somewhat longer. False where others write meanwhile, or where a window is one statement: then the number
     /// of its rows is all that bounds it. Not for rows that are kept.
@@ -176,14 +187,14 @@ pub trait Purge: Send {
     ///
     /// # Errors
     /// When the claim was lost, the schema changed, the database stays locked, a foreign key forbids it, the rows cannot be
-    /// kept, or it would change anything else. Nothing of the window is deleted then.
+    /// kept, are more than were [allowed](Self::allow), or it would change anything else. Nothing of the window is deleted then.
     fn batch(&mut self, from: &Key, rows: u64, keep: Option<&mut Keep<'_>>) -> Result<Batch, DatabaseError>;
 
     /// Drops one part of the table that lies before the cut-off as a whole, where the table has such parts and nothing but an age
     /// decides. Tells how many rows it had; none when no such part is left.
     ///
     /// # Errors
-    /// When the claim was lost, or the database cannot be asked.
+    /// When the claim was lost, the part has more rows than were [allowed](Self::allow), or the database cannot be asked.
     fn part(&mut self) -> Result<Option<u64>, DatabaseError> {
         Ok(None)
     }
@@ -253,7 +264,8 @@ pub(crate) fn counted(rows: u64) -> (String, Value) {
 /// Opens a database for one deletion. Relative files lie beneath `root`. Nothing is deleted by opening.
 ///
 /// # Errors
-/// As [`crate::open_read`]; when there is no such table or column, or when the table has no key to go by.
+/// As [`crate::open_read`]; when it is another database, or a name means another table, than was read; when there is no such table or
+/// column, or when the table has no key to go by.
 pub fn open(database: &Database, root: &Path, deletion: &Deletion) -> Result<Box<dyn Purge>, DatabaseError> {
     match &database.location {
         Location::Sqlite(file) => Ok(Box::new(sqlite::Purger::open(&database.name, file, root, deletion)?)),

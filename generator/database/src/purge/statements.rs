@@ -333,7 +333,15 @@ mod tests {
         let children =
             vec![Child { table: "u".into(), links: vec![Link { columns: own, parent: None, parent_columns: parent }] }];
         let schema = Digest::of(b"");
-        let deletion = Deletion { rule: "r".into(), due, binds: Vec::new(), set: Vec::new(), children, schema };
+        let deletion = Deletion {
+            rule: "r".into(),
+            due,
+            binds: Vec::new(),
+            set: Vec::new(),
+            children,
+            schema,
+            reached: crate::Identity::default(),
+        };
         let work = Statements::of(&tables, &tables[0], &deletion).unwrap().rest;
         assert_eq!(work.locks.len(), 2);
         for (lock, name) in work.locks.iter().zip(["\"t\"", "\"u\""]) {

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
-use crate::DatabaseError;
+use crate::{DatabaseError, Identity};
 
 /// How long a connection waits for a lock of another one.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +18,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Place {
     pub(super) database: String,
     pub(super) path: PathBuf,
+    pub(super) identity: Identity,
 }
 
 impl Place {
@@ -29,7 +30,7 @@ impl Place {
         }
         let path = root.join(file);
         match fs::metadata(&path) {
-            Ok(found) if found.is_file() => Ok(Self { database, path }),
+            Ok(found) if found.is_file() => Ok(Self { database, identity: Identity::of_file(&path, &found), path }),
             Ok(_) => Err(DatabaseError::Unreadable { database, path, cause: None }),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(DatabaseError::Missing { database, path }),
             Err(cause) => Err(DatabaseError::Unreadable { database, path, cause: Some(cause) }),

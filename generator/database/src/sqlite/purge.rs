@@ -48,11 +48,14 @@ pub(crate) struct Purger {
     /// SQLite's `schema_version` when the schema was last held against the plan.
     schema: i64,
     lease: Option<lease::Lease>,
+    /// How many rows may still go.
+    allowed: u64,
 }
 
 impl Purger {
     pub(crate) fn open(database: &str, file: &str, root: &Path, deletion: &Deletion) -> Result<Self, DatabaseError> {
         let place = Place::find(database, file, root)?;
+        place.identity.clone().must_be_of(deletion, database)?;
         let mut connection = place.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let failed = |sql: &str, cause| place.failed(sql, BUSY_TIMEOUT, cause);
         let mut prepare = || {
@@ -84,7 +87,7 @@ impl Purger {
         let parts = (!whole).then(|| Parts::of(Duration::ZERO, 0));
         let (by_rowid, deletion) = (rowid(table).is_some(), deletion.clone());
         let log = Log::of(&place, &connection)?;
-        Ok(Self { place, connection, deletion, statements, log, parts, version: 0, by_rowid, schema, lease: None })
+        Ok(Self { place, connection, deletion, statements, log, parts, version: 0, by_rowid, schema, lease: None, allowed: 0 })
     }
 
     fn failed(&self, sql: &str, cause: rusqlite::Error) -> DatabaseError {
@@ -169,6 +172,7 @@ impl Purger {
             },
             None => self.delete_parts(from, rows, parts, &mut watch)?,
         };
+        self.deletion.within(done.deleted, self.allowed, &self.place.database)?;
         let before = watch.worked();
         let archive = kept.map(|kept| kept.name.as_str());
         let journalled = lease.journal(&transaction, lease.batches + 1, done.deleted, done.children, archive);
@@ -193,6 +197,8 @@ impl Purger {
             dense = self.by_rowid && deleted * 2 >= part;
             done = Done { deleted: done.deleted + deleted, children: done.children + children, next: window.to };
             let before = std::mem::replace(&mut worked, watch.worked());
+            // Before more of what is undone in the end.
+            self.deletion.within(done.deleted, self.allowed, &self.place.database)?;
             if !parts.another(worked.saturating_sub(before), seen, worked) || seen >= rows {
                 break;
             }
@@ -247,6 +253,8 @@ impl Purger {
                 let work = window.work(&self.statements);
                 let rows =
                     self.going(work, &self.deletion.bound(&window.binds)).map_err(|cause| self.failed(&work.rows, cause))?;
+                let kept = rows.first().map_or(0, |(_, own)| own.rows.len() as u64);
+                self.deletion.within(kept, self.allowed, &self.place.database)?;
                 Some(Kept::by(keep, rows, &self.place.database)?)
             }
             None => None,
@@ -314,6 +322,10 @@ impl Purge for Purger {
             from = next;
         }
         Ok(None)
+    }
+
+    fn allow(&mut self, rows: u64) {
+        self.allowed = rows;
     }
 
     fn hold_at_most(&mut self, hold: Duration, rows_min: u64) -> bool {

@@ -15,7 +15,7 @@ use rusqlite::{
 };
 
 use super::{place::Place, schema};
-use crate::{DatabaseError, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
+use crate::{DatabaseError, Identity, Limits, Read, Rows, Table, Value, purge::Dialect, quote, value::named};
 
 /// How many virtual machine steps lie between two looks at the clock: well below a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 2_000;
@@ -183,6 +183,10 @@ impl Read for Reader {
             }
             Ok(shown)
         })
+    }
+
+    fn identity(&mut self) -> Result<Identity, DatabaseError> {
+        Ok(self.place.identity.clone())
     }
 
     fn dialect(&self) -> Dialect {

@@ -2,7 +2,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::{ops::ControlFlow, path::Path, time::Duration};
+use std::{
+    cell::Cell,
+    ops::ControlFlow,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use avouch_model::{
     Digest, Span, Timestamp,
@@ -10,7 +15,7 @@ use avouch_model::{
     product::{Database, Location, RetentionRule, Terms},
     receipt::{Ended, Enforcement, Promise},
 };
-use avouch_retain::{Asked, Execution, Gentleness, Plan, RetainError, journal, promise, purge};
+use avouch_retain::{Asked, Execution, Gentleness, Pace, Plan, RetainError, journal, promise, purge};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -132,6 +137,50 @@ impl Sample {
 
 pub fn never_sleep(_: Duration) -> ControlFlow<()> {
     ControlFlow::Continue(())
+}
+
+/// Something that happens once, when a run claims its rule: after its plan and before its first window.
+pub struct Meanwhile<F: Fn()> {
+    happens: F,
+    happened: Cell<bool>,
+}
+
+impl<F: Fn()> Meanwhile<F> {
+    pub fn new(happens: F) -> Self {
+        Self { happens, happened: Cell::new(false) }
+    }
+}
+
+impl<F: Fn()> Pace for Meanwhile<F> {
+    fn pause(&mut self, _: Duration) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn elapsed(&self, _: Instant) -> Duration {
+        if !self.happened.replace(true) {
+            (self.happens)();
+        }
+        Duration::ZERO
+    }
+}
+
+/// Runs a rule of which 6 of 12 rows are due, while all become due and once more while 2 do; each time windows are large.
+pub fn the_fuse_holds_during_a_run(mut sample: Sample, now: Timestamp, all: impl Fn(), count: impl Fn() -> i64) {
+    sample.gentle = Gentleness::default();
+    sample.rule.fuse_percent = 50;
+    let run = |sample: &Sample, confirm, happens: &dyn Fn()| {
+        purge(&Asked { now, ..sample.asked() }, confirm, &sample.gentle, &mut Meanwhile::new(happens))
+    };
+    let done = run(&sample, None, &all);
+    assert_eq!((done.run.ended, done.run.due, done.run.deleted, done.run.due_after, count()), (Ended::Fused, 6, 0, 12, 12));
+    let Some(RetainError::FusedMeanwhile { deleted: 0, due: 12, rows: 12, digest, .. }) = done.trouble else {
+        unreachable!("{:?}", done.trouble)
+    };
+    // The next one stands before the same fuse, and what it names is what is to be confirmed.
+    assert!(matches!(run(&sample, None, &|| ()).trouble, Some(RetainError::Fused { due: 12, .. })));
+    let done = run(&sample, Some(digest), &|| ());
+    assert!(done.trouble.is_none(), "{:?}", done.trouble);
+    assert_eq!((done.run.ended, done.run.deleted, count()), (Ended::Done, 12, 0));
 }
 
 /// Runs a rule of a server whose clock says `now` by clocks that say otherwise, and after a run that both are behind.

@@ -35,6 +35,23 @@ pub(super) fn a_hold_that_comes_during_a_run_holds(d1: &Place) {
     assert_eq!(d1.count("events WHERE who = 'u5'"), 2);
 }
 
+pub(super) fn what_becomes_due_during_a_run_does_not_get_past_the_fuse(d1: &Place) {
+    for (index, action) in [
+        ("CREATE INDEX by_at ON events (at)", Action::Delete),
+        ("SELECT 1", Action::Delete),
+        (
+            "CREATE TABLE notes (event INTEGER REFERENCES events ON DELETE CASCADE)",
+            Action::Archive(Archive::Folder("old".into())),
+        ),
+    ] {
+        let mut sample = d1.sample(&[index]);
+        sample.rule.terms.action = action;
+        let all = || drop(d1.sql(&[&format!("UPDATE events SET at = {CUTOFF} - 100000")]));
+        let now = d1.now(&sample);
+        the_fuse_holds_during_a_run(sample, now, all, || d1.count("events"));
+    }
+}
+
 pub(super) fn a_claim_is_of_one_alone(d1: &Place) {
     let sample = d1.sample(&[]);
     let now = d1.now(&sample);

@@ -50,6 +50,7 @@ fn inside() {
         rules::a_reader_cannot_write,
         rules::what_cannot_be_done_is_said_and_no_token_is_shown,
         faults::a_hold_that_comes_during_a_run_holds,
+        faults::what_becomes_due_during_a_run_does_not_get_past_the_fuse,
         faults::a_claim_is_of_one_alone,
         faults::a_run_that_dies_is_told_by_the_next_one,
         faults::what_goes_wrong_on_the_way_changes_no_count,

@@ -10,6 +10,7 @@ mod catalogue;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod plans;
 mod proxy;
 mod rules;
 #[path = "../../../../tests/support/postgres.rs"]
@@ -32,6 +33,7 @@ fn rules_hold_on_a_real_server() {
     inside.env("AVOUCH_TEST_ID", bucket::KEY[0]).env("AVOUCH_TEST_SECRET", bucket::KEY[1]);
     inside.args(["--exact", "inside", "--nocapture"]).env("AVOUCH_TEST_SERVER", server.folder());
     inside.env("AVOUCH_TEST_READ", server.url("reader")).env("AVOUCH_TEST_PURGE", server.url("purger"));
+    inside.env("AVOUCH_TEST_ELSEWHERE", server.url("purger").replace("dbname=postgres", "dbname=elsewhere"));
     let output = inside.env("AVOUCH_TEST_PROXY", proxy::url(server.folder())).envs(tls::ways(&server)).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}");
@@ -59,6 +61,10 @@ fn inside() {
         catalogue::names_that_differ_by_case_are_told_apart,
         catalogue::what_refers_to_rows_from_elsewhere_stops_the_rule,
         catalogue::a_hold_is_recognised_however_it_is_spelled,
+        plans::what_becomes_due_during_a_run_does_not_get_past_the_fuse,
+        plans::a_part_with_more_rows_than_the_fuse_allows_is_not_dropped,
+        plans::another_place_than_was_read_is_not_deleted_from,
+        plans::what_was_told_as_deleted_is_on_the_disk,
         faults::a_run_that_is_killed_neither_repeats_nor_skips,
         faults::locks_are_waited_for_and_not_for_ever,
         faults::a_deadlock_is_begun_again,
