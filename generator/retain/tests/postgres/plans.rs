@@ -2,7 +2,7 @@
 
 use std::env;
 
-use avouch_database::DatabaseError;
+use avouch_database::{DatabaseError, open_read};
 use avouch_model::{
     product::{Action, Archive, Location},
     receipt::Ended,
@@ -46,6 +46,9 @@ pub(super) fn another_place_than_was_read_is_not_deleted_from(scene: &Scene) {
          INSERT INTO other.events SELECT n, to_timestamp({CUTOFF} - 9) FROM generate_series(1, 12) n; \
          GRANT USAGE ON SCHEMA other TO purger, reader; GRANT SELECT, DELETE ON other.events TO purger; GRANT SELECT ON other.events TO reader"
     ));
+    // Two servers that were made alike have the same OIDs: any role is told which one it is.
+    let reached = open_read(&sample.database, sample.root()).unwrap().identity().unwrap();
+    assert!(format!("{reached:?}").contains("server: Some(\"server "), "{reached:?}");
     // Two roles that find other tables by one name.
     scene.server.sql("ALTER ROLE purger SET search_path = other, public");
     let done = scene.run(&sample);
