@@ -6,7 +6,7 @@ use crate::{
     purge::{
         Deletion,
         journal::JOURNAL_TABLE,
-        statements::{self, Work},
+        statements::{self, Chosen, Work},
     },
     quote,
 };
@@ -77,6 +77,7 @@ impl Sweep {
         let going = format!("{rest} AND {due}");
         // A request has nothing but the database to remember the rows in that it chose.
         let place = format!("(SELECT archive FROM {JOURNAL_TABLE} WHERE {LINE})");
+        let rows = Chosen::of(table, &key, false);
         Self {
             by,
             begin: format!("SELECT {read} FROM {name} WHERE TRUE{bound} ORDER BY {key} LIMIT 1"),
@@ -85,8 +86,8 @@ impl Sweep {
             next: format!("SELECT {read} FROM {name} WHERE ({key}) >= ({}){bound} ORDER BY {key} LIMIT 1", side("to")),
             end: format!("SELECT {read} FROM {name} WHERE {from} ORDER BY {key} LIMIT 1 OFFSET :rows"),
             referring: statements::guards(deletion, tables, &going, &deletion.doomed(&going)),
-            window: Work::of(deletion, tables, table, &key, &window, &place),
-            rest: Work::of(deletion, tables, table, &key, &rest, &place),
+            window: Work::of(deletion, tables, table, &rows, &window, &place),
+            rest: Work::of(deletion, tables, table, &rows, &rest, &place),
         }
     }
 

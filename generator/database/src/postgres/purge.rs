@@ -59,7 +59,8 @@ impl Purger {
         let table = tables.iter().find(|table| table.name == due.table);
         let missing = |message: String| DatabaseError::WrongSchema { database: database.to_owned(), message };
         let table = table.ok_or_else(|| missing(format!("no such table: {}", due.table)))?;
-        let statements = Statements::of(&tables, table, deletion)
+        let inherited = is_inherited(&mut session, &table.name)?;
+        let statements = Statements::of(&tables, table, deletion, inherited)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let kind = table.column(&due.column).map(|column| column.declared.clone());
         let droppable = kind.filter(|_| parts::may_drop(deletion, &tables));
@@ -368,4 +369,11 @@ fn catalogue(session: &mut Session, deletion: &Deletion) -> Result<Rows, Databas
         names.into_iter().enumerate().map(|(place, name)| (format!("table_{place}"), name)).collect();
     let binds: Vec<(&str, &Value)> = names.iter().map(|(name, value)| (name.as_str(), value)).collect();
     session.ask(&sql, &binds, Limits::default())
+}
+
+/// Whether other tables inherit from this one, other than its partitions.
+fn is_inherited(session: &mut Session, table: &str) -> Result<bool, DatabaseError> {
+    let sql = "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent \
+               WHERE c.relname = :table AND pg_table_is_visible(c.oid) AND c.relkind = 'r'";
+    Ok(count(&session.ask(sql, &[("table", &Value::from(table))], LIMITS)?) > 0)
 }

@@ -101,13 +101,15 @@ impl KeyColumns {
 }
 
 impl Statements {
-    /// None when the table has no key, or columns named after all three names of the rowid.
-    pub(crate) fn of(tables: &[Table], table: &Table, deletion: &Deletion) -> Option<Self> {
+    /// None when the table has no key, or columns named after all three names of the rowid. `inherited`: other tables inherit from
+    /// this one, so that a key may be that of several rows.
+    pub(crate) fn of(tables: &[Table], table: &Table, deletion: &Deletion, inherited: bool) -> Option<Self> {
         let keys = KeyColumns::of(table, deletion.due.dialect)?;
         let (name, key, read) = (quote(&table.name), keys.named(), keys.read());
         let due = deletion.due.due("cutoff");
         let from = format!("({key}) >= {}", keys.places("from"));
         let window = format!("{from} AND ({key}) < {}", keys.places("to"));
+        let rows = Chosen::of(table, &key, inherited);
         Some(Self {
             keys: keys.0.len(),
             begin: format!("SELECT {read} FROM {name} ORDER BY {key} LIMIT 1"),
@@ -121,15 +123,15 @@ impl Statements {
             leap: keys
                 .is_whole()
                 .then(|| format!("SELECT {read} FROM {name} WHERE {key} >= :leap ORDER BY {key} LIMIT 1 OFFSET :rows")),
-            window: Work::of(deletion, tables, table, &key, &window, ":chosen"),
-            rest: Work::of(deletion, tables, table, &key, &from, ":chosen"),
+            window: Work::of(deletion, tables, table, &rows, &window, ":chosen"),
+            rest: Work::of(deletion, tables, table, &rows, &from, ":chosen"),
         })
     }
 }
 
 impl Work {
     /// What is to be done to the rows in a `range` that are due. `place` is SQL, where those that were chosen are found.
-    pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, key: &str, range: &str, place: &str) -> Self {
+    pub(crate) fn of(deletion: &Deletion, tables: &[Table], table: &Table, rows: &Chosen, range: &str, place: &str) -> Self {
         let (name, dialect) = (quote(&table.name), deletion.due.dialect);
         let going = format!("{range} AND {}", deletion.due.due("cutoff"));
         // Whatever was chosen, a row inside its retention never goes. Periods of tenants are not asked again: they may be a child's, and gone.
@@ -143,15 +145,13 @@ impl Work {
                 let chosen = format!("SELECT json_group_array({identity}) FROM {name} WHERE {going}");
                 (Some(chosen), format!("{range} AND ({identity}) IN (SELECT value FROM json_each({place}))"))
             }
-            Dialect::Postgres if !deletion.due.is_plain() => (None, format!("{range} AND {}{aged}", among_chosen(place))),
+            Dialect::Postgres if !deletion.due.is_plain() => (None, format!("{range} AND {}{aged}", rows.among(place))),
             _ => (None, going.clone()),
         };
         let doomed = deletion.doomed(&gone);
-        // A key may be that of several rows where tables inherit.
-        let beyond = if dialect == Dialect::Postgres { ", tableoid, ctid" } else { "" };
         let read = |goes: &str, doomed: &[String]| {
             let columns = |of: &str| selected(tables, of, dialect);
-            let own = format!("SELECT {} FROM {name} WHERE {goes} ORDER BY {key}{beyond}", columns(&table.name));
+            let own = format!("SELECT {} FROM {name} WHERE {goes} ORDER BY {}", columns(&table.name), rows.order);
             let children = deletion.children.iter().map(|child| &child.table).zip(doomed).map(|(child, doomed)| {
                 let order = in_order(tables, child, dialect);
                 (child.clone(), format!("SELECT {} FROM {} WHERE {doomed}{order}", columns(child), quote(child)))
@@ -175,7 +175,7 @@ impl Work {
                 let lock = |table: &str, goes: &str| {
                     format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {goes} FOR UPDATE) AS locked", quote(table))
                 };
-                let own = if deletion.due.is_plain() { lock(&table.name, &going) } else { choice(table, &going) };
+                let own = if deletion.due.is_plain() { lock(&table.name, &going) } else { rows.choice(&name, &going) };
                 let of_children = deletion.children.iter().zip(&doomed).map(|(child, goes)| lock(&child.table, goes));
                 (std::iter::once(own).chain(of_children).collect(), guards(deletion, tables, &gone, &doomed))
             }
@@ -201,22 +201,47 @@ impl Work {
     }
 }
 
-/// On Postgres: locks rows, counts them, and gives them as a JSON array of where they lie, until the transaction ends. A key would not
-/// tell rows of tables that inherit from this one apart.
-fn choice(table: &Table, goes: &str) -> String {
-    format!(
-        "SELECT count(*), CAST(json_agg(json_build_array(CAST(tableoid AS BIGINT), CAST(ctid AS TEXT))) AS TEXT) \
-         FROM (SELECT tableoid, ctid FROM {} WHERE {goes} FOR UPDATE) AS locked",
-        quote(&table.name)
-    )
+/// How the rows that were chosen are told apart on Postgres.
+pub(crate) struct Chosen {
+    /// Columns that tell one row from all others, and put them in order.
+    order: String,
+    /// Each of them as a text.
+    texts: String,
+    /// The types that these texts are cast to.
+    types: Vec<String>,
 }
 
-/// On Postgres: the rows that [`choice`] gave.
-fn among_chosen(place: &str) -> String {
-    format!(
-        "(tableoid, ctid) IN (SELECT CAST(one ->> 0 AS OID), CAST(one ->> 1 AS TID) \
-         FROM json_array_elements(CAST({place} AS JSON)) AS chosen(one))"
-    )
+impl Chosen {
+    /// By their key, which every server that speaks this protocol has. Where tables inherit, which only Postgres knows, by where they lie:
+    /// that stays until the transaction ends, once they are locked.
+    pub(crate) fn of(table: &Table, key: &str, inherited: bool) -> Self {
+        let cast = |name: &str| format!("CAST({name} AS TEXT)");
+        if inherited {
+            let texts = format!("{}, {}", cast("CAST(tableoid AS BIGINT)"), cast("ctid"));
+            return Self { order: "tableoid, ctid".to_owned(), texts, types: vec!["OID".to_owned(), "TID".to_owned()] };
+        }
+        let declared = |name: &String| table.column(name).map_or("TEXT", |column| column.declared.as_str()).to_owned();
+        Self {
+            order: key.to_owned(),
+            texts: table.primary_key.iter().map(|name| cast(&quote(name))).collect::<Vec<_>>().join(", "),
+            types: table.primary_key.iter().map(declared).collect(),
+        }
+    }
+
+    /// Locks rows, counts them, and gives them as a JSON array of arrays of texts.
+    fn choice(&self, name: &str, goes: &str) -> String {
+        let Self { order, texts, .. } = self;
+        format!(
+            "SELECT count(*), CAST(json_agg(json_build_array({texts})) AS TEXT) FROM (SELECT {order} FROM {name} WHERE {goes} FOR UPDATE) AS locked"
+        )
+    }
+
+    /// The rows that [`Self::choice`] gave.
+    fn among(&self, place: &str) -> String {
+        let values = self.types.iter().enumerate().map(|(nth, kind)| format!("CAST(one ->> {nth} AS {kind})"));
+        let values = values.collect::<Vec<_>>().join(", ");
+        format!("({}) IN (SELECT {values} FROM json_array_elements(CAST({place} AS JSON)) AS chosen(one))", self.order)
+    }
 }
 
 /// What tells the rows of a table of SQLite apart, as a number or a text: the rowid, the primary key, or all there is.
@@ -342,7 +367,7 @@ mod tests {
             schema,
             reached: crate::Identity::default(),
         };
-        let work = Statements::of(&tables, &tables[0], &deletion).unwrap().rest;
+        let work = Statements::of(&tables, &tables[0], &deletion, false).unwrap().rest;
         assert_eq!(work.locks.len(), 2);
         for (lock, name) in work.locks.iter().zip(["\"t\"", "\"u\""]) {
             assert!(lock.contains(&format!("FROM {name} WHERE")) && lock.contains("FOR UPDATE"), "{lock}");

@@ -81,7 +81,7 @@ impl Purger {
         if fingerprint(&tables, &deletion.touched()) != deletion.schema {
             return Err(DatabaseError::SchemaChanged { database: database.to_owned(), table: table.name.clone() });
         }
-        let statements = Statements::of(&tables, table, deletion)
+        let statements = Statements::of(&tables, table, deletion, false)
             .ok_or_else(|| DatabaseError::NoKey { database: database.to_owned(), table: table.name.clone() })?;
         let whole = !deletion.children.is_empty() || table.foreign_keys.iter().any(|key| key.parent == table.name);
         let parts = (!whole).then(|| Parts::of(Duration::ZERO, 0));
