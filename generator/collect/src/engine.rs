@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -21,7 +21,7 @@ use crate::{Judgement, Kind, Patience, Unasked, Vantage, World, kinds, redact};
 /// The most bytes that a transcript may have in a [`Detail`]; what is longer is cut and says so.
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 
-/// How many checks wait at the same time.
+/// How many checks wait, or ask targets, at the same time.
 const WAITING_MAX: usize = 16;
 
 /// What a run of the checks brought.
@@ -53,8 +53,10 @@ pub fn collect(world: &World<'_>, asked: &[Asked]) -> Collected {
     collect_and_tell(world, asked, &|_| {})
 }
 
-/// Like [`collect`], telling of every answer as it comes. The order of telling is the order of answering: quick checks
-/// one after another, then those that wait, together, then those that measure time, each alone.
+/// Like [`collect`], telling of every answer as it comes. The order of telling is the order of answering: quick checks, those
+/// of a target together and beside them, one after another, those that look at the product itself; then those of data and
+/// people, so that they find the same whatever was asked of a target at the same time; then those that wait, together; then
+/// those that measure time, each alone.
 pub fn collect_and_tell(world: &World<'_>, asked: &[Asked], tell: &(dyn Fn(Progress<'_>) + Sync)) -> Collected {
     let known: Vec<(&'static Kind, &Asked)> =
         asked.iter().filter_map(|asked| Some((kinds::find(&asked.check.kind)?, asked))).collect();
@@ -74,9 +76,28 @@ fn gather(world: &World<'_>, known: &[(&'static Kind, &Asked)], tell: &(dyn Fn(P
         answer
     };
     let of = |patience: Patience| known.iter().copied().enumerate().filter(move |(_, (kind, _))| kind.patience == patience);
+    let quick = |is_there: fn(Vantage) -> bool| of(Patience::Quick).filter(move |(_, (kind, _))| is_there(kind.vantage));
 
     let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(known.len());
-    answers.extend(of(Patience::Quick).map(|(place, each)| (place, ask_and_tell(each))));
+    let targets: Vec<_> = quick(|vantage| matches!(vantage, Vantage::Target(_))).collect();
+    let next = AtomicUsize::new(0);
+    let ask_targets = || {
+        let mut answers = Vec::new();
+        while let Some((place, each)) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            answers.push((*place, ask_and_tell(*each)));
+        }
+        answers
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..targets.len().min(WAITING_MAX)).map(|_| scope.spawn(ask_targets)).collect();
+        let here = quick(|vantage| matches!(vantage, Vantage::Repository | Vantage::Report));
+        answers.extend(here.map(|(place, each)| (place, ask_and_tell(each))));
+        for thread in threads {
+            // A check that panics is an answer of its own; what panics here is not a check.
+            answers.extend(thread.join().unwrap_or_else(|cause| resume_unwind(cause)));
+        }
+    });
+    answers.extend(quick(|vantage| vantage == Vantage::Time).map(|(place, each)| (place, ask_and_tell(each))));
     let waiting: Vec<_> = of(Patience::Waits).collect();
     for together in waiting.chunks(WAITING_MAX) {
         thread::scope(|scope| {

@@ -26,11 +26,12 @@ pub enum Vantage {
 /// How a kind gets along with the others in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Answers soon.
+    /// Answers soon. Those that ask a target are asked beside one another: none of them may count, time or compare what
+    /// others set off there ([`avouch_probe::Prober::undisturbed`] is for those that must for a moment).
     Quick,
     /// Spends most of its time waiting (a rate limit's window): such checks wait together.
     Waits,
-    /// Measures time, and is asked alone.
+    /// Measures time, or hears only what comes in time, and is asked alone.
     Quiet,
 }
 

@@ -79,6 +79,12 @@ impl Addresses {
         self.each.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many common requests there may be in a minute; no bound without configured addresses.
+    pub(crate) fn capacity(&self) -> usize {
+        let each = self.lock();
+        if each.is_empty() { usize::MAX } else { each.iter().filter(|used| !used.lent).count().saturating_mul(self.per_minute) }
+    }
+
     /// An address for each of `count` common requests that are sent at once; packed, so that others stay fresh.
     /// Without configured addresses the machine chooses.
     pub(crate) fn allot(&self, count: usize, now: Instant) -> Next<Vec<Option<IpAddr>>> {

@@ -12,7 +12,7 @@ use std::{
 
 use avouch_model::product::{ProbeClass, Target};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::runtime::Runtime;
 use tokio_rustls::rustls::version;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     connect::{Place, Trust},
     credential::Secret,
     der,
+    gate::{Gate, Pass, Undisturbed},
     rehearsal::{Rehearsal, Rehearsed},
     request::named,
     tls,
@@ -44,15 +45,6 @@ pub enum Source<'a> {
     Lent(&'a Lease),
 }
 
-/// What many requests brought.
-#[derive(Debug)]
-pub struct Burst {
-    /// The answers, in the order in which they came.
-    pub answers: Vec<Result<Response, ProbeError>>,
-    /// From the start to the last answer.
-    pub elapsed: Duration,
-}
-
 /// Probes one target. Shared between threads; see the crate's own page for what it never does.
 pub struct Prober {
     pub(crate) inner: Arc<Inner>,
@@ -69,8 +61,9 @@ pub(crate) struct Inner {
     plain: Option<Place>,
     pub(crate) trust: Trust,
     secrets: BTreeMap<String, Secret>,
-    addresses: Arc<Addresses>,
+    pub(crate) addresses: Arc<Addresses>,
     principals: Arc<Principals>,
+    pub(crate) gate: Arc<Gate>,
     run: String,
     spent: AtomicU32,
     seed: AtomicU64,
@@ -119,6 +112,7 @@ impl Prober {
                 .collect(),
             addresses: Arc::new(Addresses::new(&rotated(&target.source_addresses, seed), target.requests_per_address)),
             principals: Arc::default(),
+            gate: Arc::default(),
             run: run.chars().filter(char::is_ascii_graphic).collect(),
             spent: AtomicU32::new(0),
             seed: AtomicU64::new(seed),
@@ -168,51 +162,6 @@ impl Prober {
         Conversation { prober: self, source, open: None }
     }
 
-    /// The same request many times, `concurrency` at a time, over connections that are kept.
-    ///
-    /// # Errors
-    /// When it may not be sent at all, or there are too few source addresses.
-    pub fn burst(&self, request: &Request, count: usize, concurrency: usize, source: Source<'_>) -> Result<Burst, ProbeError> {
-        self.admit(request)?;
-        if let Some(rehearsal) = &self.inner.rehearsal {
-            let answer = rehearsal.answer(&self.inner.target, request, count);
-            return Ok(Burst { answers: (0..count).map(|_| Ok(answer.clone())).collect(), elapsed: Duration::ZERO });
-        }
-        let (from, allotted) = self.turns(count, source)?;
-        let lanes = concurrency.clamp(1, 256);
-        let each = count.div_ceil(lanes).max(1);
-        let started = Instant::now();
-        let answers = self.runtime.block_on(async {
-            let mut running = JoinSet::new();
-            for lane in from.chunks(each) {
-                let (inner, request, lane) = (Arc::clone(&self.inner), request.clone(), lane.to_vec());
-                running.spawn(async move {
-                    let mut open = None;
-                    let mut answers = Vec::with_capacity(lane.len());
-                    for address in lane {
-                        let mut answer = inner.answer(&mut open, &request, address, true).await;
-                        let at = started.elapsed();
-                        if let Ok(response) = &mut answer {
-                            response.at = at;
-                        }
-                        answers.push((at, answer));
-                    }
-                    answers
-                });
-            }
-            let mut all = Vec::with_capacity(count);
-            while let Some(lane) = running.join_next().await {
-                all.extend(lane.unwrap_or_default());
-            }
-            all
-        });
-        let elapsed = started.elapsed();
-        self.inner.addresses.sent_until(allotted, Instant::now());
-        let mut answers = answers;
-        answers.sort_by_key(|(at, _)| *at);
-        Ok(Burst { answers: answers.into_iter().map(|(_, answer)| answer).collect(), elapsed })
-    }
-
     /// A source address that nothing was sent from for `rest`, and that nobody else uses while it is lent; it rests as
     /// long afterwards. Waits for one to become free.
     ///
@@ -235,6 +184,16 @@ impl Prober {
     pub fn hold_principal(&self, principal: &str, rest: Duration) -> Alone {
         let rest = if self.inner.rehearsal.is_some() { Duration::ZERO } else { rest };
         Principals::hold(&self.inner.principals, principal, rest)
+    }
+
+    /// Waits until nothing is under way at the target, and keeps the requests of other checks back until it is dropped: for
+    /// who counts what the target notes of each request. Only the calling thread may send meanwhile.
+    pub fn undisturbed(&self) -> Undisturbed {
+        // The proof that what is intrusive waits for is fetched once, by whoever is first: not by somebody who must wait for us.
+        if self.inner.rehearsal.is_none() && self.ownership.stated && self.wants_proof() {
+            drop(self.proof());
+        }
+        Gate::alone(&self.inner.gate)
     }
 
     /// The commit that the target itself names (`release_from`); none when it is not configured to. Asked once.
@@ -277,7 +236,7 @@ impl Prober {
         }
         let mut offered = Offered::Inconclusive("not asked".to_owned());
         for _ in 0..2 {
-            let from = self.tls_turn()?;
+            let (from, _pass) = self.tls_turn()?;
             let seed = inner.next_seed();
             offered = self.runtime.block_on(async {
                 let stream = inner.place.tcp(from, within).await?;
@@ -300,7 +259,7 @@ impl Prober {
             rehearsal.note(ProbeClass::Passive, format!("a whole handshake of TLS {version}"), 1);
             return Err(ProbeError::Certificate { target: inner.target.name.clone() });
         }
-        let from = self.tls_turn()?;
+        let (from, _pass) = self.tls_turn()?;
         let within = Duration::from_secs(10);
         let config = inner.trust.only(if version == Version::Tls13 { &version::TLS13 } else { &version::TLS12 })?;
         self.runtime.block_on(async {
@@ -410,14 +369,14 @@ impl Prober {
         }
     }
 
-    fn tls_turn(&self) -> Result<Option<IpAddr>, ProbeError> {
+    fn tls_turn(&self) -> Result<(Option<IpAddr>, Pass), ProbeError> {
         let inner = &self.inner;
         inner.permit(ProbeClass::Passive)?;
         if !inner.place.https {
             return Err(ProbeError::NoTls { target: inner.target.name.clone() });
         }
         inner.spend()?;
-        Ok(self.turns(1, Source::Common)?.0.into_iter().next().flatten())
+        Ok((self.turns(1, Source::Common)?.0.into_iter().next().flatten(), Gate::pass(&self.inner.gate, 1)))
     }
 }
 
@@ -455,6 +414,7 @@ impl Conversation<'_> {
         let prober = self.prober;
         prober.admit(request)?;
         let from = prober.turns(1, self.source)?.0.into_iter().next().flatten();
+        let _pass = Gate::pass(&prober.inner.gate, 1);
         let answer = prober.inner.answer(&mut self.open, request, from, keep);
         prober.runtime.block_on(answer)
     }
@@ -531,7 +491,7 @@ impl Inner {
         Ok(headers)
     }
 
-    async fn answer(
+    pub(crate) async fn answer(
         &self,
         open: &mut Option<(Option<IpAddr>, bool, Connection)>,
         request: &Request,

@@ -12,6 +12,7 @@ use tokio::{io::AsyncWriteExt, sync::Notify};
 
 use crate::{
     ProbeError, Prober, Request, Source,
+    gate::Gate,
     wire::{Connection, more, read_head},
 };
 
@@ -90,6 +91,7 @@ impl Prober {
         }
         inner.unbroken()?;
         let from = self.turns(1, Source::Common)?.0.into_iter().next().flatten();
+        let _pass = Gate::pass(&inner.gate, 1);
         let mut nonce = [0; 16];
         for part in nonce.chunks_exact_mut(8) {
             part.copy_from_slice(&inner.next_seed().to_be_bytes());

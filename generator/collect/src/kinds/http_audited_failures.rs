@@ -108,6 +108,8 @@ impl Question for AuditedFailures {
         };
         let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
         let (mut causes, mut ids) = (Vec::new(), Vec::new());
+        // What other checks are refused would leave its reason too.
+        let _undisturbed = site.prober.undisturbed();
         for cause in &asked.causes {
             let credential = cause.credential(&asked.principal)?;
             let before = counts(world, asked)?;

@@ -1,12 +1,12 @@
 //! What the kinds that ask a running system share: the names in their parameters made into requests.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use avouch_model::{
     percent::encoded,
     product::{ProbeClass, Route, Target},
 };
-use avouch_probe::{Body, Credential, ProbeError, Prober, Request, Response};
+use avouch_probe::{Body, Credential, Exchanged, ProbeError, Prober, Request, Response, Then};
 use avouch_repository::Files;
 use serde::Deserialize;
 
@@ -184,18 +184,71 @@ impl<'w> Site<'w> {
         Err(Unasked("the target still answers 429 (too many requests) after waiting as long as it asked for".to_owned()))
     }
 
-    /// Removes what a route made, as whoever made it. False when it may still be there.
-    pub(super) fn undo(&self, route: &Route, made: &Response, credential: &Credential) -> bool {
-        match (&route.undo, made_id(route, made)) {
-            (Some((method, path)), Some(id)) => {
-                let request = Request::new(ProbeClass::Intrusive, method, &with_id(path, &id)).credential(credential.clone());
-                let removed = self.ask(&request);
-                matches!(removed, Ok(answer) if (200..300).contains(&answer.status) || matches!(answer.status, 404 | 410))
-            }
-            (None, None) => true,
-            _ => false,
+    /// The answers to requests that do not depend on one another, in their order; for limits as [`Site::ask`].
+    pub(super) fn ask_together(&self, requests: Vec<Request>) -> Result<Vec<Result<Response, Unasked>>, Unasked> {
+        let sent = self.prober.together(requests.clone(), None).map_err(|error| unasked(&error))?;
+        Ok(requests.iter().zip(sent).map(|(request, Exchanged { answer, .. })| self.again(request, answer)).collect())
+    }
+
+    /// As [`Site::ask_together`]; what a success made is removed at once, where the route has an `undo`. With each answer
+    /// whether nothing is left of it.
+    pub(super) fn try_together(
+        &self,
+        route: Option<&Route>,
+        requests: Vec<Request>,
+        credential: &Credential,
+    ) -> Result<Vec<(Response, bool)>, Unasked> {
+        let then = route.cloned().map(|route| -> Then {
+            let credential = credential.clone();
+            Arc::new(move |made| is_success(made.status).then(|| removal(&route, made, &credential)).flatten())
+        });
+        let sent = self.prober.together(requests.clone(), then.as_ref()).map_err(|error| unasked(&error))?;
+        let gone = |request: &Request, Exchanged { answer, then, .. }| {
+            let answer = self.again(request, answer)?;
+            let removed = match (then, route) {
+                (Some(Ok(removed)), _) if is_gone(removed.status) => true,
+                (_, Some(route)) if is_success(answer.status) => self.undo(route, &answer, credential),
+                _ => true,
+            };
+            Ok((answer, removed))
+        };
+        // All are looked at before the first that was not answered ends it: what was made is removed whatever happened.
+        let each: Vec<_> = requests.iter().zip(sent).map(|(request, one)| gone(request, one)).collect();
+        each.into_iter().collect()
+    }
+
+    /// The answer to a request that was sent already, which is asked again where it came too often.
+    fn again(&self, request: &Request, answer: Result<Response, ProbeError>) -> Result<Response, Unasked> {
+        match answer {
+            Ok(answer) if answer.status == 429 => self.ask(request),
+            other => other.map_err(|error| unasked(&error)),
         }
     }
+
+    /// Removes what a route made, as whoever made it. False when it may still be there.
+    pub(super) fn undo(&self, route: &Route, made: &Response, credential: &Credential) -> bool {
+        match removal(route, made, credential) {
+            Some(request) => matches!(self.ask(&request), Ok(answer) if is_gone(answer.status)),
+            None => route.undo.is_none() && made_id(route, made).is_none(),
+        }
+    }
+}
+
+/// The request that removes what a route made, where there is one.
+fn removal(route: &Route, made: &Response, credential: &Credential) -> Option<Request> {
+    let (method, path) = route.undo.as_ref()?;
+    let path = with_id(path, &made_id(route, made)?);
+    Some(Request::new(ProbeClass::Intrusive, method, &path).credential(credential.clone()))
+}
+
+/// Whether what was to be removed is not there any more.
+fn is_gone(status: u16) -> bool {
+    is_success(status) || matches!(status, 404 | 410)
+}
+
+/// Whether a request was served (RFC 9110 section 15.3).
+pub(super) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 impl Call {

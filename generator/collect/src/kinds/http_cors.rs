@@ -7,7 +7,7 @@ use avouch_model::{
     product::ProbeClass,
     state::Outcome,
 };
-use avouch_probe::{Credential, Request, Response};
+use avouch_probe::{Credential, Exchanged, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::http_call::{Call, Site, unasked};
@@ -150,15 +150,14 @@ impl Question for Cors {
         }
         others.retain(|origin, _| !asked.allowed.contains(origin));
         let ask = |origins: &mut dyn Iterator<Item = (&String, Class)>| -> Result<Vec<Told>, Unasked> {
-            let mut told = Vec::new();
-            for (origin, class) in origins {
-                for &preflight in ways {
-                    let request = request(&call, origin, preflight, &credential);
-                    let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
-                    told.push(read((origin, class), preflight, call.ok, &answer));
-                }
-            }
-            Ok(told)
+            let each: Vec<_> = origins.flat_map(|origin| ways.iter().map(move |&preflight| (origin, preflight))).collect();
+            let requests = each.iter().map(|((origin, _), preflight)| request(&call, origin, *preflight, &credential)).collect();
+            let sent = site.prober.together(requests, None).map_err(|error| unasked(&error))?;
+            let told = each.into_iter().zip(sent).map(|((origin, preflight), Exchanged { answer, .. })| {
+                let answer = answer.map_err(|error| unasked(&error))?;
+                Ok(read((origin.0, origin.1), preflight, call.ok, &answer))
+            });
+            told.collect()
         };
         let allowed = ask(&mut asked.allowed.iter().map(|origin| (origin, Class::Listed)))?;
         let mut refused = Vec::new();

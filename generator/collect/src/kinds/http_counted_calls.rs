@@ -70,6 +70,8 @@ impl Question for CountedCalls {
         let call = site.call(asked.route.as_deref(), asked.call.as_deref())?;
         let key = credential(world, &asked.target, &asked.principal)?;
         let request = call.request(ProbeClass::Active, Credential::Principal(asked.principal.clone()));
+        // What other checks send would be counted too.
+        let _undisturbed = site.prober.undisturbed();
         let before = number(world, asked, &key)?;
         let mut seen = Seen { calls: asked.calls, answered: 0, grown_by: 0 };
         for _ in 0..asked.calls {

@@ -6,11 +6,11 @@ use avouch_model::{
     product::{ProbeClass, Route},
     state::Outcome,
 };
-use avouch_probe::{Credential, Response};
+use avouch_probe::{Credential, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, made_id};
+use super::http_call::{Call, Site, is_success, made_id};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -104,6 +104,13 @@ struct Tried {
     wrote_to_own: Option<bool>,
 }
 
+/// A request that makes something, by which route, and whether the other tenant sends it.
+struct Making<'r> {
+    route: &'r Route,
+    request: Request,
+    by_other: bool,
+}
+
 impl Question for IdentitySource {
     const ID: &'static str = "http.identity-source";
     const QUESTION: &'static str = "Does a tenant's id that is sent along have no effect?";
@@ -130,90 +137,128 @@ impl Question for IdentitySource {
         let make = site.route(&asked.make)?;
         let read = site.route(&asked.read)?;
         let others = asked.also.iter().map(|name| site.route(name)).collect::<Result<Vec<_>, _>>()?;
-        let send = |call: &Call, who: &Credential, header: Option<&String>| {
-            let mut request = call.request(ProbeClass::Intrusive, who.clone());
-            if let Some(header) = header {
-                request = request.header(header, &theirs);
-            }
-            site.ask(&request)
+        let request = |call: Call, who: &Credential, header: Option<&String>| {
+            let request = call.request(ProbeClass::Intrusive, who.clone());
+            if let Some(header) = header { request.header(header, &theirs) } else { request }
         };
-        let can_read =
-            |who: &Credential, id: &str| Ok::<_, Unasked>(send(&site.call_of(read)?.with_id(id), who, None)?.status == read.ok);
+        let reading = |who: &Credential, id: &str| Ok::<_, Unasked>(request(site.call_of(read)?.with_id(id), who, None));
+        let can_read = |asked: Vec<Request>| -> Result<Vec<bool>, Unasked> {
+            site.ask_together(asked)?.into_iter().map(|answer| Ok(answer?.status == read.ok)).collect()
+        };
+        // What was made by which route, and whether the other tenant asked for it.
         let mut made: Vec<(&Route, Response, bool)> = Vec::new();
         let mut gathered = || -> Result<Seen, Unasked> {
-            let mut create_by = |route, call: &Call, who: &Credential, header: Option<&String>| {
-                let answer = send(call, who, header)?;
-                let id = if (200..300).contains(&answer.status) { made_id(route, &answer) } else { None };
-                let status = answer.status;
-                if id.is_some() {
-                    made.push((route, answer, who == &other));
-                }
-                Ok::<(u16, Option<String>), Unasked>((status, id))
+            let mut create = |asked: Vec<Making<'_>>| -> Result<Vec<(u16, Option<String>)>, Unasked> {
+                let (requests, by): (Vec<_>, Vec<_>) =
+                    asked.into_iter().map(|making| (making.request, (making.route, making.by_other))).unzip();
+                // All are kept before the first that was not answered ends it: what was made is removed whatever happened.
+                let kept = |(answer, (route, by_other))| {
+                    let answer: Result<Response, Unasked> = answer;
+                    let answer = answer?;
+                    let id = if is_success(answer.status) { made_id(route, &answer) } else { None };
+                    let status = answer.status;
+                    if id.is_some() {
+                        made.push((route, answer, by_other));
+                    }
+                    Ok((status, id))
+                };
+                let each: Vec<_> = site.ask_together(requests)?.into_iter().zip(by).map(kept).collect();
+                each.into_iter().collect()
             };
-            let mut create = |call: &Call, who: &Credential, header: Option<&String>| create_by(make, call, who, header);
-            let nothing =
-                |status: u16| Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make));
-            let (status, canary) = create(&site.call_of(make)?, &other, None)?;
-            let canary = canary.ok_or_else(|| nothing(status))?;
-            let (status, mine) = create(&site.call_of(make)?, &own, None)?;
-            let mine = mine.ok_or_else(|| nothing(status))?;
-            let (other_reads_own, own_reads_own) = (can_read(&other, &canary)?, can_read(&own, &mine)?);
-            let mut places = Vec::new();
+            let first = create(vec![
+                Making { route: make, request: request(site.call_of(make)?, &other, None), by_other: true },
+                Making { route: make, request: request(site.call_of(make)?, &own, None), by_other: false },
+            ])?;
+            let mut ids = first.into_iter().map(|(status, id)| {
+                let nothing =
+                    || Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make));
+                id.ok_or_else(nothing)
+            });
+            let mut id = || ids.next().unwrap_or_else(|| Err(Unasked("not as many answers came as were asked for".to_owned())));
+            let (canary, mine) = (id()?, id()?);
+            let control = can_read(vec![reading(&other, &canary)?, reading(&own, &mine)?])?;
+
+            // The places do not depend on one another, nor does what is read of the canary on what is made meanwhile.
+            let (mut places, mut asks) = (Vec::new(), Vec::new());
             for &place in &asked.places {
-                let header = |each: &String| (place == Place::Header).then(|| each.clone());
                 let names = if place == Place::Header { &asked.headers } else { &asked.names };
                 for name in names.iter().take(if place == Place::Path { 1 } else { usize::MAX }) {
-                    let header = header(name);
-                    let mut tried = Tried {
-                        place,
-                        read_status: 0,
-                        read_theirs: false,
-                        write_status: None,
-                        wrote_to_theirs: false,
-                        wrote_to_own: None,
-                    };
-                    let reading = placed(site.call_of(read)?.with_id(&canary), place, name, &theirs, asked);
-                    let answer = send(&reading, &own, header.as_ref())?;
-                    tried.read_status = answer.status;
-                    // By the path of the object itself, or of its absence: only success shows the object.
-                    tried.read_theirs = (200..300).contains(&answer.status) && answer.text().contains(&canary);
+                    let header = (place == Place::Header).then_some(name);
+                    let put = |call: Call| request(placed(call, place, name, &theirs, asked), &own, header);
+                    asks.push(put(site.call_of(read)?.with_id(&canary)));
                     if let Some(list) = &asked.list {
-                        let listing = placed(site.call_of(site.route(list)?)?, place, name, &theirs, asked);
-                        let answer = send(&listing, &own, header.as_ref())?;
-                        tried.read_theirs |= (200..300).contains(&answer.status) && answer.text().contains(&canary);
+                        asks.push(put(site.call_of(site.route(list)?)?));
                     }
-                    let making = placed(site.call_of(make)?, place, name, &theirs, asked);
-                    let (status, id) = create(&making, &own, header.as_ref())?;
-                    tried.write_status = Some(status);
-                    if let Some(id) = id {
-                        tried.wrote_to_theirs = can_read(&other, &id)?;
-                        tried.wrote_to_own = Some(can_read(&own, &id)?);
-                    }
-                    places.push(tried);
+                    places.push((place, put(site.call_of(make)?)));
                 }
             }
-            let mut also = Vec::new();
-            for route in &others {
+            let mut answers = site.ask_together(asks)?.into_iter();
+            let mut shows = || -> Result<(u16, bool), Unasked> {
+                let missing = || Err(Unasked("not as many answers came as were asked for".to_owned()));
+                let answer = answers.next().unwrap_or_else(missing)?;
+                // By the path of the object itself, or of its absence: only success shows the object.
+                Ok((answer.status, is_success(answer.status) && answer.text().contains(&canary)))
+            };
+            let mut tried = Vec::new();
+            for (place, _) in &places {
+                let (read_status, mut read_theirs) = shows()?;
+                if asked.list.is_some() {
+                    read_theirs |= shows()?.1;
+                }
+                tried.push(Tried {
+                    place: *place,
+                    read_status,
+                    read_theirs,
+                    write_status: None,
+                    wrote_to_theirs: false,
+                    wrote_to_own: None,
+                });
+            }
+            let mut makings: Vec<Making<'_>> = Vec::new();
+            makings.extend(places.into_iter().map(|(_, request)| Making { route: make, request, by_other: false }));
+            for &route in &others {
                 for name in &asked.names {
                     let making = placed(site.call_of(route)?, Place::Body, name, &theirs, asked);
-                    let (status, id) = create_by(route, &making, &own, None)?;
-                    let (wrote_to_theirs, wrote_to_own) = match id {
-                        Some(id) => (can_read(&other, &id)?, Some(can_read(&own, &id)?)),
-                        None => (false, None),
-                    };
-                    also.push(Made { route: route.name.clone(), status, wrote_to_theirs, wrote_to_own });
+                    makings.push(Making { route, request: request(making, &own, None), by_other: false });
                 }
             }
-            Ok(Seen { other_reads_own, own_reads_own, places, also, left_behind: 0 })
+            let routes: Vec<&Route> = makings.iter().map(|making| making.route).collect();
+            let makes = create(makings)?;
+            let mut asks = Vec::new();
+            for id in makes.iter().filter_map(|(_, id)| id.as_ref()) {
+                asks.extend([reading(&other, id)?, reading(&own, id)?]);
+            }
+            let seen_by = can_read(asks)?;
+            let mut seen_by = seen_by.chunks_exact(2);
+            let mut also = Vec::new();
+            for (nth, (route, (status, id))) in routes.into_iter().zip(makes).enumerate() {
+                let (wrote_to_theirs, wrote_to_own) = match id.and_then(|_| seen_by.next()) {
+                    Some(&[by_other, by_own]) => (by_other, Some(by_own)),
+                    _ => (false, None),
+                };
+                match tried.get_mut(nth) {
+                    Some(tried) => {
+                        tried.write_status = Some(status);
+                        (tried.wrote_to_theirs, tried.wrote_to_own) = (wrote_to_theirs, wrote_to_own);
+                    }
+                    None => also.push(Made { route: route.name.clone(), status, wrote_to_theirs, wrote_to_own }),
+                }
+            }
+            let held = |nth: usize| control.get(nth).copied().unwrap_or(false);
+            Ok(Seen { other_reads_own: held(0), own_reads_own: held(1), places: tried, also, left_behind: 0 })
         };
         let seen = gathered();
         // Removed whatever happened; what was made for the wrong tenant is removed as that tenant.
+        let ids: Vec<String> = made.iter().map(|(route, answer, _)| made_id(route, answer).unwrap_or_default()).collect();
+        let whoever = |by_other: bool| if by_other { (&other, &own) } else { (&own, &other) };
+        let looks = made.iter().zip(&ids).map(|((_, _, by_other), id)| reading(whoever(*by_other).0, id));
+        let theirs = looks.collect::<Result<Vec<_>, _>>().and_then(|looks| site.ask_together(looks)).unwrap_or_default();
+        let mut theirs = theirs.into_iter();
         let mut left_behind = 0;
         for (route, answer, by_other) in &made {
-            let (first, second) = if *by_other { (&other, &own) } else { (&own, &other) };
-            let id = made_id(route, answer).unwrap_or_default();
-            let whose = if can_read(first, &id).unwrap_or(false) { first } else { second };
-            left_behind += u64::from(!site.undo(route, answer, whose));
+            let (first, second) = whoever(*by_other);
+            let is_first = theirs.next().is_some_and(|answer| answer.is_ok_and(|answer| answer.status == read.ok));
+            left_behind += u64::from(!site.undo(route, answer, if is_first { first } else { second }));
         }
         Ok(Seen { left_behind, ..seen? })
     }

@@ -81,9 +81,9 @@ impl Question for IssuedValues {
         let mut seen = Seen { asked_for: asked.samples, ..Seen::default() };
         let mut values = BTreeSet::new();
         let mut symbols: Vec<BTreeSet<char>> = Vec::new();
-        for _ in 0..asked.samples {
-            let request = site.call_of(route)?.request(ProbeClass::Intrusive, credential.clone());
-            let answer = site.ask(&request)?;
+        let request = |_| Ok(site.call_of(route)?.request(ProbeClass::Intrusive, credential.clone()));
+        let requests = (0..asked.samples).map(request).collect::<Result<Vec<_>, Unasked>>()?;
+        for (answer, removed) in site.try_together(Some(route), requests, &credential)? {
             let json = answer.json();
             let value = json.as_ref().and_then(|json| json.pointer(&asked.value)).and_then(|value| value.as_str());
             match value {
@@ -106,9 +106,7 @@ impl Question for IssuedValues {
                 }
                 _ => *seen.not_issued.entry(answer.status).or_default() += 1,
             }
-            if (200..300).contains(&answer.status) && !site.undo(route, &answer, &credential) {
-                seen.left_behind += 1;
-            }
+            seen.left_behind += u64::from(!removed);
         }
         seen.symbols = symbols.iter().map(|set| set.len() as u64).collect();
         Ok(seen)

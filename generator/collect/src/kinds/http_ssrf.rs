@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::http_call::{Call, Site, edited, unasked};
-use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World};
+use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
 pub(super) struct Ssrf;
@@ -129,7 +129,6 @@ impl Question for Ssrf {
     const ID: &'static str = "http.ssrf";
     const QUESTION: &'static str = "Does the target call an address that a caller gives it?";
     const VANTAGE: Vantage = Vantage::Target(ProbeClass::Intrusive);
-    const PATIENCE: Patience = Patience::Waits;
     const EXPLANATION: &'static str = include_str!("../../../../docs/kinds/http-ssrf.md");
     const EXAMPLES: &'static [Example] = EXAMPLES;
     type Asked = Asked;
@@ -168,15 +167,19 @@ impl Question for Ssrf {
             }
             None => callbacks.is_reached_at(&url, &token).map_err(|error| unasked(&error))?,
         };
-        let mut tried = Vec::new();
+        let (mut tried, mut requests) = (Vec::new(), Vec::new());
         for place in &asked.places {
             for form in Form::ALL {
                 // A fresh body each time: what must be unique in it stays so.
                 let call = site.call(route, asked.call.as_deref())?;
                 let token = site.random();
-                let status = send(&place.filled(&call, &form.of(authority, own, &token), &credential)?, route)?;
-                tried.push((Told { place: place.name()?, form, status, called: false }, token));
+                requests.push(place.filled(&call, &form.of(authority, own, &token), &credential)?);
+                tried.push((Told { place: place.name()?, form, status: 0, called: false }, token));
             }
+        }
+        let made = route.map(|name| site.route(name)).transpose()?;
+        for ((told, _), (answer, _)) in tried.iter_mut().zip(site.try_together(made, requests, &credential)?) {
+            told.status = answer.status;
         }
         site.prober.pause(wait);
         let told = |(told, token): (Told, String)| Told { called: callbacks.heard(&token), ..told };

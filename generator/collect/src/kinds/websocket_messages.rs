@@ -11,7 +11,7 @@ use avouch_probe::{Credential, Request, Said, Sent, Socket};
 use serde::{Deserialize, Serialize};
 
 use super::http_call::{Site, unasked};
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, malformed, parameters::Pattern, pipelines::count};
+use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World, malformed, parameters::Pattern, pipelines::count};
 
 /// See the module.
 pub(super) struct Messages;
@@ -89,6 +89,8 @@ impl Question for Messages {
     const ID: &'static str = "websocket.messages";
     const QUESTION: &'static str = "Are WebSocket messages checked before anything is done with them?";
     const VANTAGE: Vantage = Vantage::Target(ProbeClass::Active);
+    // What is not answered in time counts as silence.
+    const PATIENCE: Patience = Patience::Quiet;
     const EXPLANATION: &'static str = include_str!("../../../../docs/kinds/websocket-messages.md");
     const EXAMPLES: &'static [Example] = EXAMPLES;
     type Asked = Asked;
