@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The most requests that are under way at a time, but for a burst that a check makes on purpose.
-const UNDER_WAY_MAX: usize = 80;
+const UNDER_WAY_MAX: usize = 120;
 
 #[derive(Debug, Default)]
 struct Open {

@@ -16,7 +16,7 @@ use avouch_model::{
 use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Cause, Site, unasked};
+use super::http_call::{Cause, Site};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::Globs,
@@ -104,7 +104,7 @@ impl Question for AuditedFailures {
         let call = site.call(asked.route.as_deref(), asked.call.as_deref())?;
         let ask = |credential: Credential| {
             let request = call.request(ProbeClass::Active, credential);
-            site.prober.send(&request).map_err(|error| unasked(&error))
+            site.ask(&request)
         };
         let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
         let (mut causes, mut ids) = (Vec::new(), Vec::new());

@@ -226,6 +226,7 @@ impl Question for BodyCap {
 fn answered(site: &Site<'_>, request: &Request) -> Result<Option<Response>, Unasked> {
     for _ in 0..3 {
         match site.prober.send(request) {
+            Ok(answer) if answer.status == 429 => return site.ask(request).map(Some),
             Ok(answer) => return Ok(Some(answer)),
             Err(ProbeError::Reset { .. }) => {}
             Err(error) => return Err(unasked(&error)),

@@ -11,7 +11,7 @@ use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Site, or_ok, unasked};
+use super::http_call::{Site, or_ok};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::Pattern};
 
 /// How many properties are kept of an answer.
@@ -76,7 +76,7 @@ impl Question for BodySchema {
         let site = Site::of(world, &asked.target)?;
         let call = site.call(asked.route.as_deref(), asked.call.as_deref())?;
         let credential = asked.principal.clone().map_or(Credential::None, Credential::Principal);
-        let answer = site.prober.send(&call.request(ProbeClass::Active, credential.clone())).map_err(|error| unasked(&error))?;
+        let answer = site.ask(&call.request(ProbeClass::Active, credential.clone()))?;
         if let Some(route) = asked.route.as_deref() {
             site.undo(site.route(route)?, &answer, &credential);
         }

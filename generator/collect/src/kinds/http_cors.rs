@@ -7,10 +7,10 @@ use avouch_model::{
     product::ProbeClass,
     state::Outcome,
 };
-use avouch_probe::{Credential, Exchanged, Request, Response};
+use avouch_probe::{Credential, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Call, Site, unasked};
+use super::http_call::{Call, Site};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -152,9 +152,9 @@ impl Question for Cors {
         let ask = |origins: &mut dyn Iterator<Item = (&String, Class)>| -> Result<Vec<Told>, Unasked> {
             let each: Vec<_> = origins.flat_map(|origin| ways.iter().map(move |&preflight| (origin, preflight))).collect();
             let requests = each.iter().map(|((origin, _), preflight)| request(&call, origin, *preflight, &credential)).collect();
-            let sent = site.prober.together(requests, None).map_err(|error| unasked(&error))?;
-            let told = each.into_iter().zip(sent).map(|((origin, preflight), Exchanged { answer, .. })| {
-                let answer = answer.map_err(|error| unasked(&error))?;
+            let sent = site.ask_together(requests)?;
+            let told = each.into_iter().zip(sent).map(|((origin, preflight), answer)| {
+                let answer = answer?;
                 Ok(read((origin.0, origin.1), preflight, call.ok, &answer))
             });
             told.collect()

@@ -12,7 +12,7 @@ use avouch_model::{
 use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, unasked};
+use super::http_call::Site;
 use crate::{Example, Judgement, Question, Unasked, Vantage, World, secret::credential};
 
 /// How often the database is asked whether the traces have come.
@@ -74,9 +74,9 @@ impl Question for CountedCalls {
         let _undisturbed = site.prober.undisturbed();
         let before = number(world, asked, &key)?;
         let mut seen = Seen { calls: asked.calls, answered: 0, grown_by: 0 };
-        for _ in 0..asked.calls {
-            let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
-            seen.answered += u64::from(answer.status == call.ok);
+        let calls = (0..asked.calls).map(|_| request.clone()).collect();
+        for answer in site.ask_together(calls)? {
+            seen.answered += u64::from(answer?.status == call.ok);
         }
         let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
         // A row may be written after the answer has gone out.

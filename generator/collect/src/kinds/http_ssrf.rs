@@ -154,7 +154,6 @@ impl Question for Ssrf {
             Ok(answer.status)
         };
         let route = asked.route.as_deref();
-        let status = send(&call.request(ProbeClass::Intrusive, credential.clone()), route)?;
         let wait = Duration::from_secs(asked.wait.seconds_min());
         let token = site.random();
         let reached = match &asked.control {
@@ -167,7 +166,8 @@ impl Question for Ssrf {
             }
             None => callbacks.is_reached_at(&url, &token).map_err(|error| unasked(&error))?,
         };
-        let (mut tried, mut requests) = (Vec::new(), Vec::new());
+        // Beside them the call as it is, which must be answered as it should.
+        let (mut tried, mut requests) = (Vec::new(), vec![call.request(ProbeClass::Intrusive, credential.clone())]);
         for place in &asked.places {
             for form in Form::ALL {
                 // A fresh body each time: what must be unique in it stays so.
@@ -178,8 +178,10 @@ impl Question for Ssrf {
             }
         }
         let made = route.map(|name| site.route(name)).transpose()?;
-        for ((told, _), (answer, _)) in tried.iter_mut().zip(site.try_together(made, requests, &credential)?) {
-            told.status = answer.status;
+        let mut answers = site.try_together(made, requests, &credential)?.into_iter().map(|(answer, _)| answer.status);
+        let status = answers.next().unwrap_or_default();
+        for ((told, _), status) in tried.iter_mut().zip(answers) {
+            told.status = status;
         }
         site.prober.pause(wait);
         let told = |(told, token): (Told, String)| Told { called: callbacks.heard(&token), ..told };

@@ -9,7 +9,7 @@ use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    http_call::{Cause, Site, unasked},
+    http_call::{Cause, Site},
     http_form::{Form, Ignored, ignored_body, ignored_headers},
 };
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
@@ -79,7 +79,7 @@ impl Question for UniformFailures {
         let call = site.call(asked.route.as_deref(), asked.call.as_deref())?;
         let ask = |credential| {
             let request = call.request(ProbeClass::Active, credential);
-            site.prober.send(&request).map_err(|error| unasked(&error))
+            site.ask(&request)
         };
         let ignored = Ignored { headers: &asked.ignore_headers, body: &asked.ignore_body };
         let mut causes = Vec::new();
