@@ -165,7 +165,7 @@ impl Question for Cors {
         let listed = asked.allowed.iter().map(|origin| (origin, Class::Listed)).take(1);
         for (origin, class) in listed.chain(foreign).filter(|_| asked.mode == Mode::Credentials) {
             let request = request(&call, origin, false, &Credential::None);
-            let answer = site.prober.send(&request).map_err(|error| unasked(&error))?;
+            let answer = site.ask(&request)?;
             refused.push(read((origin, class), false, call.ok, &answer));
         }
         Ok(Seen { allowed, others: ask(&mut others.iter().map(|(origin, class)| (origin, *class)))?, refused })

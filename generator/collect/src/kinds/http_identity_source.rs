@@ -105,8 +105,8 @@ struct Tried {
 }
 
 /// A request that makes something, by which route, and whether the other tenant sends it.
-struct Making<'r> {
-    route: &'r Route,
+struct Making {
+    route: Route,
     request: Request,
     by_other: bool,
 }
@@ -146,16 +146,16 @@ impl Question for IdentitySource {
             site.ask_together(asked)?.into_iter().map(|answer| Ok(answer?.status == read.ok)).collect()
         };
         // What was made by which route, and whether the other tenant asked for it.
-        let mut made: Vec<(&Route, Response, bool)> = Vec::new();
+        let mut made: Vec<(Route, Response, bool)> = Vec::new();
         let mut gathered = || -> Result<Seen, Unasked> {
-            let mut create = |asked: Vec<Making<'_>>| -> Result<Vec<(u16, Option<String>)>, Unasked> {
+            let mut create = |asked: Vec<Making>| -> Result<Vec<(u16, Option<String>)>, Unasked> {
                 let (requests, by): (Vec<_>, Vec<_>) =
                     asked.into_iter().map(|making| (making.request, (making.route, making.by_other))).unzip();
                 // All are kept before the first that was not answered ends it: what was made is removed whatever happened.
                 let kept = |(answer, (route, by_other))| {
                     let answer: Result<Response, Unasked> = answer;
                     let answer = answer?;
-                    let id = if is_success(answer.status) { made_id(route, &answer) } else { None };
+                    let id = if is_success(answer.status) { made_id(&route, &answer) } else { None };
                     let status = answer.status;
                     if id.is_some() {
                         made.push((route, answer, by_other));
@@ -166,8 +166,8 @@ impl Question for IdentitySource {
                 each.into_iter().collect()
             };
             let first = create(vec![
-                Making { route: make, request: request(site.call_of(make)?, &other, None), by_other: true },
-                Making { route: make, request: request(site.call_of(make)?, &own, None), by_other: false },
+                Making { route: make.clone(), request: request(site.call_of(make)?, &other, None), by_other: true },
+                Making { route: make.clone(), request: request(site.call_of(make)?, &own, None), by_other: false },
             ])?;
             let mut ids = first.into_iter().map(|(status, id)| {
                 let nothing =
@@ -214,15 +214,15 @@ impl Question for IdentitySource {
                     wrote_to_own: None,
                 });
             }
-            let mut makings: Vec<Making<'_>> = Vec::new();
-            makings.extend(places.into_iter().map(|(_, request)| Making { route: make, request, by_other: false }));
+            let mut makings: Vec<Making> = Vec::new();
+            makings.extend(places.into_iter().map(|(_, request)| Making { route: make.clone(), request, by_other: false }));
             for &route in &others {
                 for name in &asked.names {
                     let making = placed(site.call_of(route)?, Place::Body, name, &theirs, asked);
-                    makings.push(Making { route, request: request(making, &own, None), by_other: false });
+                    makings.push(Making { route: route.clone(), request: request(making, &own, None), by_other: false });
                 }
             }
-            let routes: Vec<&Route> = makings.iter().map(|making| making.route).collect();
+            let routes: Vec<String> = makings.iter().map(|making| making.route.name.clone()).collect();
             let makes = create(makings)?;
             let mut asks = Vec::new();
             for id in makes.iter().filter_map(|(_, id)| id.as_ref()) {
@@ -241,7 +241,7 @@ impl Question for IdentitySource {
                         tried.write_status = Some(status);
                         (tried.wrote_to_theirs, tried.wrote_to_own) = (wrote_to_theirs, wrote_to_own);
                     }
-                    None => also.push(Made { route: route.name.clone(), status, wrote_to_theirs, wrote_to_own }),
+                    None => also.push(Made { route, status, wrote_to_theirs, wrote_to_own }),
                 }
             }
             let held = |nth: usize| control.get(nth).copied().unwrap_or(false);

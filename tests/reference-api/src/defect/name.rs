@@ -128,7 +128,7 @@ pub enum Defect {
     SecretsStoreRedated,
     EdgeStatementOutlived,
     OwaspStatusOpen,
-    Api10ReviewPast,
+    Api6ReviewPast,
     TriageMeanOnly,
     FixClockTriage,
     SafeHarbourCommentedOut,

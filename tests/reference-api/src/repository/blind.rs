@@ -21,7 +21,7 @@ const WRANGLER: &str = "wrangler.toml";
 const D1: &str = "decisions/d1-at-rest.toml";
 const SECRETS_STORE: &str = "decisions/secrets-store-kms.toml";
 const EDGE: &str = "decisions/edge-to-d1.toml";
-const API10: &str = "decisions/api10.toml";
+const API6: &str = "decisions/api6.toml";
 
 /// The limiter of addresses that somebody wrote when the platform's was not to be had in a test.
 const OWN_LIMITER: &str = r#"const seen = new Map<string, number[]>();
@@ -80,7 +80,7 @@ pub(super) fn breaks(files: &mut Files, writing: &Writing, defect: Defect) -> an
             "| API9:2023 Improper inventory management | controlled |",
             "| API9:2023 Improper inventory management | tbd |",
         ),
-        Defect::Api10ReviewPast => set(files, API10, "review", ago(writing, 3)),
+        Defect::Api6ReviewPast => set(files, API6, "review", ago(writing, 3)),
         Defect::TriageMeanOnly => replace(files, REGISTER, "triage_hours_max = 31", "triage_hours_mean = 17"),
         Defect::FixClockTriage => {
             replace(files, REGISTER, "critical_fix_days_max = 9", "critical_fix_days_max = 14")?;

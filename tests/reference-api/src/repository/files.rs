@@ -17,7 +17,7 @@ macro_rules! templates {
 }
 
 /// Names that would mean something in this repository are written without their dot here.
-const TEMPLATES: [(&str, &str); 31] = templates![
+const TEMPLATES: [(&str, &str); 30] = templates![
     ".github/workflows/release.yml" from ".github/workflows/release.yml",
     ".gitignore" from "gitignore",
     ".pre-commit-config.yaml" from "pre-commit-config.yaml",
@@ -25,7 +25,6 @@ const TEMPLATES: [(&str, &str); 31] = templates![
     "README.md" from "README.md",
     "SECURITY.md" from "SECURITY.md",
     "avouch.toml" from "avouch.toml",
-    "decisions/api10.toml" from "decisions/api10.toml",
     "decisions/api6.toml" from "decisions/api6.toml",
     "decisions/api7.toml" from "decisions/api7.toml",
     "decisions/case-register.toml" from "decisions/case-register.toml",

@@ -190,10 +190,10 @@ pub(super) const TABLE: &[Entry] = &[
         blind: true,
     },
     Entry {
-        defect: Defect::Api10ReviewPast,
-        name: "api10-review-past",
+        defect: Defect::Api6ReviewPast,
+        name: "api6-review-past",
         parts: &[Decisions],
-        change: "the decision that API10 does not apply was to be reviewed three days ago",
+        change: "the decision that API6 does not apply was to be reviewed three days ago",
         claims: &["B-owasp-map-002"],
         linked: &[],
         blind: true,
