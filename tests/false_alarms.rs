@@ -20,7 +20,7 @@ use std::{
 use support::reference::Product;
 
 /// How many services are asked at a time.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 6;
 /// The kinds that measure times or count what is let through.
 const KINDS: [&str; 4] = ["http.timing-floor", "http.timing-equality", "http.rate-limit", "http.rate-window"];
 

@@ -437,7 +437,7 @@ def alarms(bench):
     total = sum(sum(told.values()) for told in counts.values())
     of = lambda outcome: sum(told.get(outcome, 0) for told in counts.values())
     untold = total - of("pass") - of("fail")
-    given = f"{bench.runs} runs of {len(counts)} checks of times and limits, 4 services at a time, one processor kept busy"
+    given = f"{bench.runs} runs of {len(counts)} checks of times and limits, 6 services at a time, one processor kept busy"
     failed = of("fail")
     return [row("false alarms", given, f"{failed} of {total}", f"could not tell: {untold}", "–", "none", failed == 0)]
 
