@@ -65,9 +65,9 @@ pub struct Standing {
 
 impl Slot {
     /// Whether its lease can be believed: it has not ended, and is no longer than leases are. One that is was given by a clock
-    /// that was ahead; whoever works on it mends it.
+    /// that was ahead; whoever works on it mends it. By a third of a lease the clocks of two daemons may differ.
     pub fn is_held(&self, now: Timestamp, lease_seconds: i64) -> bool {
-        (0..=lease_seconds).contains(&self.lease_until.seconds_since(now))
+        (0..=lease_seconds + lease_seconds / 3).contains(&self.lease_until.seconds_since(now))
     }
 }
 
