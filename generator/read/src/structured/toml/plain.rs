@@ -4,7 +4,7 @@
 //! Whatever else TOML has is not for this reader to judge: it gives nothing, and the whole reader says what it is. What it
 //! does give is what the whole reader gives, places included; a property test holds them against each other.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 use super::{Part, Table, Value};
 use crate::structured::{Entry, Node};
@@ -42,7 +42,11 @@ pub(super) fn entries(part: &Part<'_>) -> Option<Vec<Entry>> {
     while open.len() > 1 {
         close(part, &mut open)?;
     }
-    Some(open.pop()?.entries)
+    let entries = open.pop()?.entries;
+    // Twice the same key is an error; below the root `close` finds it.
+    let mut keys = BTreeSet::new();
+    entries.iter().all(|entry| keys.insert(&entry.key)).then_some(())?;
+    Some(entries)
 }
 
 /// A section whose end was not met yet.

@@ -31,6 +31,10 @@ pub(super) fn root(source: &Arc<Source>) -> Option<Node> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        // The end of a document, whatever follows it (YAML 1.2.2 section 9.1.2).
+        if line == "..." || line.starts_with("... ") {
+            return None;
+        }
         let content = line.trim_start_matches(' ');
         let indent = line.len() - content.len();
         let depth = indent / 2;
