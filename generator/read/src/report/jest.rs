@@ -8,6 +8,8 @@ use super::{CASES_MAX, Case, Ended, Report, ReportError, commit, full_name};
 #[serde(rename_all = "camelCase")]
 struct Written {
     commit: Option<String>,
+    #[serde(default)]
+    was_interrupted: bool,
     test_results: Vec<File>,
 }
 
@@ -40,10 +42,13 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Report, ReportError> {
         column: error.column(),
         what: format!("this is no report of Vitest or Jest: {error}"),
     })?;
+    if written.was_interrupted {
+        return Err(wrong("the run was interrupted, so this is no whole report".to_owned()));
+    }
     let mut report = Report { commit: written.commit.as_deref().map(commit).transpose().map_err(wrong)?, cases: Vec::new() };
     for file in written.test_results {
-        // A file that failed without a test in it could not be loaded: its tests did not run.
-        if file.status == "failed" && file.assertion_results.is_empty() {
+        // A file that failed without a failed test in it could not be loaded, or what runs before or after its tests failed.
+        if file.status == "failed" && file.assertion_results.iter().all(|assertion| assertion.status != "failed") {
             report.cases.push(Case { suite: file.name.clone(), name: file.name.clone(), ended: Ended::Failed });
         }
         for assertion in file.assertion_results {
@@ -88,12 +93,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_failed_around_its_tests_failed() {
+        // As Jest 30 and Vitest 4 write a hook that fails after, or before, the tests of a file.
+        for status in ["passed", "skipped"] {
+            let text = format!(
+                r#"{{"testResults":[{{"name":"/w/a.test.ts","status":"failed",
+                "assertionResults":[{{"ancestorTitles":["store"],"title":"closes","status":"{status}"}}]}}]}}"#
+            );
+            let cases = parse("r.json", &text).unwrap().cases;
+            assert_eq!((cases[0].name.as_str(), cases[0].ended), ("/w/a.test.ts", Ended::Failed), "{status}");
+            assert_eq!(cases.len(), 2);
+        }
+    }
+
+    #[test]
     fn what_is_no_report_is_refused() {
         for text in [
             "{",
             "{}",
             r#"{"testResults":[{"assertionResults":[{"title":"a","status":"maybe"}]}]}"#,
             r#"{"commit":"main","testResults":[]}"#,
+            r#"{"wasInterrupted":true,"testResults":[]}"#,
         ] {
             assert!(parse("r.json", text).is_err(), "{text}");
         }

@@ -28,6 +28,8 @@ pub struct Run {
     pub version: String,
     /// How many rules it says that it has.
     pub rules: u64,
+    /// Whether there is a list of results: a run without one did not get so far, or tells of its rules only (3.14.23).
+    pub scanned: bool,
     /// Whether every invocation says that it succeeded; none if none says anything.
     pub succeeded: Option<bool>,
     /// The full commit id that it says it looked at.
@@ -68,10 +70,12 @@ pub enum Level {
 }
 
 impl Run {
-    /// Whether the run shows that it looked at all: it found something, names its rules, or says that it succeeded; and
-    /// no invocation of it failed.
+    /// Whether the run shows that it looked at all: it lists what it found, be it nothing, and found something, names its
+    /// rules, or says that it succeeded; and no invocation of it failed.
     pub fn looked(&self) -> bool {
-        self.succeeded != Some(false) && (!self.results.is_empty() || self.rules > 0 || self.succeeded == Some(true))
+        self.scanned
+            && self.succeeded != Some(false)
+            && (!self.results.is_empty() || self.rules > 0 || self.succeeded == Some(true))
     }
 }
 
@@ -108,7 +112,8 @@ fn run(node: &Node) -> Option<Run> {
     let others: Vec<Vec<Rule>> = extensions.iter().map(rules_of).collect();
     let by_id: BTreeMap<&str, Level> =
         own.iter().chain(others.iter().flatten()).filter_map(|rule| Some((rule.id.as_str(), rule.level?))).collect();
-    let results = node.get("results").and_then(Node::as_list).unwrap_or_default();
+    let listed = node.get("results").and_then(Node::as_list);
+    let results = listed.unwrap_or_default();
     let said: Vec<bool> = node
         .get("invocations")
         .and_then(Node::as_list)
@@ -122,6 +127,7 @@ fn run(node: &Node) -> Option<Run> {
         tool: text(driver, "name")?,
         version: text(driver, "semanticVersion").or_else(|| text(driver, "version")).unwrap_or_default(),
         rules: (own.len() + others.iter().map(Vec::len).sum::<usize>()) as u64,
+        scanned: listed.is_some(),
         succeeded: (!said.is_empty()).then(|| said.iter().all(|success| *success)),
         commit: commits.next().and_then(|commit| super::commit(commit).ok()),
         results: results.iter().take(RESULTS_MAX).map(|result| finding(result, &own, &others, &by_id)).collect(),
@@ -166,7 +172,10 @@ fn finding(node: &Node, own: &[Rule], others: &[Vec<Rule>], by_id: &BTreeMap<&st
     let rule = id.map(str::to_owned).or_else(|| named.map(|rule| rule.id.clone())).unwrap_or_default();
     let kind = node.get("kind").and_then(Node::as_text).unwrap_or("fail");
     // 3.27.10: without a level, what is no failure has none; then the rule's default decides, and then it is a warning.
+    // 3.27.24: what an earlier run found and this one did not is a problem no more.
+    let gone = node.get("baselineState").and_then(Node::as_text) == Some("absent");
     let level = match node.get("level").and_then(Node::as_text).and_then(level) {
+        _ if gone => Level::None,
         Some(level) => level,
         None if kind != "fail" => Level::None,
         None => named.and_then(|rule| rule.level).or_else(|| by_id.get(rule.as_str()).copied()).unwrap_or(Level::Warning),
@@ -265,6 +274,30 @@ mod tests {
             r#","results":[{"ruleId":"a"}],"invocations":[{"executionSuccessful":true},{"executionSuccessful":false}]"#
         ));
         assert!(run(r#","results":[{"ruleId":"a"}]"#));
+    }
+
+    #[test]
+    fn a_run_without_a_list_of_results_did_not_scan() {
+        let of = |rest: &str| {
+            let run = format!(r#"{{"tool":{{"driver":{{"name":"T","rules":[{{"id":"a"}}]}}}}{rest}}}"#);
+            read(&format!(r#"{{"version":"2.1.0","runs":[{run}]}}"#)).unwrap().runs[0].looked()
+        };
+        assert!(of(r#","results":[]"#));
+        assert!(!of(""), "its rules alone");
+        assert!(!of(r#","results":null,"invocations":[{"executionSuccessful":true}]"#));
+    }
+
+    #[test]
+    fn what_is_gone_since_an_earlier_run_is_no_problem() {
+        let of = |state: &str| {
+            let result = format!(r#"{{"ruleId":"a","level":"error","baselineState":"{state}"}}"#);
+            read(&format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"T"}}}},"results":[{result}]}}]}}"#))
+                .unwrap()
+                .runs[0]
+                .results[0]
+                .level
+        };
+        assert_eq!((of("absent"), of("unchanged")), (Level::None, Level::Error));
     }
 
     #[test]

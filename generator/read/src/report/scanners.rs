@@ -17,8 +17,13 @@ pub(super) fn run(root: &Node, wrong: &dyn Fn(&Node, String) -> Unreadable) -> O
 /// A site is named once ZAP has reached it, so a named site shows that it looked.
 fn zap(root: &Node, sites: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable) -> Result<Run, Unreadable> {
     let version = root.get("@version").and_then(Node::as_text);
-    let mut run =
-        Run { tool: "ZAP".to_owned(), version: version.unwrap_or_default().to_owned(), succeeded: Some(true), ..Run::default() };
+    let mut run = Run {
+        tool: "ZAP".to_owned(),
+        version: version.unwrap_or_default().to_owned(),
+        scanned: true,
+        succeeded: Some(true),
+        ..Run::default()
+    };
     if version.is_none() || sites.is_empty() {
         return Err(wrong(root, "this is no JSON of ZAP that shows anything: it has no `@version`, or no site".to_owned()));
     }
@@ -57,7 +62,7 @@ fn zap(root: &Node, sites: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable)
 /// Spectral's list of results (`spectral lint --format json`): severities are 0 (error) to 3 (hint), lines are from 0. It
 /// names no rules, so an empty list does not show that anything was looked at.
 fn spectral(list: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable) -> Result<Run, Unreadable> {
-    let mut run = Run { tool: "spectral".to_owned(), ..Run::default() };
+    let mut run = Run { tool: "spectral".to_owned(), scanned: true, ..Run::default() };
     for result in list {
         let rule = result.get("code").and_then(Node::as_written);
         let level = match result.get("severity").and_then(Node::as_integer) {
