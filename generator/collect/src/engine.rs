@@ -21,8 +21,12 @@ use crate::{Judgement, Kind, Patience, Unasked, Vantage, World, kinds, redact};
 /// The most bytes that a transcript may have in a [`Detail`]; what is longer is cut and says so.
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 
-/// How many checks wait, or ask targets, at the same time.
+/// How many checks wait for the windows of limits at the same time.
 const WAITING_MAX: usize = 16;
+
+/// How many quick checks ask targets at the same time. Each mostly waits for answers; how many requests are under way is bounded
+/// for each target by itself.
+const ASKING_MAX: usize = 48;
 
 /// What a run of the checks brought.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +93,7 @@ fn gather(world: &World<'_>, known: &[(&'static Kind, &Asked)], tell: &(dyn Fn(P
         answers
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..targets.len().min(WAITING_MAX)).map(|_| scope.spawn(ask_targets)).collect();
+        let threads: Vec<_> = (0..targets.len().min(ASKING_MAX)).map(|_| scope.spawn(ask_targets)).collect();
         let here = quick(|vantage| matches!(vantage, Vantage::Repository | Vantage::Report));
         answers.extend(here.map(|(place, each)| (place, ask_and_tell(each))));
         for thread in threads {

@@ -52,16 +52,14 @@ impl Gate {
         Pass { gate: Arc::clone(gate), granted }
     }
 
-    /// Waits until nobody else has the target alone and nothing is under way.
+    /// Waits until nobody else has the target alone and nothing is under way. Nobody is held back for that: whoever counts comes
+    /// when the others are done or listen, so that as little as can be waits for it.
     pub(crate) fn alone(gate: &Arc<Self>) -> Undisturbed {
         let mut open = gate.lock();
-        while open.alone.is_some() {
+        while open.alone.is_some() || open.under_way > 0 {
             open = gate.changed.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
         open.alone = Some(thread::current().id());
-        while open.under_way > 0 {
-            open = gate.changed.wait(open).unwrap_or_else(PoisonError::into_inner);
-        }
         Undisturbed { gate: Arc::clone(gate) }
     }
 }
@@ -112,6 +110,21 @@ mod tests {
             assert!(other.join().unwrap(), "the other one had to wait");
         });
         drop(Gate::alone(&gate));
+    }
+
+    #[test]
+    fn nobody_waits_for_one_who_waits_to_be_alone() {
+        let gate = Arc::new(Gate::default());
+        let first = Gate::pass(&gate, 1);
+        thread::scope(|scope| {
+            let alone = scope.spawn(|| drop(Gate::alone(&gate)));
+            // Whether the other thread waits already or comes later, there is leave while one request is under way.
+            let second = Gate::pass(&gate, 1);
+            drop(first);
+            drop(Gate::pass(&gate, 1));
+            drop(second);
+            alone.join().unwrap();
+        });
     }
 
     #[test]

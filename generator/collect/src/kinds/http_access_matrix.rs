@@ -10,7 +10,7 @@ use avouch_model::{
 use avouch_probe::{Credential, Response};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Call, Site, listed, made_id};
+use super::http_call::{Call, Site, is_success, listed, made_id};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -258,7 +258,7 @@ impl<'a> Field<'a> {
                 false => status != ok || (shows_object && !text.contains(mark)),
             })
         };
-        if (200..300).contains(&answer.status) && made.is_some() && self.route.undo.is_some() {
+        if is_success(answer.status) && made.is_some() && self.route.undo.is_some() {
             let mut removers = vec![who];
             removers.extend(self.asked.owners.iter().map(String::as_str));
             if !self.remove(self.route, &answer, &removers) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    http_call::{Call, Site, listed, unasked},
+    http_call::{Call, Site, is_success, listed, unasked},
     http_figure::Figure,
 };
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
@@ -146,7 +146,7 @@ impl Question for BodyCap {
                 .body(body);
             let answer = answered(&site, &request)?;
             if let Some(answer) = &answer
-                && (200..300).contains(&answer.status)
+                && is_success(answer.status)
                 && !site.undo(route, answer, &credential)
             {
                 left_behind += 1;
@@ -190,7 +190,7 @@ impl Question for BodyCap {
             };
             match sent.status {
                 Some(status) if refusals.contains(&status) || also.contains(&status) => examined += 1,
-                Some(status) if (200..300).contains(&status) => {
+                Some(status) if is_success(status) => {
                     examined += 1;
                     findings.push(format!("{} {unit} sent {} were accepted with {status}", sent.size, sent.way.name()));
                 }

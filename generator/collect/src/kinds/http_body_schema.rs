@@ -11,7 +11,7 @@ use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Site, or_ok};
+use super::http_call::{Site, apart, or_ok};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World, parameters::Pattern};
 
 /// How many properties are kept of an answer.
@@ -104,10 +104,7 @@ impl Question for BodySchema {
             let places = places.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             findings.push(format!("a text at {places} matches `{}`, which none may", pattern.as_str()));
         }
-        // A slot holds one text: several pointers in it stand apart by commas.
-        let allowed = asked.allowed.as_ref();
-        let allowed: Option<Vec<&str>> =
-            allowed.map(|texts| texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect());
+        let allowed = asked.allowed.as_deref().map(apart);
         for path in seen.properties.keys() {
             let name = path.rsplit('/').next().unwrap_or_default();
             if let Some(pattern) = asked.forbid_names.iter().find(|pattern| pattern.is_match(name)) {

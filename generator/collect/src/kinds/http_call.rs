@@ -300,9 +300,19 @@ pub(super) fn with_id(path: &str, id: &str) -> String {
     path.replace("{id}", &encoded(id))
 }
 
+/// The texts that a slot was filled with. A slot holds one text: several pointers in it stand apart by commas.
+pub(super) fn apart(texts: &[String]) -> Vec<&str> {
+    texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect()
+}
+
 /// Why a request was not answered, as the reason that a question could not be put.
 pub(super) fn unasked(error: &ProbeError) -> Unasked {
     Unasked(error.chain())
+}
+
+/// Why answers that were asked for together cannot be told apart: there are too few.
+pub(super) fn not_all() -> Unasked {
+    Unasked("not as many answers came as were asked for".to_owned())
 }
 
 /// How a status stands in a list that is not given: the call's own success.

@@ -10,7 +10,7 @@ use avouch_probe::{Credential, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, is_success, made_id};
+use super::http_call::{Call, Site, is_success, made_id, not_all};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -174,7 +174,7 @@ impl Question for IdentitySource {
                     || Unasked(format!("the route `{}` answered {status} without an id at its `id` pointer", asked.make));
                 id.ok_or_else(nothing)
             });
-            let mut id = || ids.next().unwrap_or_else(|| Err(Unasked("not as many answers came as were asked for".to_owned())));
+            let mut id = || ids.next().unwrap_or_else(|| Err(not_all()));
             let (canary, mine) = (id()?, id()?);
             let control = can_read(vec![reading(&other, &canary)?, reading(&own, &mine)?])?;
 
@@ -194,8 +194,7 @@ impl Question for IdentitySource {
             }
             let mut answers = site.ask_together(asks)?.into_iter();
             let mut shows = || -> Result<(u16, bool), Unasked> {
-                let missing = || Err(Unasked("not as many answers came as were asked for".to_owned()));
-                let answer = answers.next().unwrap_or_else(missing)?;
+                let answer = answers.next().unwrap_or_else(|| Err(not_all()))?;
                 // By the path of the object itself, or of its absence: only success shows the object.
                 Ok((answer.status, is_success(answer.status) && answer.text().contains(&canary)))
             };

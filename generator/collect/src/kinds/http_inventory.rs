@@ -11,7 +11,7 @@ use avouch_probe::{Credential, Request};
 use avouch_read::structured::{Document, Node};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Site, listed};
+use super::http_call::{Site, is_success, listed, not_all};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, one},
@@ -125,16 +125,14 @@ impl Question for Inventory {
             return Ok(seen);
         }
         let somebody = asked.principal.clone().map_or(Credential::None, Credential::Principal);
-        let ask = |method: &str, path: &str, credential: &Credential| -> Result<u16, Unasked> {
+        let request = |method: &str, path: &str, credential: &Credential| {
             let class = if method == "GET" { ProbeClass::Active } else { ProbeClass::Intrusive };
-            let request = Request::new(class, method, &filled(path, &site.random())).credential(credential.clone());
-            site.ask(&request).map(|answer| answer.status)
+            Request::new(class, method, &filled(path, &site.random())).credential(credential.clone())
         };
-        seen.nowhere = ask("GET", &format!("/{}", site.random()), &somebody)?;
+        let mut requests = vec![request("GET", &format!("/{}", site.random()), &somebody)];
         let readable = declared.iter().filter(|(_, methods)| methods.contains("GET")).map(|(path, _)| path);
-        if let Some(path) = readable.clone().find(|path| !path.contains('{')).or_else(|| readable.clone().next()) {
-            seen.somewhere = Some(ask("GET", path, &somebody)?);
-        }
+        let somewhere = readable.clone().find(|path| !path.contains('{')).or_else(|| readable.clone().next());
+        requests.extend(somewhere.map(|path| request("GET", path, &somebody)));
         let mut tries: BTreeSet<(Sort, &str, String)> = BTreeSet::new();
         let versions = readable.clone().take(PATHS_MAX).flat_map(|path| other_versions(path));
         tries.extend(versions.map(|path| (Sort::Version, "GET", path)));
@@ -146,14 +144,17 @@ impl Question for Inventory {
                 tries.extend(others.map(|method| (Sort::Method, method, path.clone())));
             }
         }
-        for (sort, method, path) in tries {
-            if declares(&declared, method, &path) || asked.published.contains(&path) {
-                continue;
-            }
-            // A document is exposed where nobody has to say who he is.
-            let credential = if sort == Sort::Document { &Credential::None } else { &somebody };
-            let status = ask(method, &path, credential)?;
-            seen.tried.push(Told { sort, call: format!("{method} {path}"), status });
+        tries.retain(|(_, method, path)| !declares(&declared, method, path) && !asked.published.contains(path));
+        // A document is exposed where nobody has to say who he is.
+        let who = |sort| if sort == Sort::Document { &Credential::None } else { &somebody };
+        requests.extend(tries.iter().map(|(sort, method, path)| request(method, path, who(*sort))));
+        let statuses = site.ask_together(requests)?.into_iter().map(|answer| answer.map(|answer| answer.status));
+        let mut statuses = statuses.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let mut status = || statuses.next().ok_or_else(not_all);
+        seen.nowhere = status()?;
+        seen.somewhere = somewhere.map(|_| status()).transpose()?;
+        for (sort, method, path) in &tries {
+            seen.tried.push(Told { sort: *sort, call: format!("{method} {path}"), status: status()? });
         }
         Ok(seen)
     }
@@ -167,7 +168,7 @@ impl Question for Inventory {
                 Sort::Version if there => Some(format!("another version answers: `{call}` with {status}")),
                 Sort::Absent if there => Some(format!("`{call}` is answered with {status}, and must not be there")),
                 Sort::Method if there => Some(format!("the undeclared `{call}` is answered with {status}")),
-                Sort::Document if (200..300).contains(status) => Some(format!("`{call}` is open to everybody")),
+                Sort::Document if is_success(*status) => Some(format!("`{call}` is open to everybody")),
                 _ => None,
             });
         }

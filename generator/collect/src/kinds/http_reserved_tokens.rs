@@ -5,11 +5,11 @@ use avouch_model::{
     product::ProbeClass,
     state::Outcome,
 };
-use avouch_probe::{Credential, Response};
+use avouch_probe::{Credential, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Site, edited};
+use super::http_call::{Site, apart, edited, is_success, not_all};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -33,13 +33,6 @@ pub(super) struct Asked {
 
 fn refusals() -> Vec<u16> {
     vec![400, 422]
-}
-
-impl Asked {
-    /// A slot holds one text: several pointers in it stand apart by commas.
-    fn arguments(&self) -> Vec<&str> {
-        self.arguments.iter().flat_map(|text| text.split(',')).map(str::trim).collect()
-    }
 }
 
 /// How a token is written into a text.
@@ -141,34 +134,42 @@ impl Question for ReservedTokens {
         let site = Site::of(world, &asked.target)?;
         let route = site.route(&asked.route)?;
         let credential = asked.principal.clone().map_or(Credential::None, Credential::Principal);
-        let put = |at: &str, text: &str| -> Result<Response, Unasked> {
+        let put = |at: &str, text: &str| -> Result<Request, Unasked> {
             let mut call = site.call_of(route)?;
             let body = call.body.as_deref().ok_or_else(|| Unasked(format!("give the route `{}` a `body` file", asked.route)))?;
             let with = edited(body, [(at, Some(&Value::from(text)))]);
             call.body = Some(with.map_err(|what| Unasked(format!("the body of `{}` {what}", asked.route)))?);
             // Both forms in which a server of the Model Context Protocol answers (2025-06-18, Transports, Streamable HTTP).
             let request = call.request(ProbeClass::Active, credential.clone());
-            let answer = site.ask(&request.header("Accept", "application/json, text/event-stream"))?;
-            if (200..300).contains(&answer.status) {
-                site.undo(route, &answer, &credential);
-            }
-            Ok(answer)
+            Ok(request.header("Accept", "application/json, text/event-stream"))
         };
-        let mut arguments = Vec::new();
-        for at in asked.arguments() {
+        let forms: Vec<Form> = Form::ALL.into_iter().filter(|form| *form != Form::Crossed || asked.tokens.len() > 1).collect();
+        // Of each argument, the ordinary text and then the tokens in each form.
+        let (mut requests, mut each) = (Vec::new(), Vec::new());
+        for at in apart(&asked.arguments) {
             let words: Vec<String> = (0..=asked.tokens.len()).map(|_| site.random()).collect();
-            let ordinary = put(at, &words.join(" "))?;
-            let said = texts(&ordinary);
-            let reached =
-                ordinary.status == route.ok && !refuses(&ordinary) && words.iter().all(|word| said.contains(word.as_str()));
-            let mut tried = Vec::new();
-            for form in Form::ALL.into_iter().filter(|form| *form != Form::Crossed || asked.tokens.len() > 1) {
+            requests.push(put(at, &words.join(" "))?);
+            for form in &forms {
                 let between = |index: usize, word: &String| match asked.tokens.len() {
                     last if index == last => word.clone(),
                     _ => format!("{word} {} ", form.written(&asked.tokens, index)),
                 };
                 let text: String = words.iter().enumerate().map(|(index, word)| between(index, word)).collect();
-                let answer = put(at, &text)?;
+                requests.push(put(at, &text)?);
+            }
+            each.push((at, words));
+        }
+        let mut answers = site.try_together(Some(route), requests, &credential)?.into_iter();
+        let mut answer = || answers.next().map(|(answer, _)| answer).ok_or_else(not_all);
+        let mut arguments = Vec::new();
+        for (at, words) in each {
+            let ordinary = answer()?;
+            let said = texts(&ordinary);
+            let reached =
+                ordinary.status == route.ok && !refuses(&ordinary) && words.iter().all(|word| said.contains(word.as_str()));
+            let mut tried = Vec::new();
+            for &form in &forms {
+                let answer = answer()?;
                 let got = texts(&answer);
                 let more = |token: &&String| got.matches(token.as_str()).count() > said.matches(token.as_str()).count();
                 tried.push(Tried {
@@ -196,7 +197,7 @@ impl Question for ReservedTokens {
                     findings.push(format!("{}: {which}, sent {}, came through", argument.at, one.form.told()));
                 } else if one.refused {
                     refused += 1;
-                } else if !one.whole || !(200..300).contains(&one.status) {
+                } else if !one.whole || !is_success(one.status) {
                     continue;
                 }
                 conclusive += 1;

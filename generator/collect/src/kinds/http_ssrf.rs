@@ -13,7 +13,7 @@ use avouch_probe::{Credential, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http_call::{Call, Site, edited, unasked};
+use super::http_call::{Call, Site, edited, is_success, unasked};
 use crate::{Example, Judgement, Question, Unasked, Vantage, World};
 
 /// See the module.
@@ -147,7 +147,7 @@ impl Question for Ssrf {
         let send = |request: &Request, route: Option<&str>| -> Result<u16, Unasked> {
             let answer = site.ask(request)?;
             if let Some(name) = route
-                && (200..300).contains(&answer.status)
+                && is_success(answer.status)
             {
                 site.undo(site.route(name)?, &answer, &credential);
             }

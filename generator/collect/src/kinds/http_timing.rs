@@ -6,7 +6,7 @@ use avouch_model::product::ProbeClass;
 use avouch_probe::{Credential, Source};
 use serde::{Deserialize, Serialize};
 
-use super::http_call::{Call, Site, Wrong, cause, unasked};
+use super::http_call::{Call, Site, Wrong, cause, is_success, unasked};
 use crate::{Unasked, World};
 
 /// The least time by which the control is answered later than its twin.
@@ -162,7 +162,7 @@ fn measure(world: &World<'_>, site: &Site<'_>, asked: &Measurement<'_>, held_ms:
             };
             // Two rounds each by the same call and with the same wrong credentials: an answer that is remembered is fast the
             // second time, and a way that only some calls take is found.
-            let refused = !way.expected.iter().any(|status| (200..300).contains(status));
+            let refused = !way.expected.iter().any(|status| is_success(*status));
             let writing = writing.as_ref().filter(|_| refused && round / 2 % 2 == 1);
             let request = match writing {
                 Some(writing) => writing.request(ProbeClass::Intrusive, way.credential.clone()),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::{
-    http_call::{Call, Site, edited, unasked, with_id},
+    http_call::{Call, Site, edited, is_success, unasked, with_id},
     http_figure::Figure,
 };
 use crate::{Unasked, World, parameters::Pattern};
@@ -163,7 +163,7 @@ pub(super) struct Ready<'w> {
 impl Case {
     /// Whether this case expects to be let in.
     pub(super) fn lets_in(&self) -> bool {
-        self.status.is_empty() || self.status.iter().any(|status| (200..300).contains(status))
+        self.status.is_empty() || self.status.iter().any(|status| is_success(*status))
     }
 
     /// The requests of this case: one, or one for each of the configured routes.
@@ -262,7 +262,7 @@ impl Case {
                 site.ask(&ready.request)?
             };
             if let Some(route) = ready.undo
-                && (200..300).contains(&answer.status)
+                && is_success(answer.status)
             {
                 site.undo(route, &answer, &ready.credential);
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::http_call::{listed, or_ok},
+    super::http_call::{is_success, listed, or_ok},
     Answer, Seen,
     asked::{Asked, Case, Shape, TraceAsked},
 };
@@ -83,7 +83,7 @@ fn of_case(answer: &Answer, case: &Case, wrong: &mut Vec<String>) {
 
 /// Against what is demanded of every answer.
 fn of_all(answer: &Answer, asked: &Asked, wrong: &mut Vec<String>) {
-    let (is_error, is_success) = (answer.status >= 400, (200..300).contains(&answer.status));
+    let (is_error, is_served) = (answer.status >= 400, is_success(answer.status));
     if is_error && !asked.codes.is_empty() {
         match answer.code.as_ref().and_then(|code| asked.codes.get(code)) {
             Some(status) if *status == answer.status => {}
@@ -91,7 +91,7 @@ fn of_all(answer: &Answer, asked: &Asked, wrong: &mut Vec<String>) {
             None => wrong.push(format!("the code is {}, which is none of the {} known", told(answer), asked.codes.len())),
         }
     }
-    let shapes = [asked.error.as_ref().filter(|_| is_error), asked.success.as_ref().filter(|_| is_success && answer.json)];
+    let shapes = [asked.error.as_ref().filter(|_| is_error), asked.success.as_ref().filter(|_| is_served && answer.json)];
     for shape in shapes.into_iter().flatten() {
         shaped(answer, shape, wrong);
     }
