@@ -223,7 +223,8 @@ pub enum DatabaseError {
     },
     /// The rows of a window changed every time between keeping and deleting them.
     #[error(
-        "database `{database}`: rows that are due change again and again while they are archived; run again when it is quieter"
+        "database `{database}`: which rows are due changes again and again while they are locked or archived; run again when it is quieter, \
+         and see that no expression of the rule answers otherwise each time it is asked, as `random()` does"
     )]
     Restless {
         /// The name in `[databases]`.
@@ -410,6 +411,21 @@ pub enum DatabaseError {
         /// The cause.
         #[source]
         cause: D1Error,
+    },
+    /// The disk is full or fails. What was under way was undone.
+    #[error(
+        "database `{database}`: the disk with `{}`, its log or a temporary copy of it is full or fails, and what was under way was undone; \
+         make room there, or look at the disk, and run again",
+        path.display()
+    )]
+    Disk {
+        /// The name in `[databases]`.
+        database: String,
+        /// Its file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        cause: rusqlite::Error,
     },
     /// Anything else that the database says.
     #[error("database `{database}` could not run: {sql}")]

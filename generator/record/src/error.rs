@@ -85,6 +85,15 @@ pub enum RecordError {
         #[source]
         cause: rusqlite::Error,
     },
+    /// The disk is full or fails.
+    #[error(
+        "cannot {doing} the ledger: its disk (`ledger` of `[evidence]`) is full or fails; make room there, or look at the disk, and try again"
+    )]
+    Disk {
+        doing: &'static str,
+        #[source]
+        cause: rusqlite::Error,
+    },
     /// Another process writes.
     #[error("another process is writing the ledger; try again when it is done")]
     Busy,
@@ -193,6 +202,7 @@ impl RecordError {
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |cause| match cause.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) => Self::Disk { doing, cause },
             _ => Self::Database { doing, cause },
         }
     }

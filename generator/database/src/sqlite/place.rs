@@ -65,6 +65,9 @@ impl Place {
         match (&cause, cause.sqlite_error_code()) {
             (rusqlite::Error::MultipleStatement, _) => DatabaseError::NotOneStatement { database, sql: sql_text() },
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => self.locked(cause),
+            (_, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) => {
+                DatabaseError::Disk { database, path: self.path.clone(), cause }
+            }
             (_, Some(ErrorCode::OperationInterrupted)) => DatabaseError::TooSlow { database, limit },
             (_, Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly)) => {
                 DatabaseError::NotReadOnly { database, sql: sql_text() }

@@ -142,6 +142,20 @@ mod tests {
         assert!(file.len() < lines.len() / 10, "{} of {}", file.len(), lines.len());
     }
     #[test]
+    fn what_cannot_be_written_is_told_with_its_place() {
+        let root = tempfile::tempdir().unwrap();
+        let rows = [("events".to_owned(), Rows { columns: vec!["id".into()], rows: vec![vec![Value::Integer(1)]] })];
+        let place = product::Archive::Folder("old".into());
+        let mut archive = Archive::open(root.path(), &place, "events").unwrap();
+        fs::remove_dir_all(root.path().join("old")).unwrap();
+        let told = archive.keep(&rows).unwrap_err().to_string();
+        assert!(told.contains("/old/events/") && told.contains(".ndjson.zst`: "), "{told}");
+        fs::write(root.path().join("old"), "a file").unwrap();
+        let told = Archive::open(root.path(), &place, "events").map(drop).unwrap_err().to_string();
+        assert!(told.contains("/old/events`: "), "{told}");
+    }
+
+    #[test]
     fn what_another_wrote_under_the_name_is_no_archive() {
         let root = tempfile::tempdir().unwrap();
         let rows = [("events".to_owned(), Rows { columns: vec!["id".into()], rows: vec![vec![Value::Integer(1)]] })];
