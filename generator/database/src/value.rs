@@ -255,6 +255,8 @@ pub fn fingerprint(tables: &[Table], touched: &[&str]) -> Digest {
 pub struct ForeignKey {
     /// The columns that refer, in order.
     pub columns: Vec<String>,
+    /// The same as SQL that is equal to the columns referred to where the database itself finds it so.
+    pub compared: Vec<String>,
     /// The table that is referred to, as it spells itself where it is one of those that can be named.
     pub parent: String,
     /// The columns referred to, in order and as that table spells them; empty: its primary key.

@@ -87,7 +87,7 @@ fn references(asked: &Asked<'_>, read: &mut dyn Read, place: &Place) -> Result<(
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {parent_goes}) AND {stays} LIMIT 1) AS found",
                 quote(&table.name),
-                list(&key.columns),
+                key.compared.join(", "),
                 list(&referred_columns(&place.tables, &key.parent, &key.parent_columns)),
                 quote(&key.parent),
             );

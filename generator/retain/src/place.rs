@@ -257,7 +257,7 @@ fn links(table: &Table, tables: &[Table], root: &Table, placed: &[Child]) -> Vec
             return None;
         }
         Some(Link {
-            columns: key.columns.clone(),
+            columns: key.compared.clone(),
             parent,
             parent_columns: referred_columns(tables, &key.parent, &key.parent_columns),
         })

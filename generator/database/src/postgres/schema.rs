@@ -1,7 +1,7 @@
 //! The shape of the tables, from the system catalogue (PostgreSQL 15, "System Catalogs").
 
 use super::session::Session;
-use crate::{Column, DatabaseError, ForeignKey, Identity, Index, Limits, Table, Trigger, Value, purge::journal};
+use crate::{Column, DatabaseError, ForeignKey, Identity, Index, Limits, Table, Trigger, Value, purge::journal, quote};
 
 /// Which database it is, and what bare names of tables and views mean in it. OIDs are those of the server's own files, so a replica of the
 /// whole server is the same place, and a copy of the rows is not.
@@ -106,6 +106,7 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             let parent = text(row, 2);
             table.foreign_keys.push(ForeignKey {
                 columns: Vec::new(),
+                compared: Vec::new(),
                 parent,
                 parent_columns: Vec::new(),
                 on_delete: on_delete.to_owned(),
@@ -113,6 +114,7 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             last = this;
         }
         if let Some(key) = table.foreign_keys.last_mut() {
+            key.compared.push(quote(&text(row, 3)));
             key.columns.push(text(row, 3));
             key.parent_columns.push(text(row, 4));
         }

@@ -124,9 +124,10 @@ impl Due {
     /// The rows under a legal hold, FALSE for all others. A NULL in the list holds every row: nobody can say whom it means.
     pub fn held(&self) -> String {
         let Some(hold) = &self.hold else { return "FALSE".to_owned() };
-        let list = format!("WITH hold(key) AS ({}\n)", hold.list);
-        let named = self.is_among(&hold.column, hold.kind.as_deref(), &list, "key", "FROM hold");
-        format!("(coalesce({named}, FALSE) OR EXISTS ({list} SELECT 1 FROM hold WHERE key IS NULL))")
+        // A name that no table has: SQLite would take the list's own `FROM` for it.
+        let list = format!("WITH avouch_retention_hold(key) AS ({}\n)", hold.list);
+        let named = self.is_among(&hold.column, hold.kind.as_deref(), &list, "key", "FROM avouch_retention_hold");
+        format!("(coalesce({named}, FALSE) OR EXISTS ({list} SELECT 1 FROM avouch_retention_hold WHERE key IS NULL))")
     }
 
     /// Whether the value of a column is one of those of a list, however either is spelled: one that is not recognised would take a

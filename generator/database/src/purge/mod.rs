@@ -68,7 +68,7 @@ impl Deletion {
                     ),
                     None => (self.due.table.as_str(), going),
                 };
-                let (columns, referred) = (list(&link.columns), list(&link.parent_columns));
+                let (columns, referred) = (link.columns.join(", "), list(&link.parent_columns));
                 format!("({columns}) IN (SELECT {referred} FROM {} WHERE {condition})", quote(parent))
             });
             let links: Vec<_> = links.collect();
@@ -90,7 +90,7 @@ pub struct Child {
 /// A foreign key by which rows go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The columns that refer.
+    /// The columns that refer, as SQL: [`crate::ForeignKey::compared`].
     pub columns: Vec<String>,
     /// Which child is referred to, by its place in the list; none: the table of the rule.
     pub parent: Option<usize>,

@@ -305,7 +305,7 @@ pub(crate) fn guards(deletion: &Deletion, tables: &[Table], going: &str, doomed:
                 guards.push(format!(
                     "SELECT count(*) FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {parent_goes}) AND {stays}",
                     quote(&table.name),
-                    list(&key.columns),
+                    key.compared.join(", "),
                     list(if key.parent_columns.is_empty() { primary } else { &key.parent_columns }),
                     quote(parent),
                 ));
@@ -340,8 +340,13 @@ mod tests {
             unseen: Vec::new(),
         };
         let (own, parent) = (vec!["of".to_owned()], vec!["id".to_owned()]);
-        let key =
-            ForeignKey { columns: own.clone(), parent: "t".into(), parent_columns: parent.clone(), on_delete: "CASCADE".into() };
+        let key = ForeignKey {
+            columns: own.clone(),
+            compared: own.clone(),
+            parent: "t".into(),
+            parent_columns: parent.clone(),
+            on_delete: "CASCADE".into(),
+        };
         let tables = [table("t", Vec::new()), table("u", vec![key])];
         let due = Due {
             dialect: Dialect::Postgres,

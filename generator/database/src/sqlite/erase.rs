@@ -28,6 +28,7 @@ pub(super) fn canaries(connection: &Connection, due: &Due, binds: &Binds<'_>, at
         binds,
     )?;
     let columns: Vec<String> = statement.column_names().map(quote).collect();
+    let encoding = Encoding::of(connection)?;
     let mut candidates: Vec<(usize, Value)> = Vec::new();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
@@ -52,12 +53,10 @@ pub(super) fn canaries(connection: &Connection, due: &Due, binds: &Binds<'_>, at
             format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {column} = :canary AND ({}) IS NOT TRUE)", due.due("cutoff"));
         let binds: Vec<_> = binds.iter().copied().chain([("canary", &value)]).collect();
         let stays = bound(connection, &stays, &binds)?.raw_query().next()?.map_or(Ok(true), |row| row.get(0))?;
-        let bytes = match value {
-            Value::Text(text) => text.into_bytes(),
-            Value::BrokenText(bytes) | Value::Blob(bytes) => bytes,
-            _ => continue,
-        };
-        if !stays && !found.contains(&bytes) {
+        if !stays
+            && let Some(bytes) = encoding.stored(value)
+            && !found.contains(&bytes)
+        {
             found.push(bytes);
         }
         if found.len() == at_most {
@@ -65,6 +64,37 @@ pub(super) fn canaries(connection: &Connection, due: &Due, binds: &Binds<'_>, at
         }
     }
     Ok(found)
+}
+
+/// How the file writes texts; they are read as UTF-8 whatever it is (SQLite, `PRAGMA encoding`).
+enum Encoding {
+    Utf8,
+    Utf16(fn(u16) -> [u8; 2]),
+}
+
+impl Encoding {
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let name: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+        Ok(match name.as_str() {
+            "UTF-16le" => Self::Utf16(u16::to_le_bytes),
+            "UTF-16be" => Self::Utf16(u16::to_be_bytes),
+            _ => Self::Utf8,
+        })
+    }
+
+    /// The bytes of a value as they are in the file; none where that is not known, or where they are too many.
+    fn stored(&self, value: Value) -> Option<Vec<u8>> {
+        let bytes = match (self, value) {
+            (_, Value::Blob(bytes)) | (Self::Utf8, Value::BrokenText(bytes)) => bytes,
+            (Self::Utf8, Value::Text(text)) => text.into_bytes(),
+            // What could not be read stands for several texts.
+            (Self::Utf16(bytes), Value::Text(text)) if !text.contains(char::REPLACEMENT_CHARACTER) => {
+                text.encode_utf16().flat_map(bytes).collect()
+            }
+            _ => return None,
+        };
+        (bytes.len() <= BYTES_MAX).then_some(bytes)
+    }
 }
 
 /// How many of the values are in the database file, its log or its journal.
