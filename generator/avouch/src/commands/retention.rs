@@ -225,10 +225,9 @@ fn run(project: &Project, output: &Output, rules: &[&RetentionRule], confirm: Op
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     pipeline::record_present_scope(project, &mut ledger, &signer)?;
-    let recorded = ledger.recorded(None)?;
     let runs = retaining::execute_rules(project, output, &mut ledger, rules, true, confirm, &mut Shown(output))?;
     output.progress_done();
-    retaining::record(project, &mut ledger, &signer, &recorded)?;
+    retaining::record(project, &mut ledger, &signer)?;
     let mut text = String::new();
     let (mut failed, mut broken) = (false, false);
     for (name, run) in &runs {

@@ -72,7 +72,7 @@ pub(crate) fn run(project: &Project, output: &Output, asked: Asked<'_>) -> anyho
     let scope_digest = record_scope(project, &mut ledger, &signer, &recorded, &resolved)?;
 
     let retention = retaining::execute(project, output, &mut ledger, asked.purge, &mut avouch_retain::Sleep)?;
-    retaining::record(project, &mut ledger, &signer, &recorded)?;
+    retaining::record(project, &mut ledger, &signer)?;
 
     let releases = record::releases(&ledger, &recorded)?;
     let beside = collecting::Beside {

@@ -7,7 +7,7 @@ use avouch_model::{
     Digest, Timestamp,
     configuration::Schedule,
     entry::EntryKind,
-    payload::{Payload, Recorded},
+    payload::Payload,
     product::{Bucket, RetentionRule},
     receipt::{Enforcement, Promise, Receipt, RetentionRun},
 };
@@ -21,6 +21,9 @@ use crate::{
     output::{Output, causes, plain},
     project::Project,
 };
+
+/// The jobs of the schedule, in the order in which they are done.
+pub(crate) const JOBS: [&str; 2] = ["purge", "run"];
 
 /// What the record knows of the last execution of a rule.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,7 +96,7 @@ pub(crate) fn execute_rules(
     confirm: Option<Digest>,
     pace: &mut dyn Pace,
 ) -> anyhow::Result<BTreeMap<String, RetentionRun>> {
-    let last_runs = last_runs(ledger)?;
+    let last_runs = last_runs(ledger, rules)?;
     let mut runs = BTreeMap::new();
     for rule in rules {
         let asked = asked(project, rule, last_runs.get(&rule.name).copied().unwrap_or_default())?;
@@ -113,16 +116,25 @@ pub(crate) fn execute_rules(
 }
 
 /// When each rule was executed last, and under which claim: by runs that no receipt covers yet, and by receipts.
-fn last_runs(ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Last>> {
+fn last_runs(ledger: &Ledger, rules: &[&RetentionRule]) -> anyhow::Result<BTreeMap<String, Last>> {
     let mut last: BTreeMap<String, Last> = BTreeMap::new();
     let mut hear = |rule, at, claim: Option<u64>| {
         let last = last.entry(rule).or_default();
         last.at = Some(at);
         last.claim = last.claim.max(claim);
     };
-    for recorded in ledger.recorded(None)? {
-        if let Payload::Receipt(receipt) = recorded.payload {
-            hear(receipt.promise.rule, receipt.to, receipt.claim);
+    for rule in rules {
+        let (mut at, mut claim) = (None, None);
+        ledger.newest(EntryKind::Receipt, &rule.name, |_, payload| {
+            if let Payload::Receipt(receipt) = payload {
+                at = at.or(Some(receipt.to));
+                // A proof claims nothing.
+                claim = claim.max(receipt.claim);
+            }
+            None::<()>
+        })?;
+        if let Some(at) = at {
+            hear(rule.name.clone(), at, claim);
         }
     }
     for pending in ledger.pending_retention_runs()? {
@@ -133,7 +145,7 @@ fn last_runs(ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Last>> {
 
 /// Rolls the runs that no receipt covers up into receipts: one a rule and day. What must be known at once (an error, a tripped
 /// fuse, a breach, or that it is over) is recorded at once.
-pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, recorded: &[Recorded]) -> anyhow::Result<()> {
+pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer) -> anyhow::Result<()> {
     let now = clock::now();
     let mut receipts = Vec::new();
     let mut covered = Vec::new();
@@ -141,17 +153,16 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
     for rule in &project.configuration.retention {
         let of_rule: Vec<_> = pending.iter().filter(|pending| pending.run.promise.rule == rule.name).collect();
         let runs: Vec<RetentionRun> = of_rule.iter().map(|pending| pending.run.clone()).collect();
-        let before = recorded.iter().rev().find_map(|recorded| match &recorded.payload {
-            Payload::Receipt(receipt) if receipt.promise.rule == rule.name => Some((recorded.entry.at, receipt)),
+        let before = ledger.newest(EntryKind::Receipt, &rule.name, |entry, payload| match payload {
+            Payload::Receipt(receipt) => Some((entry.at, receipt)),
             _ => None,
-        });
+        })?;
+        let before = before.as_ref();
         let Some(receipt) = Receipt::of(&runs, before.map(|(_, receipt)| receipt.to)) else { continue };
         let is_first_today = before.is_none_or(|(at, _)| at.day() < now.day());
         let says_otherwise = before.is_none_or(|(_, before)| before.holds != receipt.holds || before.promise != receipt.promise);
         // A slot that was missed leaves a doubt, which only a receipt ends.
-        let missed = before.is_some_and(|(_, before)| {
-            recorded.iter().any(|recorded| matches!(&recorded.payload, Payload::Missed(missed) if missed.to > before.to))
-        });
+        let missed = before.map_or(Ok(false), |(_, before)| missed_since(ledger, before.to))?;
         if is_first_today || says_otherwise || missed || receipt.failures > 0 {
             receipts.push(NewEntry::json(EntryKind::Receipt, &rule.name, scoping::canonical("receipt", &receipt)?));
             covered.extend(of_rule.iter().map(|pending| pending.id));
@@ -161,6 +172,17 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer, re
         ledger.append_receipts(signer, now, receipts, &covered).context("cannot append the receipts")?;
     }
     Ok(())
+}
+
+/// Whether a slot of any job was missed after a run.
+fn missed_since(ledger: &Ledger, run: Timestamp) -> anyhow::Result<bool> {
+    for job in JOBS {
+        let since = |payload| matches!(payload, Payload::Missed(missed) if missed.to > run).then_some(());
+        if ledger.newest(EntryKind::Missed, job, |_, payload| since(payload))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// When the rule is executed next by the schedule: the first slot after the last execution, which may be over. None without

@@ -134,6 +134,42 @@ impl Ledger {
         Ok(entries)
     }
 
+    /// What `take` makes of the newest entry of this kind about this subject of which it makes something. Entries of other kinds are
+    /// not read, however many there are; a payload that is sealed or withdrawn is absent.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn newest<T>(
+        &self,
+        kind: EntryKind,
+        subject: &str,
+        mut take: impl FnMut(&Entry, Payload) -> Option<T>,
+    ) -> Result<Option<T>, RecordError> {
+        let mut statement = self
+            .database
+            .prepare_cached(
+                "SELECT idx, leaf, CASE WHEN NOT sealed THEN bytes END FROM entries LEFT JOIN payloads USING (digest) \
+                 WHERE kind = ?1 ORDER BY idx DESC",
+            )
+            .map_err(RecordError::database("read"))?;
+        let mut rows = statement.query([kind.name()]).map_err(RecordError::database("read"))?;
+        while let Some(row) = rows.next().map_err(RecordError::database("read"))? {
+            let read = || -> rusqlite::Result<(i64, Vec<u8>, Option<Vec<u8>>)> { Ok((row.get(0)?, row.get(1)?, row.get(2)?)) };
+            let (index, leaf, bytes) = read().map_err(RecordError::database("read"))?;
+            let entry = read_leaf(&self.path, index.cast_unsigned(), &leaf)?;
+            if entry.subject != subject {
+                continue;
+            }
+            let payload = bytes.map_or(Ok(Payload::Absent), |bytes| Payload::read(kind, &bytes));
+            let payload =
+                payload.map_err(|error| self.damaged(format!("the payload of entry {index} cannot be read: {error}")))?;
+            if let Some(taken) = take(&entry, payload) {
+                return Ok(Some(taken));
+            }
+        }
+        Ok(None)
+    }
+
     /// A payload by the digest of its entry; none when nothing is recorded under it.
     ///
     /// # Errors

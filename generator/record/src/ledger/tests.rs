@@ -39,6 +39,26 @@ fn what_was_appended_is_read_back_and_opened_again() {
 }
 
 #[test]
+fn the_newest_of_a_kind_is_found_without_reading_any_other() {
+    let mut house = House::furnished();
+    house.ledger.append(&house.signer, at(20), vec![missed(1), missed(2), bom("{}"), missed(3)]).unwrap();
+    // Whoever reads one of these says that the ledger is damaged.
+    let others = "DROP TRIGGER entries_are_never_changed; UPDATE entries SET leaf = x'00' WHERE kind <> 'missed'; \
+                  UPDATE payloads SET bytes = x'00' WHERE digest NOT IN (SELECT digest FROM entries WHERE kind = 'missed')";
+    house.ledger.database.execute_batch(others).unwrap();
+    assert!(house.ledger.entries().is_err());
+    let (mut seen, minute) = (Vec::new(), |number| at(number).unix());
+    let found = house.ledger.newest(EntryKind::Missed, "run", |entry, payload| {
+        let Payload::Missed(missed) = payload else { unreachable!("{entry:?}") };
+        seen.push(missed.to.unix());
+        (missed.to <= at(2)).then_some((entry.at, missed.to))
+    });
+    assert_eq!((found.unwrap(), seen), (Some((at(20), at(2))), vec![minute(3), minute(2)]));
+    assert_eq!(house.ledger.newest(EntryKind::Missed, "purge", |_, _| Some(())).unwrap(), None);
+    assert_eq!(house.ledger.newest(EntryKind::Receipt, "run", |_, _| Some(())).unwrap(), None);
+}
+
+#[test]
 fn a_release_counts_from_its_own_entry() {
     let mut house = House::furnished();
     let sealed = Digest::of_parts(&[&SALT, &details(SECRET)]);

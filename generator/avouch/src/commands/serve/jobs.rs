@@ -110,7 +110,7 @@ impl Daemon {
     pub(super) fn new(global: Global, project: Project, execute: Execute) -> anyhow::Result<Self> {
         let mut jobs = Vec::new();
         let schedule = &project.configuration.schedule;
-        for (name, expression) in [("purge", &schedule.purge), ("run", &schedule.run)] {
+        for (name, expression) in retaining::JOBS.into_iter().zip([&schedule.purge, &schedule.run]) {
             if let Some(expression) = expression {
                 let (slots, expression) = (Slots::parse(expression)?, expression.clone());
                 jobs.push(Scheduled { name, slots, expression, promised: AtomicBool::default(), suspect: Mutex::default() });
@@ -419,13 +419,12 @@ pub(super) fn execute(
     let signer = record::signer(project)?;
     let mut ledger = record::open(project)?;
     pipeline::record_present_scope(project, &mut ledger, &signer)?;
-    let recorded = ledger.recorded(None)?;
     let mut pace = |pause: Duration| {
         thread::sleep(pause);
         if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let runs = retaining::execute(project, output, &mut ledger, true, &mut pace)?;
-    retaining::record(project, &mut ledger, &signer, &recorded)?;
+    retaining::record(project, &mut ledger, &signer)?;
     let failed: Vec<&str> = runs.iter().filter(|(_, run)| run.ended == Ended::Failed).map(|(name, _)| name.as_str()).collect();
     if !failed.is_empty() {
         bail!("did not end: {}", failed.join(", "));

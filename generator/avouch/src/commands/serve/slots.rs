@@ -39,15 +39,11 @@ pub(super) fn missed(job: &str, schedule: &Slots, told: Timestamp, end: Timestam
 
 /// The last slot of the job, due by now, that was recorded as missed.
 fn last_missed(ledger: &Ledger, job: &str, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
-    for entry in ledger.entries()?.iter().rev().filter(|entry| entry.kind == EntryKind::Missed && entry.subject == job) {
-        if let Some(state) = ledger.payload(&entry.digest)?
-            && let Ok(Payload::Missed(missed)) = state.read(EntryKind::Missed)
-            && missed.to <= now
-        {
-            return Ok(Some(missed.to));
-        }
-    }
-    Ok(None)
+    let due = |payload| match payload {
+        Payload::Missed(missed) if missed.to <= now => Some(missed.to),
+        _ => None,
+    };
+    Ok(ledger.newest(EntryKind::Missed, job, |_, payload| due(payload))?)
 }
 
 #[cfg(test)]
