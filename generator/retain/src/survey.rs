@@ -41,7 +41,8 @@ pub(crate) fn survey(asked: &Asked<'_>, read: &mut dyn Read, place: &mut Place) 
     let encoding = if place.deletion.due.native.is_some() {
         Some(Encoding::Native)
     } else {
-        let sql = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {scope} LIMIT 1");
+        let first = shown(place, &column);
+        let sql = format!("SELECT {first} FROM {table} WHERE {column} IS NOT NULL AND {scope} LIMIT 1");
         match read.query(&sql, &[], LIMITS).map_err(database(asked, "count the rows that are due"))?.single() {
             Some(first) => match Encoding::of(first) {
                 Some(encoding) => Some(encoding),
@@ -118,9 +119,11 @@ fn pass(place: &Place, encoding: Encoding) -> String {
          count(*) FILTER (WHERE {shape} AND {column} >= {first} AND {column} <= {horizon}), \
          count(*) FILTER (WHERE {shape} AND {column} > {horizon} AND {column} < {end}), \
          count(*) FILTER (WHERE {cutoff}), count(*) FILTER (WHERE {column} IS NOT NULL AND {overdue}), \
-         min(CASE WHEN NOT {held} AND NOT {done} THEN {column} END), max(CASE WHEN {column} <= {horizon} THEN {column} END), \
-         max(CASE WHEN {cutoff} THEN {column} END), count(*) FILTER (WHERE ({aged}) AND {held} AND NOT {done}) \
+         {oldest}, {newest}, {newest_due}, count(*) FILTER (WHERE ({aged}) AND {held} AND NOT {done}) \
          FROM {table} WHERE {scope}",
+        oldest = shown(place, &format!("min(CASE WHEN NOT {held} AND NOT {done} THEN {column} END)")),
+        newest = shown(place, &format!("max(CASE WHEN {column} <= {horizon} THEN {column} END)")),
+        newest_due = shown(place, &format!("max(CASE WHEN {cutoff} THEN {column} END)", cutoff = free("cutoff"))),
         shape = encoding.shape(due.dialect).replace("{}", &column),
         cutoff = free("cutoff"),
         overdue = free("overdue"),
@@ -165,8 +168,10 @@ fn ranges(place: &Place) -> String {
         Dialect::Postgres => count(format!("{column} >= {} AND {column} <= {}", at("cutoff"), at("horizon"))),
     };
     format!(
-        "SELECT {all}, {undated}, {early}, {future}, {late}, {overdue}, {due}, (SELECT min({column}) FROM {table}), \
-         (SELECT max({column}) FROM {table} WHERE {column} <= {horizon}), (SELECT max({column}) FROM {table} WHERE {column} < {cutoff})",
+        "SELECT {all}, {undated}, {early}, {future}, {late}, {overdue}, {due}, (SELECT {oldest} FROM {table}), \
+         (SELECT {newest} FROM {table} WHERE {column} <= {horizon}), (SELECT {newest} FROM {table} WHERE {column} < {cutoff})",
+        oldest = shown(place, &format!("min({column})")),
+        newest = shown(place, &format!("max({column})")),
         horizon = at("horizon"),
         cutoff = at("cutoff"),
         undated = count(format!("{column} IS NULL")),
@@ -176,6 +181,16 @@ fn ranges(place: &Place) -> String {
         overdue = count(format!("{column} >= {} AND {column} < {}", at("first"), at("overdue"))),
         due = count(format!("{column} >= {} AND {column} < {}", at("overdue"), at("cutoff"))),
     )
+}
+
+/// A time of the column as it is read: a number of any length as one of a fixed one, which a day is still told by.
+fn shown(place: &Place, time: &str) -> String {
+    let table = place.tables.iter().find(|table| table.name == place.table());
+    let kind = table.and_then(|table| table.column(place.column())).map(avouch_database::Column::kind);
+    if place.deletion.due.dialect == Dialect::Postgres && kind.as_deref() == Some("numeric") {
+        return format!("CAST({time} AS DOUBLE PRECISION)");
+    }
+    time.to_owned()
 }
 
 /// What [`ranges`] counted, and how many times are in another encoding.

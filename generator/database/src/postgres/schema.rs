@@ -55,9 +55,12 @@ pub(super) fn tables(session: &mut Session) -> Result<Vec<Table>, DatabaseError>
             }
         }
     };
+    // Values of a domain are compared as those of the type below it, which may be one too.
     let columns = ask(format!(
-        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), CAST(a.attnotnull AS INT) {from} \
-         JOIN pg_attribute a ON a.attrelid = c.oid WHERE {VISIBLE} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.oid, a.attnum"
+        "SELECT c.relname, a.attname, format_type(b.oid, b.typmod), CAST(a.attnotnull AS INT) {from} \
+         JOIN pg_attribute a ON a.attrelid = c.oid CROSS JOIN LATERAL (WITH RECURSIVE below(oid, typmod) AS (SELECT a.atttypid, a.atttypmod \
+         UNION ALL SELECT t.typbasetype, t.typtypmod FROM below JOIN pg_type t ON t.oid = below.oid WHERE t.typtype = 'd') \
+         SELECT below.oid, below.typmod FROM below JOIN pg_type t ON t.oid = below.oid WHERE t.typtype <> 'd') AS b WHERE {VISIBLE} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.oid, a.attnum"
     ))?;
     each(columns, &mut |table, row| {
         let (name, declared, not_null) = (text(row, 1), text(row, 2), number(row, 3) == 1);

@@ -47,6 +47,9 @@ pub(super) fn every_type_of_time_is_compared_as_itself(scene: &Scene) {
         ("int", "SECONDS", Encoding::UnixSeconds),
         ("bigint", "CAST(SECONDS AS bigint) * 1000", Encoding::UnixMilliseconds),
         ("double precision", "SECONDS + 0.5", Encoding::UnixSeconds),
+        ("numeric(20, 6)", "SECONDS + 0.25", Encoding::UnixSeconds),
+        ("made", "to_timestamp(SECONDS)", Encoding::Native),
+        ("said", "to_char(to_timestamp(SECONDS) AT TIME ZONE 'UTC', 'YYYY-MM-DD')", Encoding::TextDay),
         ("text", "to_char(to_timestamp(SECONDS) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')", Encoding::TextWithT),
         ("varchar(40)", "to_char(to_timestamp(SECONDS) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')", Encoding::TextWithSpace),
     ]
@@ -54,7 +57,8 @@ pub(super) fn every_type_of_time_is_compared_as_itself(scene: &Scene) {
     {
         let at = |seconds: i64| old.replace("SECONDS", &seconds.to_string());
         let sample = scene.sample(&format!(
-            "DROP TABLE events; CREATE TABLE events (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), at {kind}); CREATE INDEX ON events (at); \
+            "DROP TABLE events; CREATE DOMAIN moment AS timestamptz; CREATE DOMAIN made AS moment; CREATE DOMAIN said AS varchar(10); \
+             CREATE TABLE events (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), at {kind}); CREATE INDEX ON events (at); \
              INSERT INTO events (at) SELECT {} FROM generate_series(1, 3); INSERT INTO events (at) SELECT {} FROM generate_series(1, 2)",
             at(CUTOFF - DAY),
             at(CUTOFF + DAY),
