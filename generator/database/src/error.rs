@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use avouch_model::Timestamp;
 
-use crate::D1Error;
+use crate::{D1Error, PostgresSaid};
 
 /// Why a database could not be opened, asked or purged.
 #[derive(Debug, thiserror::Error)]
@@ -325,7 +325,7 @@ pub enum DatabaseError {
         why: &'static str,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// Nothing can be waited for.
     #[error("database `{database}`: the system gives no means to wait for its connection")]
@@ -343,7 +343,7 @@ pub enum DatabaseError {
         database: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// The connection ended. What a transaction was about to do is not known.
     #[error("database `{database}`: the connection ended; the journal knows what was done, and the next run tells it")]
@@ -352,7 +352,7 @@ pub enum DatabaseError {
         database: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// A deadlock, or a lock of somebody else, time and again.
     #[error("database `{database}`: others hold the rows or the tables; look for a long transaction, and run again")]
@@ -361,7 +361,7 @@ pub enum DatabaseError {
         database: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// A statement was ended by the server.
     #[error("database `{database}`: a statement took too long, or somebody cancelled it; an index on the columns helps")]
@@ -370,7 +370,7 @@ pub enum DatabaseError {
         database: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// Not even one row at a time is quick enough for the server.
     #[error(
@@ -382,7 +382,7 @@ pub enum DatabaseError {
         database: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// Anything else that Postgres says.
     #[error("database `{database}` could not run: {sql}")]
@@ -393,7 +393,7 @@ pub enum DatabaseError {
         sql: String,
         /// The cause.
         #[source]
-        cause: tokio_postgres::Error,
+        cause: PostgresSaid,
     },
     /// The variable with the token is not set, or holds none.
     #[error("database `{database}`: the environment variable `{variable}` holds no token; set it where this runs")]

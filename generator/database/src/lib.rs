@@ -28,6 +28,7 @@ use avouch_model::{
 pub use d1::D1Error;
 pub use error::DatabaseError;
 pub use identity::Identity;
+pub use postgres::Said as PostgresSaid;
 pub use value::{Column, ForeignKey, Index, Limits, Rows, Table, Trigger, Value, fingerprint};
 
 /// The face that reads: SELECT only.

@@ -11,6 +11,7 @@ use tokio_postgres::{
 };
 
 use super::{
+    said::Said,
     tls,
     value::{Bound, Raw},
 };
@@ -159,7 +160,7 @@ impl Session {
 
     /// What went wrong.
     pub(super) fn failed(&self, sql: &str, cause: tokio_postgres::Error) -> DatabaseError {
-        let database = self.database.clone();
+        let (database, cause) = (self.database.clone(), Said::from(cause));
         let message = cause.as_db_error().map(|error| error.message().to_owned());
         match (cause.code(), message) {
             (Some(&SqlState::UNDEFINED_TABLE), Some(message)) if message.contains("avouch_retention_") => {

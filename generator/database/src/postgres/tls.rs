@@ -110,9 +110,9 @@ pub(super) fn refused(database: &str, cause: tokio_postgres::Error) -> DatabaseE
     let io = inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::get_ref);
     let why = match io.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(wrong)) => why(wrong),
-        _ => return DatabaseError::Connect { database, cause },
+        _ => return DatabaseError::Connect { database, cause: cause.into() },
     };
-    DatabaseError::NotTrusted { database, why, cause }
+    DatabaseError::NotTrusted { database, why, cause: cause.into() }
 }
 
 fn why(wrong: &CertificateError) -> &'static str {

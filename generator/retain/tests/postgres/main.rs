@@ -57,6 +57,7 @@ fn inside() {
         rules::what_would_touch_other_rows_is_refused_or_undone,
         rules::a_claim_is_of_one_alone,
         rules::nothing_is_deleted_without_the_right_to,
+        rules::what_the_server_says_of_a_row_is_not_repeated,
         rules::a_reader_cannot_write,
         catalogue::names_that_differ_by_case_are_told_apart,
         catalogue::what_refers_to_rows_from_elsewhere_stops_the_rule,

@@ -5,7 +5,7 @@ use std::{fs, io::Read as _, ops::ControlFlow, time::Duration};
 use avouch_database::{DatabaseError, Limits, Value, open_read};
 use avouch_model::{
     Timestamp,
-    product::{Action, Archive, Hold, HoldList, Tenants, Undated},
+    product::{Action, Archive, Hold, HoldList, Tenants, Terms, Undated},
     receipt::Ended,
 };
 use avouch_retain::{Asked, Encoding, Gentleness, RetainError, purge};
@@ -324,6 +324,39 @@ pub(super) fn a_claim_is_of_one_alone(scene: &Scene) {
     // Whoever comes next tells what is not told: the record knows of nothing.
     let next = purge(&Asked { now: now.plus_seconds(40), ..sample.asked() }, None, &sample.gentle, &mut never_sleep);
     assert_eq!((next.run.ended, next.run.deleted, next.run.recovered), (Ended::Done, 2, 4), "{:?}", next.trouble);
+}
+
+/// A detail of the server's holds the key that is in the way or the whole row, and a message the value that is no number.
+pub(super) fn what_the_server_says_of_a_row_is_not_repeated(scene: &Scene) {
+    let planted = "gertrude.planted@example.com";
+    let schema = format!(
+        "ALTER TABLE events ADD CONSTRAINT known CHECK (who <> 'gone'), ADD COLUMN number int; UPDATE events SET who = '{planted}' WHERE id = 1; \
+         CREATE TABLE holds (key text); INSERT INTO holds VALUES ('{planted}')"
+    );
+    let anonymise = |value: &str| Action::Anonymise([("who".to_owned(), value.to_owned())].into());
+    let hold = || Hold { column: "number".into(), list: HoldList::Table { table: "holds".into(), key: "key".into() } };
+    let asking = |condition: &str| Terms { condition: Some(condition.to_owned()), ..Terms::default() };
+    let rules = [
+        ("known", Terms { action: anonymise("'gone'"), ..Terms::default() }),
+        ("22P02", Terms { hold: Some(hold()), ..Terms::default() }),
+        ("22P02", asking("CAST(who AS int) > 3")),
+        ("22007", asking("CAST(who AS date) < now()")),
+        ("P0001", asking("shout(who)")),
+    ];
+    for (said, terms) in rules {
+        let mut sample = scene.sample(&format!(
+            "{schema}; CREATE FUNCTION shout(who text) RETURNS boolean AS $$ BEGIN RAISE EXCEPTION 'no %', who; END $$ LANGUAGE plpgsql"
+        ));
+        sample.rule.terms = terms;
+        let done = scene.run(&sample);
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = done.trouble.as_ref().map(|trouble| trouble as _);
+        let mut told = format!("{:?}", done.trouble);
+        while let Some(error) = cause {
+            told.push_str(&format!("\n{error}"));
+            cause = error.source();
+        }
+        assert!(told.contains(said) && !told.contains("gertrude"), "{told}");
+    }
 }
 
 pub(super) fn nothing_is_deleted_without_the_right_to(scene: &Scene) {
