@@ -167,6 +167,7 @@ impl Year {
                     children: 0,
                     held: 0,
                     archived: 0,
+                    strays: 0,
                     remnants: None,
                     recovery_window: None,
                 };

@@ -122,6 +122,9 @@ pub struct RetentionRun {
     /// Objects written to the archive.
     #[serde(default)]
     pub archived: u64,
+    /// Objects of the archive that may hold rows that stay, or as they were before they changed: their window was begun again, or failed.
+    #[serde(default)]
+    pub strays: u64,
     /// What was found of the deleted rows in the files of the database after it was compacted; none when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remnants: Option<Remnants>,
@@ -208,6 +211,15 @@ pub struct Receipt {
     /// Rows that stay under a legal hold after the last run; few are not told apart from none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<u64>,
+    /// Rows without a time after the last run; few are not told apart from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undated: Option<u64>,
+    /// Rows dated more than a day in the future after the last run; few are not told apart from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub future: Option<u64>,
+    /// Objects of the archive that may hold rows that stay, or as they were before they changed. Those of runs that were killed nobody counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strays: Option<u64>,
     /// Whether all that was deleted is gone from the files of the database too: they were compacted, and none of the values
     /// that were sampled before was found. None when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -254,7 +266,10 @@ impl Receipt {
         let looked_at = |count: u64| public(count).filter(|count| *count > 0 || last.ended != Ended::Failed);
         // Absent where there is nothing to tell, so that the receipts of plain rules stay as short as they were.
         let some = |count: u64| public(count).filter(|count| *count > 0);
-        let looked = runs.iter().filter_map(|run| run.remnants);
+        let gone = |run: &RetentionRun| run.remnants.is_some_and(|remnants| remnants.sampled > 0 && remnants.found == 0);
+        let changed = |run: &&RetentionRun| run.remnants.is_some() || run.deleted > 0 || run.recovered > 0;
+        let looked = runs.iter().any(|run| run.remnants.is_some());
+        let strays = runs.iter().map(|run| run.strays).sum();
         let times = previous.into_iter().chain(runs.iter().map(|run| run.at));
         let gaps = times.clone().zip(times.skip(1)).map(|(earlier, later)| later.seconds_since(earlier));
         Some(Self {
@@ -277,7 +292,11 @@ impl Receipt {
             claim: runs.iter().filter_map(|run| run.claim).max(),
             children: some(runs.iter().map(|run| run.children).sum()),
             held: some(last.held),
-            erased: looked.map(|remnants| remnants.sampled > 0 && remnants.found == 0).reduce(|all, one| all && one),
+            undated: some(last.undated),
+            future: some(last.future),
+            strays: Some(strays).filter(|objects| *objects > 0),
+            // What a run deleted that failed before it could look is not known to be gone.
+            erased: looked.then(|| runs.iter().filter(changed).all(gone)),
             recovery_window: last.recovery_window,
         })
     }
@@ -353,6 +372,7 @@ mod tests {
             children: 0,
             held: 0,
             archived: 0,
+            strays: 0,
             remnants: None,
             recovery_window: None,
         }
@@ -410,6 +430,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_no_cutoff_reaches_are_told_unless_they_are_few() {
+        let told = |undated, future, strays| {
+            let receipt = Receipt::of(
+                &[RetentionRun { strays, ..run(1_000_000, 9) }, RetentionRun { undated, future, ..run(1_000_900, 9) }],
+                None,
+            );
+            let receipt = receipt.unwrap();
+            (receipt.undated, receipt.future, receipt.strays)
+        };
+        assert_eq!(told(5, 7, 1), (Some(5), Some(7), Some(1)));
+        assert_eq!(told(4, 0, 0), (None, None, None));
+    }
+
+    #[test]
     fn erased_is_only_said_when_somebody_looked_and_found_nothing() {
         let looked = |sampled, found| RetentionRun { remnants: Some(Remnants { sampled, found }), ..run(1_000_000, 9) };
         let erased = |runs: &[RetentionRun]| Receipt::of(runs, None).unwrap().erased;
@@ -417,6 +451,11 @@ mod tests {
         assert_eq!(erased(&[looked(32, 0)]), Some(true));
         assert_eq!(erased(&[looked(32, 1), looked(32, 0)]), Some(false));
         assert_eq!(erased(&[looked(0, 0)]), Some(false));
+        // A run that failed before it looked left what it deleted, or what a killed one did; one that deleted nothing left nothing.
+        let failed = RetentionRun { ended: Ended::Failed, ..run(1_000_900, 3) };
+        assert_eq!(erased(&[looked(32, 0), failed]), Some(false));
+        assert_eq!(erased(&[RetentionRun { recovered: 3, ..run(1_000_000, 0) }, looked(32, 0)]), Some(false));
+        assert_eq!(erased(&[looked(32, 0), run(1_000_900, 0)]), Some(true));
     }
 
     #[test]

@@ -323,6 +323,9 @@ words! {
     newest_removed: "Newest row removed", "Ligne supprimée la plus récente";
     children_removed: "Rows removed with them", "Lignes supprimées avec elles";
     rows_held: "Rows under a legal hold", "Lignes sous gel légal";
+    rows_undated: "Rows without a time", "Lignes sans date";
+    rows_future: "Rows dated in the future", "Lignes datées dans le futur";
+    strays: "Archived objects that may hold rows that stay, or as they were before they changed", "Objets archivés pouvant contenir des lignes qui restent, ou telles qu’elles étaient avant de changer";
     erased: "Gone from the file too", "Disparues aussi du fichier";
     erased_yes: "yes: none of the values sampled before was found in it", "oui\u{a0}: aucune des valeurs relevées auparavant n’y a été trouvée";
     erased_no: "not shown", "non démontré";

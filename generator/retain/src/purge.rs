@@ -156,7 +156,7 @@ fn delete_claimed(
     let claim = purge.claim(&asked.owner, course.now(asked), asked.told).map_err(database(asked, "claim the rule"))?;
     run.claim = Some(claim.number);
     (run.recovered, run.children) = (claim.recovered, claim.recovered_children);
-    let done = if course.due > 0 { work(asked, purge, course, run) } else { Ok(()) };
+    let done = if course.due > 0 { work(asked, purge, course, run) } else { erase(asked, purge, &[], run) };
     if let Err(RetainError::Database { cause, .. }) = &done {
         // Whoever has the claim now counted what is in the journal, and tells it.
         if matches!(**cause, DatabaseError::ClaimLost { .. }) {
@@ -207,15 +207,19 @@ fn work(asked: &Asked<'_>, purge: &mut dyn Purge, course: &mut Course<'_>, run: 
             let archive = Archive::open(asked.root, place, &asked.rule.name).map_err(cannot);
             let mut archive = archive.map_err(database(asked, "open the archive"))?;
             course.gentle.rows_max = course.gentle.rows_max.min(ARCHIVED_ROWS);
-            let mut keep = |rows: &[(String, Rows)]| archive.keep(rows);
-            let done = windows(asked, purge, course, run, Some(&mut keep));
-            run.archived = archive.written;
+            let done = windows(asked, purge, course, run, Some(&mut archive));
+            (run.archived, run.strays) = (archive.written, archive.strays());
             done?;
         }
         Action::Delete | Action::Anonymise(_) => windows(asked, purge, course, run, None)?,
     }
-    if terms.erase && run.deleted > 0 {
-        let found = purge.erase(&canaries).map_err(database(asked, "rewrite the database file and look through it"))?;
+    erase(asked, purge, &canaries, run)
+}
+
+/// Compacts the file when something was deleted, by a run that was killed as well, and looks through it.
+fn erase(asked: &Asked<'_>, purge: &mut dyn Purge, canaries: &[Vec<u8>], run: &mut RetentionRun) -> Result<(), RetainError> {
+    if asked.rule.terms.erase && (run.deleted > 0 || run.recovered > 0) {
+        let found = purge.erase(canaries).map_err(database(asked, "rewrite the database file and look through it"))?;
         run.remnants = found.map(|found| Remnants { sampled: canaries.len() as u64, found });
     }
     Ok(())
@@ -226,11 +230,11 @@ fn windows(
     purge: &mut dyn Purge,
     course: &mut Course<'_>,
     run: &mut RetentionRun,
-    mut keep: Option<&mut Keep<'_>>,
+    mut archive: Option<&mut Archive>,
 ) -> Result<(), RetainError> {
     let (due, allowed) = (course.due, course.allowed);
     purge.allow(allowed);
-    if keep.is_none() {
+    if archive.is_none() {
         while let Some(rows) = purge.part().map_err(database(asked, "drop a part of the table"))? {
             run.deleted += rows;
             purge.allow(allowed.saturating_sub(run.deleted));
@@ -243,12 +247,17 @@ fn windows(
     if purge.lets_others_write() {
         course.gentle.hold *= HOLDS_BESIDE_WRITERS;
     }
-    let by_the_clock = keep.is_none() && purge.hold_at_most(course.gentle.hold, course.gentle.rows_min);
+    let by_the_clock = archive.is_none() && purge.hold_at_most(course.gentle.hold, course.gentle.rows_min);
     let Gentleness { rows_min, rows_max, .. } = course.gentle;
     let mut rows = if by_the_clock { rows_max.max(rows_min) } else { rows_min }.max(1);
     let mut from = purge.first().map_err(database(asked, "find the first row that is due"))?;
     while let Some(key) = from {
-        let batch = purge.batch(&key, rows, keep.as_deref_mut()).map_err(database(asked, "delete a window of rows"))?;
+        let mut keep = archive.as_deref_mut().map(|archive| |rows: &[(String, Rows)]| archive.keep(rows));
+        let batch = purge.batch(&key, rows, keep.as_mut().map(|keep| keep as &mut Keep<'_>));
+        let batch = batch.map_err(database(asked, "delete a window of rows"))?;
+        if batch.deleted > 0 {
+            archive.iter_mut().for_each(|archive| archive.settled());
+        }
         run.deleted += batch.deleted;
         purge.allow(allowed.saturating_sub(run.deleted));
         run.children += batch.children;
@@ -292,6 +301,7 @@ fn untold(asked: &Asked<'_>) -> RetentionRun {
         children: 0,
         held: 0,
         archived: 0,
+        strays: 0,
         remnants: None,
         recovery_window: asked.database.recovery_window,
     }

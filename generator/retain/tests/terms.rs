@@ -12,6 +12,7 @@ use avouch_model::{
 };
 use avouch_retain::{RetainError, purge};
 use common::*;
+use rusqlite::Connection;
 
 /// `events (id, at, who, kind, note)`: ten rows, two each of u1 to u5; the first of each two is due.
 fn people() -> Sample {
@@ -296,6 +297,51 @@ fn what_was_archived_and_not_deleted_is_not_archived_twice() {
 }
 
 #[test]
+fn objects_of_windows_that_were_begun_again_are_told() {
+    let mut sample = Sample::new("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, who TEXT)");
+    sample.insert(&[CUTOFF - 1; 6]);
+    sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
+    // While the first window is archived a row of it changes: what was looked at before is archived all the same.
+    let other = Connection::open(sample.root().join("app.db")).unwrap();
+    let folder = sample.root().join("old/events");
+    let done = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while !folder.exists() {
+                std::thread::yield_now();
+            }
+            other.busy_timeout(Duration::from_secs(5)).unwrap();
+            other.execute("UPDATE events SET who = 'somebody' WHERE id = 2", []).unwrap();
+        });
+        sample.purge()
+    });
+    let objects = objects(&sample).len() as u64;
+    let run = done.run;
+    assert_eq!((run.deleted, run.archived, run.strays), (6, objects, objects - 3));
+    // A run that cannot go on leaves the object of its last window.
+    sample.insert(&[CUTOFF - 1; 2]);
+    sample.connection.execute_batch("CREATE TABLE notes (event INTEGER REFERENCES events)").unwrap();
+    let mut sample = Sample { told: run.claim, ..sample };
+    sample.rule.terms.condition = None;
+    let refer =
+        || sample.connection.execute_batch("PRAGMA foreign_keys = on; INSERT INTO notes SELECT max(id) FROM events").unwrap();
+    let run = purge(&sample.asked(), None, &sample.gentle, &mut Meanwhile::new(refer)).run;
+    assert_eq!((run.ended, run.deleted, run.strays), (Ended::Failed, 0, 1));
+}
+
+#[test]
+fn what_a_killed_run_deleted_is_erased_by_the_next() {
+    let mut sample = Sample::with(&[CUTOFF - 1; 4]);
+    sample.rule.terms.erase = true;
+    let mut stop = |_: Duration| ControlFlow::Break(());
+    let stopped = purge(&sample.asked(), None, &sample.gentle, &mut stop).run;
+    assert_eq!((stopped.deleted, stopped.remnants), (2, None));
+    sample.connection.execute("DELETE FROM events", []).unwrap();
+    // Nobody told of it: as if it had been killed.
+    let run = sample.purge().run;
+    assert_eq!((run.deleted, run.recovered, run.remnants), (0, 2, Some(Remnants { sampled: 0, found: 0 })));
+}
+
+#[test]
 fn what_cannot_be_archived_is_not_deleted() {
     let mut sample = people();
     sample.rule.terms.action = Action::Archive(Archive::Folder("old".into()));
@@ -487,8 +533,9 @@ fn erased_is_said_after_a_look_at_the_file_only() {
     sample.connection.execute("INSERT INTO copies SELECT body FROM events", []).unwrap();
     let run = sample.purge().run;
     assert_eq!((run.deleted, run.remnants.map(|remnants| remnants.found)), (200, Some(32)));
-    assert_eq!(Receipt::of(&[run], None).unwrap().erased, Some(false));
+    assert_eq!(Receipt::of(std::slice::from_ref(&run), None).unwrap().erased, Some(false));
     // Nothing was deleted: nobody looked.
+    sample.told = run.claim;
     assert_eq!(sample.purge().run.remnants, None);
 }
 

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, ops::ControlFlow, time::Duration};
 use anyhow::bail;
 use avouch_model::{
     Digest,
-    product::{Action, Archive, RetentionRule},
+    product::{Action, Archive, RetentionRule, Undated},
     receipt::{Ended, Enforcement, Fate, RetentionRun},
     state::State,
 };
@@ -179,9 +179,13 @@ fn describe(text: &mut String, output: &Output, rule: &RetentionRule, plan: &Pla
     if let Some(oldest) = plan.oldest {
         let _ = writeln!(text, "  oldest     {oldest}");
     }
+    let undated = match rule.terms.undated {
+        Undated::Delete => "without a time, and due",
+        Undated::Keep | Undated::Refuse => "without a time, kept",
+    };
     for (count, what) in [
         (plan.overdue, "older than promise and lag"),
-        (plan.undated, "without a time, kept"),
+        (plan.undated, undated),
         (plan.future, "dated in the future, kept"),
         (plan.held, "due and under a legal hold, kept"),
     ] {
@@ -279,7 +283,10 @@ fn beside(run: &RetentionRun) -> String {
         (run.recovered, "rows more were deleted by runs that were killed"),
         (run.children, "rows of other tables went with them"),
         (run.held, "rows stay under a legal hold"),
+        (run.undated, "rows have no time, and stay"),
+        (run.future, "rows are dated in the future, and stay"),
         (run.archived, "objects were written to the archive"),
+        (run.strays, "objects of the archive may hold rows that stay, or as they were before they changed"),
     ] {
         if count > 0 {
             let _ = writeln!(text, "{:20} {count} {what}", "");

@@ -209,6 +209,9 @@ pub fn receipt(to: Timestamp, deleted: Option<u64>, holds: bool) -> Receipt {
         claim: None,
         children: None,
         held: None,
+        undated: None,
+        future: None,
+        strays: None,
         erased: None,
         recovery_window: None,
     }

@@ -266,6 +266,7 @@ fn pending_runs_are_forgotten_with_the_receipt_that_covers_them() {
         children: 0,
         held: 0,
         archived: 0,
+        strays: 0,
         remnants: None,
         recovery_window: None,
     };

@@ -198,6 +198,9 @@ pub(crate) fn receipt_facts(pen: &Pen<'_>, receipt: &Receipt) -> Vec<(String, Ht
     ];
     facts.extend(receipt.children.map(|rows| (w.children_removed.to_owned(), pen.number(rows))));
     facts.extend(receipt.held.map(|rows| (w.rows_held.to_owned(), pen.number(rows))));
+    facts.extend(receipt.undated.map(|rows| (w.rows_undated.to_owned(), pen.number(rows))));
+    facts.extend(receipt.future.map(|rows| (w.rows_future.to_owned(), pen.number(rows))));
+    facts.extend(receipt.strays.map(|objects| (w.strays.to_owned(), pen.number(objects))));
     let restorable = match receipt.recovery_window.zip(receipt.recoverable_until()) {
         None => Html::text(w.recovery_not_stated),
         Some((window, until)) => {

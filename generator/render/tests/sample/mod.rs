@@ -314,6 +314,9 @@ fn receipt(promise: &Promise, nth: usize) -> Receipt {
         claim: None,
         children: (nth == 0).then_some(812),
         held: (nth == 0).then_some(37),
+        undated: (nth == 0).then_some(23),
+        future: (nth == 0).then_some(29),
+        strays: (nth == 0).then_some(2),
         erased: (nth == 0).then_some(true),
         recovery_window: (nth == 0).then(|| "30 days".parse().unwrap()),
     }

@@ -42,6 +42,10 @@ pub(crate) struct Archive {
     store: Box<dyn Store>,
     /// Objects that this run wrote.
     pub(crate) written: u64,
+    /// Those that this run wrote or found, and of which no window was done so far; the last of them last.
+    open: Vec<String>,
+    /// Those of windows that were begun again.
+    strays: u64,
 }
 
 impl Archive {
@@ -54,7 +58,20 @@ impl Archive {
                 Box::new(InBucket::open(bucket, prefix, root).map_err(io::Error::other)?)
             }
         };
-        Ok(Self { store, written: 0 })
+        Ok(Self { store, written: 0, open: Vec::new(), strays: 0 })
+    }
+
+    /// Hears that the rows of a window are gone: they are those that were kept last.
+    pub(crate) fn settled(&mut self) {
+        let Some(last) = self.open.pop() else { return };
+        self.open.retain(|open| *open != last);
+        self.strays += self.open.len() as u64;
+        self.open.clear();
+    }
+
+    /// How many objects may hold rows that stay, or as they were before they changed.
+    pub(crate) fn strays(&self) -> u64 {
+        self.strays + self.open.len() as u64
     }
 
     /// Keeps the rows; durable once it returns.
@@ -68,6 +85,8 @@ impl Archive {
         match (written, self.store.read(&name, lines.len().saturating_add(PACKED_MORE))) {
             (written, Ok(there)) if holds(&there, &lines) => {
                 self.written += u64::from(written.unwrap_or(true));
+                self.open.retain(|open| *open != digest);
+                self.open.push(digest.clone());
                 Ok(digest)
             }
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),

@@ -101,6 +101,16 @@ impl Standing<'_> {
                 Some(days) => format!("the oldest row was due for {}", Span::Seconds(days.saturating_mul(86_400))),
             },
         );
+        for (rows, what, said) in [
+            (receipt.held, "held", "rows stay under a legal hold"),
+            (receipt.undated, "undated", "rows have no time: no cut-off reaches them"),
+            (receipt.future, "future", "rows are dated in the future"),
+            (receipt.strays, "archive", "objects may hold rows that stay, or as they were before they changed"),
+        ] {
+            if let Some(rows) = rows {
+                line(what, &format!("{rows} {said}"));
+            }
+        }
         line("longest gap", &Span::Seconds(receipt.gap_seconds_max).to_string());
         if finding.missed_slots > 0 {
             line("missed", &format!("{} scheduled slots since the last run", finding.missed_slots));
@@ -137,6 +147,11 @@ impl Standing<'_> {
             "overdue_rows_of_last_receipts": finding.map_or(&[][..], |finding| &finding.overdue[..]),
             "trend": finding.and_then(|finding| finding.trend),
             "backlog_days": finding.and_then(|finding| finding.backlog_days),
+            "held_rows": receipt.and_then(|receipt| receipt.held),
+            "undated_rows": receipt.and_then(|receipt| receipt.undated),
+            "future_rows": receipt.and_then(|receipt| receipt.future),
+            "stray_objects": receipt.and_then(|receipt| receipt.strays),
+            "longest_gap_seconds": receipt.map(|receipt| receipt.gap_seconds_max),
             "missed_slots": finding.map(|finding| finding.missed_slots),
             "recovery_window": receipt.and_then(|receipt| receipt.recovery_window),
             "recoverable_until": receipt.and_then(avouch_model::receipt::Receipt::recoverable_until),

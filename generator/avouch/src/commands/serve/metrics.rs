@@ -137,6 +137,15 @@ const OF_RULES: &[(&str, &str, OfRule)] = &[
     ("avouch_retention_backlog_days", "For how many days the oldest row had been due.", |rule, _| {
         i64::try_from(rule.backlog_days?).ok()
     }),
+    ("avouch_retention_held_rows", "Rows under a legal hold; fewer than five have no sample.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.held?).ok()
+    }),
+    ("avouch_retention_undated_rows", "Rows without a time; fewer than five have no sample.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.undated?).ok()
+    }),
+    ("avouch_retention_future_rows", "Rows dated in the future; fewer than five have no sample.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.future?).ok()
+    }),
     ("avouch_retention_missed_slots", "Scheduled slots that nobody ran since the last run of the rule.", |rule, _| {
         i64::try_from(rule.missed_slots).ok()
     }),
