@@ -26,6 +26,8 @@ mod sbom_formats;
 mod sbom_memory;
 #[path = "command_line/sbom_release.rs"]
 mod sbom_release;
+#[path = "command_line/sbom_split.rs"]
+mod sbom_split;
 #[path = "command_line/scan.rs"]
 mod scan;
 mod support;

@@ -3,11 +3,11 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
 };
 
 use camino::Utf8Path;
-use tempfile::Builder;
+use tempfile::{Builder, TempDir};
 
 /// Who may read a file, beyond what the umask takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +32,69 @@ pub(crate) fn put(file: &Utf8Path, bytes: &[u8], readers: Readers) -> io::Result
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
     };
-    let mode = match readers {
-        Readers::Everyone => 0o666,
-        Readers::Owner => 0o600,
-    };
-    let mut beside =
-        Builder::new().prefix(".avouch-").suffix(".tmp").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+    let mut beside = hidden().permissions(Permissions::from_mode(mode(readers))).tempfile_in(folder)?;
     beside.write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     // The name is durable when its folder is.
     File::open(folder)?.sync_all()
+}
+
+/// Files of one folder that are put in their places together, once all of them are written: what fails before leaves
+/// everything as it was. A crash in between leaves some new and the others old, each whole.
+pub(crate) struct Several<'a> {
+    folder: &'a Utf8Path,
+    beside: TempDir,
+    names: Vec<String>,
+}
+
+impl<'a> Several<'a> {
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub(crate) fn of(folder: &'a Utf8Path) -> io::Result<Self> {
+        Ok(Self { folder, beside: hidden().tempdir_in(folder)?, names: Vec::new() })
+    }
+
+    /// Writes a file beside its place.
+    ///
+    /// # Errors
+    /// When something else stands in its place, the folder cannot be written to, or the disk is full.
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8], readers: Readers) -> io::Result<()> {
+        if fs::metadata(self.folder.join(name)).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no file stands in its place"));
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(mode(readers)).open(self.beside.path().join(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Puts them in their places.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to any more.
+    pub(crate) fn put(self) -> io::Result<()> {
+        for name in &self.names {
+            fs::rename(self.beside.path().join(name), self.folder.join(name))?;
+        }
+        File::open(self.folder)?.sync_all()
+    }
+}
+
+/// What is not in its place yet.
+fn hidden<'a>() -> Builder<'a, 'a> {
+    let mut builder = Builder::new();
+    builder.prefix(".avouch-").suffix(".tmp");
+    builder
+}
+
+const fn mode(readers: Readers) -> u32 {
+    match readers {
+        Readers::Everyone => 0o666,
+        Readers::Owner => 0o600,
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +128,28 @@ mod tests {
         assert!(put(&taken, b"x", Readers::Everyone).is_err());
         assert!(put(&root.join("nowhere/bom.json"), b"x", Readers::Everyone).is_err());
         assert_eq!(fs::read_dir(root).unwrap().count(), 2, "what could not be put in its place is removed");
+    }
+
+    #[test]
+    fn several_files_are_put_in_their_places_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        fs::write(root.join("a"), "old").unwrap();
+        fs::create_dir(root.join("b")).unwrap();
+        let mut several = Several::of(root).unwrap();
+        several.add("a", b"new", Readers::Everyone).unwrap();
+        assert!(several.add("b", b"new", Readers::Everyone).is_err(), "a folder is no place for a file");
+        drop(several);
+        assert_eq!(fs::read(root.join("a")).unwrap(), b"old");
+        assert_eq!(fs::read_dir(root).unwrap().count(), 2, "nothing is left beside");
+
+        let mut several = Several::of(root).unwrap();
+        for name in ["a", "c"] {
+            several.add(name, b"new", Readers::Everyone).unwrap();
+            assert!(!root.join("c").exists());
+        }
+        several.put().unwrap();
+        assert_eq!((fs::read(root.join("a")).unwrap(), fs::read(root.join("c")).unwrap()), (b"new".to_vec(), b"new".to_vec()));
+        assert_eq!(fs::read_dir(root).unwrap().count(), 3);
     }
 }

@@ -48,6 +48,61 @@ pub fn encoded_as_javascript(text: &str) -> String {
     utf8_percent_encode(text, IN_JAVASCRIPT).to_string()
 }
 
+/// An address as RFC 3986 writes one, whatever stands there: what is sound stays, escapes too, and the rest is encoded. For
+/// what is not known to be an address and has to stand where only one may.
+pub fn encoded_address(text: &str) -> String {
+    let is_scheme = |scheme: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(known)
+    };
+    let (scheme, rest) = match text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
+        Some((scheme, rest)) => (format!("{scheme}:"), rest),
+        None => (String::new(), text),
+    };
+    let part = |text: &str| text.find(['/', '?', '#']).unwrap_or(text.len());
+    let (head, tail) = match rest.strip_prefix("//") {
+        Some(rest) => {
+            let (authority, tail) = rest.split_at_checked(part(rest)).unwrap_or((rest, ""));
+            (format!("//{}", encoded_authority(authority)), tail)
+        }
+        None => {
+            let (first, tail) = rest.split_at_checked(part(rest)).unwrap_or((rest, ""));
+            let first = escaped(first);
+            // A reference without a scheme has no colon before its first slash (section 4.2).
+            (if scheme.is_empty() { first.replace(':', "%3A") } else { first }, tail)
+        }
+    };
+    let (path, fragment) = tail.split_once('#').map_or((tail, None), |(path, fragment)| (path, Some(fragment)));
+    let fragment = fragment.map(|fragment| format!("#{}", escaped(fragment))).unwrap_or_default();
+    format!("{scheme}{head}{}{fragment}", escaped(path))
+}
+
+/// User, host and port (section 3.2).
+fn encoded_authority(authority: &str) -> String {
+    let (user, rest) = authority.rsplit_once('@').map_or((None, authority), |(user, rest)| (Some(user), rest));
+    let user = user.map(|user| escaped(user).replace('@', "%40") + "@").unwrap_or_default();
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, format!(":{port}")),
+        _ => (rest, String::new()),
+    };
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_literal = literal.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+    let host = if is_literal { host.to_owned() } else { escaped(host).replace(':', "%3A").replace('@', "%40") };
+    format!("{user}{host}{port}")
+}
+
+/// A text with everything encoded that no part of an address holds; escapes stay.
+fn escaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = utf8_percent_encode(parts.next().unwrap_or_default(), IN_FRAGMENT).to_string();
+    for part in parts {
+        let is_escape = part.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        out.push_str(if is_escape { "%" } else { "%25" });
+        out.extend(utf8_percent_encode(part, IN_FRAGMENT));
+    }
+    out
+}
+
 /// A text without percent-encoding. None where a `%` is not followed by two hexadecimal digits, or what comes out is not
 /// UTF-8.
 pub fn decoded(text: &str) -> Option<String> {
@@ -129,6 +184,32 @@ mod tests {
         #[test]
         fn any_text_is_decoded_as_by_hand(text in "(%[0-9a-fA-F+gé]{0,2}|[a-zé%]){0,12}") {
             prop_assert_eq!(decoded(&text), by_hand(&text));
+        }
+    }
+
+    #[test]
+    fn an_address_stays_what_it_is_and_the_rest_becomes_one() {
+        for same in [
+            "https://host.example:8443/a/b@1.0.0.tgz?x=%20(y)&z=*",
+            "ssh://git@host/a",
+            "https://[2001:db8::1]:80/a",
+            "pkg:npm/%40a/b@1.0.0?vcs_url=git%2Bhttps:%2F%2Fx#sub/path",
+            "../a/b:c",
+            "file:///a",
+            "",
+        ] {
+            assert_eq!(encoded_address(same), same);
+        }
+        for (text, address) in [
+            ("https://host/a b/\u{fc}.tgz", "https://host/a%20b/%C3%BC.tgz"),
+            ("https://host/100%/%zz<\"{|}\\^`>", "https://host/100%25/%25zz%3C%22%7B%7C%7D%5C%5E%60%3E"),
+            ("https://a b:x/[1]", "https://a%20b%3Ax/%5B1%5D"),
+            ("https://[::x]:1/", "https://%5B%3A%3Ax%5D:1/"),
+            ("a@b@c://d", "a@b@c%3A//d"),
+            ("//u@v@host#a#b", "//u%40v@host#a%23b"),
+            ("1x:y/z:w", "1x%3Ay/z:w"),
+        ] {
+            assert_eq!(encoded_address(text), address);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use avouch_read::lock::{Ecosystem, Origin, Package, Scope};
+use avouch_model::percent::encoded;
+use avouch_read::lock::{Ecosystem, Origin, Package, Part, Scope};
 
 use crate::{
     Options, ReleaseFacts,
@@ -34,8 +35,8 @@ pub(crate) struct View<'a> {
     pub(crate) read: &'a Read,
     /// The places of the packages that stand for the product itself.
     pub(crate) own: BTreeSet<usize>,
-    /// The packages that count, with their scopes; all, where none is given.
-    pub(crate) kept: Option<Vec<Option<Scope>>>,
+    /// The part of it that counts; all of it, where none is given.
+    pub(crate) part: Option<Part>,
 }
 
 /// What caches tell, by package URL, which is what components are named by; looked up once, for however many BOMs.
@@ -79,14 +80,19 @@ impl<'a> View<'a> {
                 at_root && read.folder.is_empty()
             })
         });
-        Self { read, own: own.collect(), kept: None }
+        Self { read, own: own.collect(), part: None }
     }
 
     fn scope(&self, at: usize) -> Option<Scope> {
-        match &self.kept {
+        match &self.part {
             None => self.read.lock.packages.get(at).map(|package| package.scope),
-            Some(kept) => kept.get(at).copied().flatten(),
+            Some(part) => part.scopes.get(at).copied().flatten(),
         }
+    }
+
+    fn dependencies(&self, at: usize) -> &[usize] {
+        let all = || self.read.lock.packages.get(at).map(|package| &package.dependencies);
+        self.part.as_ref().map_or_else(all, |part| part.dependencies.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -99,7 +105,7 @@ pub(crate) fn write(
     root: &Root,
     library: &mut Library,
 ) -> Result<Written, serde_json::Error> {
-    let root_ref: Arc<str> = format!("product:{}", root.name).into();
+    let root_ref: Arc<str> = writable(&format!("product:{}", root.name)).into();
     let mut merged: BTreeMap<Arc<str>, Merged<'_>> = BTreeMap::new();
     let mut root_needs: BTreeSet<Arc<str>> = BTreeSet::new();
     for view in views {
@@ -119,8 +125,8 @@ pub(crate) fn write(
         unknown.count(lacking(merged, library.look(reference, merged), facts.supplier.as_ref()));
     }
     let library = &*library;
-    let product = (root.name.as_str(), facts.supplier.as_ref());
-    let mut metadata = metadata::metadata(facts, options, found, root, &root_ref, &unknown);
+    let product = (root.product.as_deref().unwrap_or(&root.name), facts.supplier.as_ref());
+    let mut metadata = metadata::metadata(facts, options, (found, views), root, &root_ref, &unknown);
     metadata.properties.extend(views.iter().flat_map(|view| compositions::surplus(view.read)));
     metadata.properties.extend(unresolved.iter().map(|(path, text)| property(&format!("avouch:unresolved:{path}"), text)));
     let needs = || {
@@ -172,7 +178,7 @@ fn merge<'a>(
     let named = |at: &usize| references.get(*at).and_then(Option::as_ref);
     for (at, package) in lock.packages.iter().enumerate() {
         let Some(reference) = named(&at) else { continue };
-        let needs = package.dependencies.iter().filter_map(named).filter(|needed| *needed != reference).cloned();
+        let needs = view.dependencies(at).iter().filter_map(named).filter(|needed| *needed != reference).cloned();
         if view.own.contains(&at) {
             root_needs.extend(needs);
             continue;
@@ -198,7 +204,7 @@ fn merge<'a>(
         entry.needs.extend(needs);
     }
     // Without a selection everything that the repository makes is part of the product.
-    if view.kept.is_none() {
+    if view.part.is_none() {
         root_needs.extend(lock.roots.iter().filter_map(named).filter(|reference| *reference != root_ref).cloned());
     }
 }
@@ -214,7 +220,21 @@ fn reference(lockfile: &Read, package: &Package) -> String {
         _ => lockfile.folder.clone(),
     };
     let version = package.version.as_deref().unwrap_or_default();
-    format!("path:{ecosystem}:{path}#{}@{version}", package.name)
+    writable(&format!("path:{ecosystem}:{path}#{}@{version}", package.name))
+}
+
+/// A name within the document that is the same in every format: what XML cannot hold would make two of them one there.
+fn writable(name: &str) -> String {
+    let is_lost = |character: char| character.is_control() || matches!(character, '%' | '\u{fffe}' | '\u{ffff}');
+    let mut out = String::with_capacity(name.len());
+    for character in name.chars() {
+        if is_lost(character) {
+            out.push_str(&encoded(character.encode_utf8(&mut [0; 4])));
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// What nothing leads to from the product: a lockfile that was not tidied lists such packages. They are in the lockfile,

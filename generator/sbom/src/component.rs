@@ -2,6 +2,7 @@
 
 use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
+use avouch_model::percent::{encoded_address, encoded_in_purl};
 use avouch_read::lock::{Archive, Hash as LockHash, HashAlgorithm, Origin, Package, Scope, Seal, generic_purl};
 
 use crate::{
@@ -45,11 +46,14 @@ pub(crate) struct Lacking {
 fn identifier(merged: &Merged<'_>, purl: Option<String>, product: &str) -> String {
     let package = merged.package;
     let copied = || package.published_purl().filter(|_| !merged.member);
-    purl.or_else(copied).unwrap_or_else(|| {
-        let own = generic_purl(&package.name, package.version.as_deref());
-        let name = own.strip_prefix("pkg:generic/").unwrap_or(&own);
-        format!("{}/{name}", generic_purl(product, None))
-    })
+    purl.or_else(copied).unwrap_or_else(|| own_purl(product, &package.name, package.version.as_deref()))
+}
+
+/// The package URL of what a product's repository makes, below the product's name.
+pub(crate) fn own_purl(product: &str, name: &str, version: Option<&str>) -> String {
+    let own = generic_purl(name, version);
+    let name = own.strip_prefix("pkg:generic/").unwrap_or(&own);
+    format!("{}/{name}", generic_purl(product, None))
 }
 
 /// What is not known of a component, for counting before it is written.
@@ -142,7 +146,7 @@ fn supplied(told: Option<&Told>, product: Option<&Party>) -> Organisation {
         return product.organisation();
     }
     let name = told.filter(|told| !told.authors.is_empty()).map(|told| told.authors.join(", "));
-    let page = told.and_then(|told| told.page.clone());
+    let page = told.and_then(|told| told.page.as_deref()).map(encoded_address);
     let unknown = (name.is_none() && page.is_none()).then(|| UNKNOWN.to_owned());
     Organisation { name: name.or(unknown), url: page.into_iter().collect(), contact: Vec::new() }
 }
@@ -186,12 +190,17 @@ fn external_references(
         }
         _ => {}
     }
+    // Lockfiles hold any text where an address belongs, and a document with one that is none would not be valid.
+    for reference in &mut references {
+        reference.url = encoded_address(&reference.url);
+    }
     references
 }
 
 /// Where a file of a package is: its address, or the package URL with the qualifier that names the file.
 fn archive_address(archive: &Archive, purl: &str) -> String {
-    let of_file = |file: &String| format!("{purl}{}file_name={file}", if purl.contains('?') { '&' } else { '?' });
+    let of_file =
+        |file: &String| format!("{purl}{}file_name={}", if purl.contains('?') { '&' } else { '?' }, encoded_in_purl(file));
     archive.url.clone().or_else(|| archive.file.as_ref().map(of_file)).unwrap_or_else(|| purl.to_owned())
 }
 

@@ -66,6 +66,11 @@ impl Copies {
         packages.filter_map(|(at, package)| Some((at, self.copy(&package.name)?))).collect()
     }
 
+    /// The crates of the tree, and their folders.
+    pub(crate) fn folders(self) -> BTreeMap<String, String> {
+        self.manifests
+    }
+
     /// The folder of a crate that is a copy, if that is known.
     fn copy(&self, name: &str) -> Option<Option<String>> {
         let folder = self.manifests.get(name);

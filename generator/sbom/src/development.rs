@@ -139,6 +139,7 @@ fn crates(tree: &dyn Files, paths: &[String], lockfile: &mut Read, damaged: &mut
     lockfile.lock.surplus.remove(&Surplus::Development);
     let copies = found.copies(&lockfile.lock);
     lockfile.lock.tell_copies(&copies);
+    lockfile.crates = found.folders();
     Ok(())
 }
 

@@ -57,6 +57,8 @@ mod formats_tests;
 #[cfg(test)]
 mod products_tests;
 #[cfg(test)]
+mod split_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod whole_tests;
@@ -68,7 +70,7 @@ pub use diff::{Change, Component as Changed, Difference, Edge, HashChange, Licen
 pub use facts::{Options, Party, ReleaseFacts};
 pub use formats::{Format, NotAFormat, convert};
 pub use memory::{MEMORY_BYTES_MAX, Memory};
-pub use split::{Deployable, split};
+pub use split::{Deployable, Split};
 pub use validate::{Fault, Verdict, judge, validate};
 pub use xml::ConvertError;
 
@@ -158,6 +160,17 @@ pub enum SbomError {
     /// The tree cannot be read.
     #[error("cannot read the files of the release")]
     Tree(#[from] RepositoryError),
+    /// A lockfile is larger than what is read.
+    #[error(
+        "`{path}` is larger than the {mebibytes_max} MiB that are read of such a lockfile; give the parts of its workspace \
+         lockfiles of their own, or take out what the product does not need"
+    )]
+    LockfileTooLarge {
+        /// Where it lies.
+        path: String,
+        /// How large it may be.
+        mebibytes_max: u64,
+    },
     /// A lockfile or a manifest cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -171,6 +184,23 @@ pub enum SbomError {
     NoLockfile {
         /// The lockfiles that are there and do not count, with the reason.
         left_out: Vec<String>,
+    },
+    /// No package of the repository is one by itself.
+    #[error(
+        "no package here can be deployed by itself{}; without `--split` there is one BOM of everything",
+        if left_out.is_empty() { String::new() } else { format!("; these do not count: {}", left_out.join(", ")) }
+    )]
+    NothingDeployable {
+        /// The packages that are there and do not count, with the reason.
+        left_out: Vec<String>,
+    },
+    /// The BOMs of all packages are too large.
+    #[error(
+        "the BOMs of all packages would have more than {bytes_max} bytes together; without `--split` there is one of everything"
+    )]
+    TooMuch {
+        /// How large they may be.
+        bytes_max: u64,
     },
     /// The document cannot be written as JSON.
     #[error("cannot write the BOM")]

@@ -10,7 +10,7 @@ use avouch_read::{
     lock::{self, Format, Lockfile, Origin},
     structured::parse_toml,
 };
-use avouch_repository::Files;
+use avouch_repository::{Files, RepositoryError};
 
 use crate::{
     SbomError,
@@ -81,6 +81,8 @@ pub(crate) struct Read {
     pub(crate) digest: Digest,
     /// The folder it lies in, with a `/` at the end; empty at the root.
     pub(crate) folder: String,
+    /// The folders below it of the crates that lie there, where manifests tell them.
+    pub(crate) crates: BTreeMap<String, String>,
 }
 
 pub(crate) fn find(tree: &dyn Files) -> Result<Found, SbomError> {
@@ -174,7 +176,11 @@ fn has_member(tree: &dyn Files, upper: &Read, folder: &str) -> bool {
 fn read(tree: &dyn Files, path: &str) -> Result<Read, SbomError> {
     let bytes_max = Format::of(path).map_or(lock::BYTES_MAX, Format::bytes_max);
     // It was listed a moment ago; one that is gone now reads as empty, and says so at its place.
-    parsed(tree, path, tree.read(path, bytes_max)?.unwrap_or_default())
+    let bytes = tree.read(path, bytes_max).map_err(|error| match error {
+        RepositoryError::TooLarge { path, bytes_max } => SbomError::LockfileTooLarge { path, mebibytes_max: bytes_max >> 20 },
+        error => SbomError::Tree(error),
+    })?;
+    parsed(tree, path, bytes.unwrap_or_default())
 }
 
 fn parsed(tree: &dyn Files, path: &str, bytes: Vec<u8>) -> Result<Read, SbomError> {
@@ -186,7 +192,7 @@ fn parsed(tree: &dyn Files, path: &str, bytes: Vec<u8>) -> Result<Read, SbomErro
     {
         lock.tell_sums(&sums, &bytes)?;
     }
-    Ok(Read { lock, digest, folder: folder(path) })
+    Ok(Read { lock, digest, folder: folder(path), crates: BTreeMap::new() })
 }
 
 /// The folder of a path, with a `/` at the end; empty at the root.

@@ -19,6 +19,8 @@ pub(crate) struct Root {
     pub(crate) name: String,
     pub(crate) version: Option<String>,
     pub(crate) licence: Option<String>,
+    /// The product whose repository makes it, where it is a package of a larger one.
+    pub(crate) product: Option<String>,
     /// The crate at the root, if the workspace has one there.
     pub(crate) crate_name: Option<String>,
 }
@@ -30,7 +32,7 @@ impl SbomError {
     /// Whether one file is at fault. That says nothing of the others.
     pub(crate) const fn is_of_one_file(&self) -> bool {
         let of_tree = matches!(self, Self::Tree(RepositoryError::TooLarge { .. } | RepositoryError::Read { .. }));
-        of_tree || matches!(self, Self::Unreadable(_))
+        of_tree || matches!(self, Self::Unreadable(_) | Self::LockfileTooLarge { .. })
     }
 
     /// Why a file is left out, in words that are the same on every machine.
@@ -40,6 +42,7 @@ impl SbomError {
                 let (line, column) = damage.position();
                 format!("it is damaged at {line}:{column}: {}", damage.0.message)
             }
+            Self::LockfileTooLarge { mebibytes_max, .. } => format!("it is larger than the {mebibytes_max} MiB that are read"),
             Self::Tree(RepositoryError::TooLarge { bytes_max, .. }) => {
                 format!("it is larger than the {bytes_max} bytes that are read")
             }
@@ -81,6 +84,7 @@ pub(crate) fn root(tree: &dyn Files, facts: &ReleaseFacts, damaged: &mut Damaged
         name: facts.name.clone().or(named).unwrap_or_else(|| "unnamed".to_owned()),
         version: from_release.or(cargo.version).or(npm.version).or(python.version).or_else(unreleased),
         licence: cargo.licence.or(npm.licence).or(python.licence),
+        product: None,
         crate_name: cargo.name,
     })
 }

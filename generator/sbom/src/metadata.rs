@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use avouch_read::lock::generic_purl;
+
 use crate::{
     Options, ReleaseFacts, Spec,
-    component::{Lacking, property},
+    assemble::View,
+    component::{Lacking, own_purl, property},
     format::{Component, ExternalReference, Hash, Lifecycle, Metadata, Organisation, Property, Tools},
     licence::{self, UNKNOWN},
-    lockfiles::{Found, IN_OTHER, Read},
+    lockfiles::{Found, IN_OTHER},
     manifest::Root,
 };
 
@@ -35,7 +38,7 @@ impl Unknown {
 pub(crate) fn metadata(
     facts: &ReleaseFacts,
     options: &Options,
-    found: &Found,
+    (found, views): (&Found, &[View<'_>]),
     root: &Root,
     root_ref: &str,
     unknown: &Unknown,
@@ -50,7 +53,7 @@ pub(crate) fn metadata(
         // Before 1.6 the field of this name meant who made the product.
         manufacturer: facts.author.as_ref().filter(|_| options.spec >= Spec::V1_6).map(crate::Party::organisation),
         supplier,
-        properties: properties(facts, found, root, unknown),
+        properties: properties(facts, (found, views), root, unknown),
     }
 }
 
@@ -77,7 +80,10 @@ fn product(facts: &ReleaseFacts, options: &Options, root: &Root, root_ref: &str,
         name: root.name.clone(),
         version: root.version.clone(),
         licenses: if licenses.is_empty() { unstated() } else { licenses },
-        purl: Some(avouch_read::lock::generic_purl(&root.name, root.version.as_deref())),
+        purl: Some(match &root.product {
+            Some(product) => own_purl(product, &root.name, root.version.as_deref()),
+            None => generic_purl(&root.name, root.version.as_deref()),
+        }),
         external_references: source
             .map(|url| ExternalReference { url, kind: "website", hashes: Vec::new() })
             .into_iter()
@@ -87,7 +93,7 @@ fn product(facts: &ReleaseFacts, options: &Options, root: &Root, root_ref: &str,
 }
 
 /// What CycloneDX has no field for: the release, the lockfiles, and what is not known.
-fn properties(facts: &ReleaseFacts, found: &Found, root: &Root, unknown: &Unknown) -> Vec<Property> {
+fn properties(facts: &ReleaseFacts, (found, views): (&Found, &[View<'_>]), root: &Root, unknown: &Unknown) -> Vec<Property> {
     let mut properties = Vec::new();
     if let Some(release) = &facts.release {
         properties.push(property("avouch:release:version", &release.version));
@@ -97,7 +103,7 @@ fn properties(facts: &ReleaseFacts, found: &Found, root: &Root, unknown: &Unknow
     properties.extend(facts.committed.map(|time| property("avouch:release:committed", &time.to_string())));
     properties.push(property("avouch:release:dirty", if facts.dirty { "true" } else { "false" }));
     let mut named = BTreeSet::new();
-    for (path, digest) in found.read.iter().flat_map(Read::digests).filter(|(path, _)| named.insert(path.to_owned())) {
+    for (path, digest) in views.iter().flat_map(|view| view.read.digests()).filter(|(path, _)| named.insert(path.to_owned())) {
         properties.push(property(&format!("avouch:lockfile:{path}"), &digest.to_string()));
     }
     for (path, reason) in &found.left_out {

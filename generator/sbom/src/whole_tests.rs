@@ -139,7 +139,7 @@ fn a_manifest_or_lockfile_that_is_too_large_stops_nothing() {
     ]);
     let sbom = generate(&tree, &Caches::default(), &facts(), &Options { spec: Spec::V1_7, ..Options::default() }).unwrap();
     assert_eq!((sbom.damaged.len(), sbom.damaged_manifests.len(), sbom.components), (1, 1, 1));
-    assert_eq!(sbom.left_out["more/Cargo.lock"], "it is larger than the 33554432 bytes that are read");
+    assert_eq!(sbom.left_out["more/Cargo.lock"], "it is larger than the 32 MiB that are read");
 }
 
 /// A BOM of components within components.
@@ -174,4 +174,13 @@ fn xml_that_is_nested_too_deep_is_not_called_invalid() {
     assert!(faults(nested(200, "", "").replacen("<bom", "<bom version='x'", 1)).contains("attribute `version`"));
     assert!(faults(format!("<other>{}</other>", nested(100, "", ""))).contains("no BOM of CycloneDX"));
     assert!(faults(nested(200, "<1/>", "")).contains("no name"));
+}
+
+#[test]
+fn a_lockfile_that_is_too_large_is_refused_with_a_way_out() {
+    let large = " ".repeat((32 << 20) + 1);
+    let tree = InMemory::of([("package-lock.json", large.as_str())]);
+    let refused = generate(&tree, &Caches::default(), &facts(), &Options::default()).unwrap_err().to_string();
+    assert!(refused.starts_with("`package-lock.json` is larger than the 32 MiB that are read"), "{refused}");
+    assert!(refused.contains("lockfiles of their own"), "{refused}");
 }

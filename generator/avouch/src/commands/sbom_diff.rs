@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use serde::Serialize;
 
 use super::{
-    sbom::{DEFAULT_TAGS, known, of_sbom},
+    sbom::{configured, of_sbom},
     sbom_validate::BOM_BYTES_MAX,
 };
 use crate::{
@@ -79,12 +79,13 @@ fn release(global: &Global, output: &Output, asked: &str, record: &mut Option<Ve
     let Some(repository) = repository else {
         bail!(Usage(format!("there is no file `{asked}`, and `{root}` is no git repository with a release of that name")));
     };
-    let tags = repository.tags(DEFAULT_TAGS).context("cannot list the tags")?;
+    let configured = configured(global, output, root)?;
+    let tags = repository.tags(&configured.tags).context("cannot list the tags")?;
     let current = releases::of_folder(root.as_str(), Some(&repository), &tags, Some(asked)).map_err(|error| {
         if error.is::<Usage>() { Usage(format!("there is no file `{asked}`, and {error}")).into() } else { error }
     })?;
     let timestamp = current.committed.unwrap_or_else(clock::now);
-    let facts = sboms::facts(&current, timestamp, &known(root), None);
+    let facts = sboms::facts(&current, timestamp, &configured.known, None);
     let options = avouch_sbom::Options::default();
     Ok(avouch_sbom::generate(&*current.tree, &sboms::caches(root), &facts, &options).map_err(of_sbom)?.bytes)
 }

@@ -3,7 +3,7 @@
 //! One package can have several places with different needs. Scopes are computed over the places, where they are exact,
 //! and then folded: a package is needed as its most needed place.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Asked, Format, Importer, Lockfile, Need, Package, Scope, Surplus, tell::Catalogued};
 use crate::structured::shown_within;
@@ -193,6 +193,15 @@ fn fold(places: Vec<Package>) -> (Vec<Package>, Vec<u32>) {
     (packages, package_of)
 }
 
+/// What some of the roots need. Both lists have an item for each package of the lockfile, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The scope of what is reached; none of what is not.
+    pub scopes: Vec<Option<Scope>>,
+    /// The places of what each package needs, sorted, without itself.
+    pub dependencies: Vec<Vec<usize>>,
+}
+
 /// The places with their edges, for walking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reach {
@@ -353,6 +362,7 @@ impl Reach {
                 known.push(*root);
             }
         }
+        let is_root = |place: u32| is_root.get(place as usize).copied().unwrap_or_default();
         for root in &known {
             if let Some(scope) = reached.get_mut(*root as usize) {
                 *scope = Some(Scope::Required);
@@ -363,9 +373,8 @@ impl Reach {
             let mut next = 0;
             while let Some(&at) = known.get(next) {
                 next += 1;
-                let own = is_root.get(at as usize).copied().unwrap_or_default();
                 for (to, need) in self.edges_of(at as usize) {
-                    let counts = need.scope() <= weakest && (own || *need != Need::Development);
+                    let counts = need.scope() <= weakest && (is_root(at) || !self.is_own_affair(at, *to, *need));
                     if let Some(scope) = reached.get_mut(*to as usize).filter(|scope| counts && scope.is_none()) {
                         *scope = Some(weakest);
                         known.push(*to);
@@ -376,12 +385,35 @@ impl Reach {
         reached
     }
 
-    /// The same, folded to packages, from the packages that are roots.
-    pub(super) fn scopes_of_packages(&self, roots: &[usize], packages: usize) -> Vec<Option<Scope>> {
+    /// Whether an edge counts only for who builds or offers the package itself: what it is developed with, and an extra, which
+    /// whoever needs the package asks for or leaves.
+    fn is_own_affair(&self, from: u32, to: u32, need: Need) -> bool {
+        need == Need::Development || (need == Need::Optional && self.package(from) == self.package(to))
+    }
+
+    /// The packages that are reached from some of the roots, with the edges that led there.
+    fn part(&self, roots: &[usize], packages: usize) -> Part {
         let roots: BTreeSet<usize> = roots.iter().copied().collect();
-        let is_asked = |place: &&u32| self.package_of.get(**place as usize).is_some_and(|at| roots.contains(&(*at as usize)));
-        let places: Vec<u32> = self.roots.iter().filter(is_asked).copied().collect();
-        self.folded(&self.scopes(&places), packages)
+        let is_asked = |place: u32| self.package(place).is_some_and(|at| roots.contains(&at));
+        let places: Vec<u32> = self.roots.iter().copied().filter(|place| is_asked(*place)).collect();
+        let is_root: HashSet<u32> = places.iter().copied().collect();
+        let scopes = self.scopes(&places);
+        let mut dependencies: Vec<Vec<usize>> = vec![Vec::new(); packages];
+        for (from, to, need) in self.edges() {
+            let counts = scopes.get(from as usize).is_some_and(Option::is_some)
+                && (is_root.contains(&from) || !self.is_own_affair(from, to, need));
+            if let (true, Some(package), Some(needed)) = (counts, self.package(from), self.package(to))
+                && package != needed
+                && let Some(dependencies) = dependencies.get_mut(package)
+            {
+                dependencies.push(needed);
+            }
+        }
+        for dependencies in &mut dependencies {
+            dependencies.sort_unstable();
+            dependencies.dedup();
+        }
+        Part { scopes: self.folded(&scopes, packages), dependencies }
     }
 
     fn folded(&self, scopes: &[Option<Scope>], packages: usize) -> Vec<Option<Scope>> {
@@ -396,6 +428,12 @@ impl Reach {
 }
 
 impl Lockfile {
+    /// What some of the roots alone need, for a bill of one deployable package. What other roots need for their own
+    /// development does not count, nor do extras that nobody among them asks for.
+    pub fn part(&self, roots: &[usize]) -> Part {
+        self.reach.part(roots, self.packages.len())
+    }
+
     /// Computes the scope of every package anew.
     pub(super) fn fold_scopes(&mut self) {
         let mut scopes = self.reach.scopes(&self.reach.roots);

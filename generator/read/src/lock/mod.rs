@@ -34,6 +34,7 @@ mod yarn;
 mod tests;
 
 pub use format::{Ecosystem, Format, unread};
+pub use graph::Part;
 pub use manifest::{Asked, Difference, Importer, MANIFEST_BYTES_MAX, Manifest};
 pub use origin::{Archive, Hash, HashAlgorithm, Origin, Seal};
 pub use package::{Need, Package, Scope};
@@ -172,12 +173,6 @@ impl Lockfile {
     /// How many edges there are.
     pub fn edges(&self) -> usize {
         self.packages.iter().map(|package| package.dependencies.len()).sum()
-    }
-
-    /// The scope of every package as seen from some of the roots alone, for a bill of one deployable package; none for what
-    /// cannot be reached from them. What other roots need for their own development does not count.
-    pub fn scopes_from(&self, roots: &[usize]) -> Vec<Option<Scope>> {
-        self.reach.scopes_of_packages(roots, self.packages.len())
     }
 }
 
