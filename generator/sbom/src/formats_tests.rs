@@ -1,11 +1,16 @@
 //! One BOM in every format: valid, and saying the same.
 
+use std::collections::BTreeMap;
+
+use avouch_repository::InMemory;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
-    Format, Verdict, contents,
+    Caches, Format, Options, Verdict, contents,
     contents::{Contents, Identity, Item},
-    convert, judge,
+    convert, generate, judge,
+    tests::facts,
 };
 
 /// A document with everything that is written anywhere, of a version.
@@ -276,4 +281,72 @@ fn what_is_no_bom_of_ours_is_not_converted() {
     assert!(convert(b"{\"bomFormat\": \"CycloneDX\"}", Format::SpdxJson).is_err());
     assert_eq!("spdx-json".parse::<Format>().unwrap(), Format::SpdxJson);
     assert!("spdx".parse::<Format>().is_err());
+}
+
+#[test]
+fn a_licence_that_leads_out_of_the_document_is_explained_in_it() {
+    let licences = [
+        "DocumentRef-x:LicenseRef-y",
+        "LicenseRef-",
+        "MIT WITH AdditionRef-z",
+        "(MIT OR DocumentRef-x:LicenseRef-y)",
+        "LicenseRef-own AND MIT",
+    ];
+    let packages: Vec<String> = licences
+        .iter()
+        .enumerate()
+        .map(|(at, licence)| format!(r#""node_modules/p{at}": {{"version": "1.0.0", "license": "{licence}"}}"#))
+        .collect();
+    let lock = format!(r#"{{"name": "a", "lockfileVersion": 3, "packages": {{"": {{"name": "a"}}, {}}}}}"#, packages.join(", "));
+    let tree = InMemory::of([("package-lock.json", lock)]);
+    let sbom = generate(&tree, &Caches::default(), &facts(), &Options::default()).unwrap();
+    let spdx: Value = serde_json::from_slice(&convert(&sbom.bytes, Format::SpdxJson).unwrap()).unwrap();
+    let list = |key: &str| spdx[key].as_array().unwrap().clone();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+    let explained: BTreeMap<String, String> =
+        list("hasExtractedLicensingInfos").iter().map(|one| (text(one, "licenseId"), text(one, "name"))).collect();
+    assert_eq!(explained.len(), licences.len());
+    for (package, licence) in list("packages").iter().skip(1).zip(licences) {
+        let declared = text(package, "licenseDeclared");
+        let own = declared.strip_suffix(" AND MIT").unwrap_or(&declared);
+        let id = own.strip_prefix("LicenseRef-").unwrap();
+        assert!(!id.is_empty() && id.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '.' | '-')), "{declared}");
+        assert_eq!(explained[own], licence.strip_suffix(" AND MIT").unwrap_or(licence));
+    }
+}
+
+#[test]
+fn packages_whose_names_xml_cannot_hold_stay_two() {
+    let entries: Vec<String> = ["w\u{fffe}", "w\u{ffff}", "w%EF%BF%BE"]
+        .iter()
+        .map(|name| format!(r#""p/{name}": {{"name": "{name}", "version": "1.0.0"}}, "node_modules/{name}": {{"resolved": "p/{name}", "link": true}}"#))
+        .collect();
+    let lock = format!(r#"{{"name": "a", "lockfileVersion": 3, "packages": {{"": {{"name": "a"}}, {}}}}}"#, entries.join(", "));
+    let tree = InMemory::of([("package-lock.json", lock)]);
+    let named = crate::ReleaseFacts { name: Some("a\u{1}%".to_owned()), ..facts() };
+    let sbom = generate(&tree, &Caches::default(), &named, &Options::default()).unwrap();
+    for format in [Format::Json, Format::Xml] {
+        let bytes = convert(&sbom.bytes, format).unwrap();
+        assert!(matches!(judge(&bytes), Verdict::Valid(_)), "{:?}", judge(&bytes));
+        assert_eq!(contents::read(&bytes).unwrap().items.len(), 3);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_stands_where_an_address_belongs_the_document_is_valid(
+        text in prop_oneof![any::<String>(), "(https?|git\\+ssh|file|[a-z]{1,3})?(://|:)?[ -~]{0,30}", "https://[^/]{0,12}(/[^/]{0,9}){0,2}"]
+    ) {
+        let lock = serde_json::json!({"name": "a", "lockfileVersion": 3, "packages": {
+            "": {"name": "a"}, "node_modules/p": {"version": "1.0.0", "resolved": text, "integrity": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk="},
+        }});
+        let tree = InMemory::of([("package-lock.json", lock.to_string())]);
+        if let Ok(sbom) = generate(&tree, &Caches::default(), &facts(), &Options::default()) {
+            for format in [Format::Json, Format::Xml] {
+                let verdict = judge(&convert(&sbom.bytes, format).unwrap());
+                prop_assert!(matches!(verdict, Verdict::Valid(_)), "{verdict:?}");
+            }
+        }
+    }
 }

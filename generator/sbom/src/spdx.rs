@@ -100,7 +100,7 @@ fn package(component: &Value, is_product: bool, extracted: &mut BTreeMap<String,
         })
         .collect();
     let scope = text(component, "scope").filter(|_| !is_product).map(|scope| format!("{SCOPE}{scope}"));
-    let properties = list(component, "properties").filter_map(|it| Some(format!("{}={}", text(it, "name")?, text(it, "value")?)));
+    let properties = list(component, "properties").filter_map(told);
     let comment: Vec<String> = scope.into_iter().chain(properties).collect();
     if let Some(members) = package.as_object_mut() {
         let mut put = |key: &str, value: Option<Value>| value.map(|value| members.insert(key.to_owned(), value));
@@ -175,8 +175,13 @@ fn about(bom: &Value, metadata: &Value) -> Option<String> {
     let compositions = list(bom, "compositions").filter_map(|it| text(it, "aggregate"));
     lines.extend(compositions.collect::<BTreeSet<_>>().into_iter().map(|aggregate| format!("composition={aggregate}")));
     let properties = list(metadata, "properties");
-    lines.extend(properties.filter_map(|it| Some(format!("{}={}", text(it, "name")?, text(it, "value")?))));
+    lines.extend(properties.filter_map(told));
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// A property on a line of its own.
+fn told(property: &Value) -> Option<String> {
+    Some(format!("{}={}", line(text(property, "name")?), line(text(property, "value")?)))
 }
 
 /// Where the package is had: the address of its archive, or its repository at a commit.
@@ -201,15 +206,12 @@ fn expression(licences: &[contents::Licence], extracted: &mut BTreeMap<String, S
     let mut parts = Vec::new();
     for licence in licences {
         match licence {
-            contents::Licence::Known(text) => {
-                for token in text.split(|character: char| character.is_whitespace() || matches!(character, '(' | ')')) {
-                    if token.starts_with("LicenseRef-") {
-                        extracted.insert(token.to_owned(), token.to_owned());
-                    }
-                }
+            contents::Licence::Known(text) if tokens(text).all(is_told_here) => {
+                let own = tokens(text).filter(|token| token.starts_with("LicenseRef-"));
+                extracted.extend(own.map(|token| (token.to_owned(), token.to_owned())));
                 parts.push(text.clone());
             }
-            contents::Licence::Named(name) => {
+            contents::Licence::Named(name) | contents::Licence::Known(name) => {
                 let digest = Digest::of(name.as_bytes()).hex();
                 let id = format!(
                     "LicenseRef-{}-{}",
@@ -222,6 +224,23 @@ fn expression(licences: &[contents::Licence], extracted: &mut BTreeMap<String, S
         }
     }
     contents::joined(&parts).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// The words of an expression.
+fn tokens(expression: &str) -> impl Iterator<Item = &str> {
+    expression
+        .split(|character: char| character.is_whitespace() || matches!(character, '(' | ')'))
+        .filter(|token| !token.is_empty())
+}
+
+/// Whether a word of an expression can stand in this document: it has no documents beside it that it could refer to, SPDX 2.3
+/// knows no `AdditionRef-`, and a `LicenseRef-` has a name of letters, digits, points and hyphens (annex D.1).
+fn is_told_here(token: &str) -> bool {
+    let is_plain = |id: &str| !id.is_empty() && plain(id) == id;
+    match token.strip_prefix("LicenseRef-") {
+        Some(id) => is_plain(id),
+        None => !token.starts_with("DocumentRef-") && !token.starts_with("AdditionRef-"),
+    }
 }
 
 /// An id that is the same for the same component: its name for people, and the digest of its reference.
