@@ -48,7 +48,7 @@ pub struct Hash {
 pub struct Archive {
     /// Its URL, without credentials; none where the lockfile leaves it to the registry.
     pub url: Option<String>,
-    /// Its name; none where the lockfile does not tell it.
+    /// Its name; none where the URL ends with it, or the lockfile does not tell it.
     pub file: Option<String>,
     /// Its hashes.
     pub hashes: Vec<Hash>,

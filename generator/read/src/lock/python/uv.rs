@@ -127,7 +127,12 @@ fn shorten(
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let url = of("url").map(address::plain);
         let file_name = of("filename").or_else(|| of("path")).or(url.as_deref()).map(last);
-        let url = url.as_deref().map(address::of_archive);
+        let mut url = url.as_deref().map(address::of_archive);
+        // A name that the address ends with need not be kept twice: files are most of what a large lockfile takes.
+        let file_name = file_name.filter(|name| url.as_deref().is_none_or(|url| !url.ends_with(&format!("/{name}"))));
+        if let Some(url) = &mut url {
+            url.shrink_to_fit();
+        }
         let hashes = file.get("hash").map(|node| hash(source, node, &name)).transpose()?;
         archives.push(Archive { url, file: file_name, hashes: hashes.into_iter().collect() });
     }

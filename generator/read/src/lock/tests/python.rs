@@ -110,9 +110,11 @@ fn files_of_a_distribution_keep_their_own_hashes() {
     let lock = read("uv.lock", UV);
     let core = package(&lock, "core");
     assert!(core.hashes.is_empty(), "which of them is installed depends on the platform");
-    let files: Vec<_> = core.archives.iter().map(|it| (it.file.as_deref().unwrap(), it.hashes.len())).collect();
-    assert_eq!(files, [("core-1.0.0-py3-none-any.whl", 1), ("core-1.0.0.tar.gz", 1)]);
-    assert_eq!(core.archives[1].url.as_deref(), Some("https://files.example/core-1.0.0.tar.gz"));
+    let files: Vec<_> =
+        core.archives.iter().map(|it| (it.url.as_deref().unwrap(), it.file.as_deref(), it.hashes.len())).collect();
+    let at = |name: &str| format!("https://files.example/{name}");
+    let (wheel, source) = (at("core-1.0.0-py3-none-any.whl"), at("core-1.0.0.tar.gz"));
+    assert_eq!(files, [(wheel.as_str(), None, 1), (source.as_str(), None, 1)], "the address ends with the name");
     assert_eq!(package(&lock, "socksio").hashes.len(), 1, "one file leaves no choice");
     assert_eq!(package(&lock, "http").origin, Origin::Git { url: "https://host.example/http.git".into(), commit: COMMIT.into() });
     assert_eq!(package(&lock, "checker").purl(), None);
