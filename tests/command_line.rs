@@ -370,6 +370,9 @@ fn every_format_is_well_formed_whatever_it_holds() {
     let rules: Vec<_> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
     assert!(rules.contains(&&claimed[0]["ruleId"]), "{sarif}");
     assert_eq!(claimed[0]["level"], "note", "the severity of the check is low");
+    // GitHub refuses a result without a file, and shows what passed as a problem.
+    assert_eq!(claimed[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "avouch.toml");
+    assert!(run["results"].as_array().unwrap().iter().all(|result| result["kind"] != "pass"), "{sarif}");
 
     let github = print("github");
     assert!(!github.contains('\u{1b}'), "{github}");

@@ -286,12 +286,21 @@ fn feeds_and_exports_are_what_their_formats_require() {
         fs::write(&path, judged.stdout).expect("a file");
         path
     };
+    // Of what is well there is no result: the other file is of a product that promises much and does nothing yet.
+    let bare = Sandbox::new();
+    bare.file("README.md", "A product to be.\n");
+    bare.commit(Some("v1.0.0"));
+    bare.avouch(&["init", "--profile", "stack"]).exits(0);
+    let open = place.path().join("open.sarif");
+    fs::write(&open, bare.avouch(&["check", "--when", "build", "--format", "sarif"]).exits(1).stdout).expect("a file");
+    export("sarif", "a.sarif");
     let written = [
         export("junit", "a.junit.xml"),
-        export("sarif", "a.sarif"),
+        open,
         folder.join("en/feed.atom"),
         folder.join("fr/feed.atom"),
         folder.join("sitemap.xml"),
+        place.path().join("a.sarif"),
     ];
     let arguments: Vec<&str> = written.iter().map(|path| text(path)).collect();
     accepts("validate_exports.py", &arguments);
@@ -311,7 +320,8 @@ fn feeds_and_exports_are_what_their_formats_require() {
             fs::read_to_string(&written[0]).expect("JUnit").replacen("</testsuite>", "<omitted/></testsuite>", 1),
         ),
         ("kind.sarif", fs::read_to_string(&written[1]).expect("SARIF").replacen("\"$schema\"", "\"kind\": 1, \"$schema\"", 1)),
-        ("level.sarif", fs::read_to_string(&written[1]).expect("SARIF").replacen("\"none\"", "\"fatal\"", 1)),
+        ("level.sarif", fs::read_to_string(&written[1]).expect("SARIF").replacen("\"level\": \"", "\"level\": \"x", 1)),
+        ("place.sarif", fs::read_to_string(&written[1]).expect("SARIF").replacen("\"uri\": \"", "\"uri\": \"/", 1)),
         ("id.atom", fs::read_to_string(&written[2]).expect("Atom").replacen("<id>urn:avouch:", "<id>", 1)),
     ];
     for (name, content) in broken {

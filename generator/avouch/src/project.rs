@@ -26,6 +26,8 @@ const TEXT_BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct Project {
     /// The folder.
     pub(crate) root: Utf8PathBuf,
+    /// The path of the configuration from the root of the repository; as it was named where there is none.
+    pub(crate) place: String,
     /// The configuration.
     pub(crate) configuration: Configuration,
     /// The mapping of its profiles.
@@ -59,13 +61,21 @@ impl Project {
         }
         let folder = Folder::open(&root).with_context(|| format!("cannot read the folder `{root}`"))?;
         let repository = Repository::discover(&root).with_context(|| format!("cannot read the git repository of `{root}`"))?;
-        Ok(Self { root, configuration, catalogue, mapping, folder, repository })
+        let place = place(repository.as_ref(), &path).unwrap_or_else(|| global.config.to_string());
+        Ok(Self { root, place, configuration, catalogue, mapping, folder, repository })
     }
 
     /// A path of the configuration, relative to the folder.
     pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
         self.root.join(path)
     }
+}
+
+/// The path of a file from the root of its repository.
+fn place(repository: Option<&Repository>, path: &Utf8Path) -> Option<String> {
+    let root = repository?.root().canonicalize().ok()?;
+    let path = path.as_std_path().canonicalize().ok()?;
+    Some(path.strip_prefix(root).ok()?.to_str()?.replace('\\', "/"))
 }
 
 /// Shows mistakes, and says how many.

@@ -14,6 +14,7 @@ use avouch_model::{
     payload::{Payload, SiteManifest},
     state::State,
 };
+use avouch_render::export::{self, Findings};
 use sample::{Log, Sample, at, grow, sample, with_view};
 
 mod sample;
@@ -440,4 +441,52 @@ fn every_reason_has_a_sentence_in_both_languages() {
         }
     }
     assert_eq!(said.len(), 20);
+}
+
+/// A product with four hundred checks in this state, each with a long question.
+fn many(state: State) -> Sample {
+    let mut sample = plain();
+    let (check, finding) = (sample.scope.catalogue.checks[0].clone(), sample.assessment.checks[0].clone());
+    for number in 0..400 {
+        let mut check = check.clone();
+        check.id = format!("check-{number}");
+        check.question.en = "Is it so? ".repeat(60);
+        let mut finding = finding.clone();
+        finding.check.clone_from(&check.id);
+        finding.state = state;
+        sample.scope.catalogue.claims[0].checks.push(check.id.clone());
+        sample.scope.catalogue.checks.push(check);
+        sample.assessment.checks.push(finding);
+    }
+    sample
+}
+
+#[test]
+fn a_comment_is_no_longer_than_a_forge_takes() {
+    let markdown =
+        |sample: &Sample, before| export::markdown(&sample.assessment, &sample.scope.catalogue, Findings::InTheLog, before);
+    let (fails, passed) = (many(State::Fail), many(State::Pass));
+    for text in [markdown(&fails, None), markdown(&fails, Some(&passed.assessment)), markdown(&passed, Some(&fails.assessment))] {
+        assert!(text.len() < 65_536, "{}", text.len());
+        assert!(text.contains(" more; `avouch check` shows all"));
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    }
+}
+
+#[test]
+fn a_code_scanning_view_is_given_what_is_open_and_where_to_show_it() {
+    let sample = many(State::Pass);
+    let text = export::sarif(&sample.assessment, &sample.scope.catalogue, Findings::InTheLog, "avouch 0.1.0", "api/a vouch.toml");
+    let sarif: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let run = &sarif["runs"][0];
+    assert!(run["tool"]["driver"]["rules"].as_array().unwrap().len() > 400, "what was asked is told");
+    let results = run["results"].as_array().unwrap();
+    assert!(!results.is_empty());
+    for result in results {
+        assert!(
+            ["fail", "waived", "error", "no_data", "stale"].contains(&result["properties"]["state"].as_str().unwrap()),
+            "{result}"
+        );
+        assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "api/a%20vouch.toml");
+    }
 }

@@ -58,7 +58,7 @@ pub(crate) fn check(global: &Global, output: &Output, arguments: &Check) -> anyh
         let recorded = record::open(&project)?.recorded(Some(as_of))?;
         let catalogue = last_catalogue(&recorded).cloned().unwrap_or_default();
         let assessment = avouch_evaluate::assess(&recorded, as_of);
-        return show(output, &assessment, &catalogue, None, Findings::Sealed, arguments.format);
+        return show(&project, output, &assessment, &catalogue, None, Findings::Sealed, arguments.format);
     }
     now(&project, output, arguments)
 }
@@ -139,7 +139,7 @@ fn now(project: &Project, output: &Output, arguments: &Check) -> anyhow::Result<
         recorded.index = place as u64;
     }
     let assessment = avouch_evaluate::assess_beside(&memory, ended, &recorded);
-    show(output, &assessment, &catalogue, before.as_ref(), Findings::InTheLog, arguments.format)
+    show(project, output, &assessment, &catalogue, before.as_ref(), Findings::InTheLog, arguments.format)
 }
 
 fn in_memory(kind: EntryKind, at: Timestamp, digest: Digest, payload: Payload) -> Recorded {
@@ -226,6 +226,7 @@ fn last_catalogue(recorded: &[Recorded]) -> Option<&Catalogue> {
 }
 
 fn show(
+    project: &Project,
     output: &Output,
     assessment: &Assessment,
     catalogue: &Catalogue,
@@ -236,7 +237,7 @@ fn show(
     let text = match format {
         CheckFormat::Text => summary::assessment(output, assessment, catalogue),
         CheckFormat::Json => format!("{}\n", serde_json::to_string_pretty(assessment)?),
-        CheckFormat::Sarif => export::sarif(assessment, catalogue, findings, &scoping::program()),
+        CheckFormat::Sarif => export::sarif(assessment, catalogue, findings, &scoping::program(), &project.place),
         CheckFormat::Junit => export::junit(assessment, catalogue, findings),
         CheckFormat::Github => printable(&export::github(assessment, catalogue, findings)),
         CheckFormat::Markdown => printable(&export::markdown(assessment, catalogue, findings, before)),

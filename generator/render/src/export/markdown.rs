@@ -15,8 +15,11 @@ use super::{Findings, rows, sentence};
 
 /// How far ahead a waiver's end is told, in days.
 const SOON_DAYS: i64 = 30;
-/// How many rows a section shows: a comment of a forge holds about 65,000 characters.
+/// How many rows a section shows.
 const ROWS_MAX: usize = 60;
+/// No row begins that would end beyond this many bytes: a comment on GitHub holds 65,536 characters, and what closes the sections
+/// needs a few.
+const BYTES_MAX: usize = 62_000;
 
 /// The assessment as Markdown. `before` is what the record said before it, where there is one: what did not stand so then is new.
 pub fn markdown(assessment: &Assessment, catalogue: &Catalogue, findings: Findings, before: Option<&Assessment>) -> String {
@@ -83,11 +86,11 @@ fn heading(assessment: &Assessment, unclaimed: &BTreeSet<&str>) -> String {
         }
     }
     if let Some(release) = &assessment.release {
-        let _ = write!(text, " · release {}", cell(&release.version));
+        let _ = write!(text, " · release {}", in_markdown(&release.version));
     }
     let _ = writeln!(text, " · as of {}", assessment.as_of);
     if let Some(reference) = &assessment.gate.reference {
-        let name = cell(&reference.name);
+        let name = in_markdown(&reference.name);
         let _ = match &reference.run {
             Some(run) => writeln!(
                 text,
@@ -106,19 +109,19 @@ fn section(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], now
         return;
     }
     let _ = writeln!(text, "\n**{title}** ({})\n", rows.len());
-    for (finding, check) in rows.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "- {} **{}**: {}", cell(&check.question.en), cell(&check.id), cell(&sentence(finding, findings)));
+    list(text, rows, |(finding, check)| {
+        let question = in_markdown(&check.question.en);
+        let mut row = format!("- {question} **{}**: {}\n", in_markdown(&check.id), in_markdown(&sentence(finding, findings)));
         // An id of the mapping may hold anything; what a reader is to type holds words only.
-        if !is_word(&check.id) || finding.state == State::Pass {
-            continue;
+        if is_word(&check.id) && finding.state != State::Pass {
+            let _ = write!(row, "  `avouch explain {}`", check.id);
+            if let (State::Fail, Some(until)) = (finding.state, now.day().plus_days(SOON_DAYS)) {
+                let _ = write!(row, " · `avouch waive {} --reason \"…\" --owner … --approver … --until {until}`", check.id);
+            }
+            row.push('\n');
         }
-        let _ = write!(text, "  `avouch explain {}`", check.id);
-        if let (State::Fail, Some(until)) = (finding.state, now.day().plus_days(SOON_DAYS)) {
-            let _ = write!(text, " · `avouch waive {} --reason \"…\" --owner … --approver … --until {until}`", check.id);
-        }
-        text.push('\n');
-    }
-    more(text, rows.len());
+        row
+    });
 }
 
 /// Waivers in force that end within a month.
@@ -134,10 +137,9 @@ fn ends_soon(text: &mut String, assessment: &Assessment) {
         return;
     }
     let _ = writeln!(text, "\n**Ends soon** ({})\n", waivers.len());
-    for (expires, id, check) in waivers.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "- waiver {} of {} counts through {expires}", cell(id), cell(check));
-    }
-    more(text, waivers.len());
+    list(text, &waivers, |(expires, id, check)| {
+        format!("- waiver {} of {} counts through {expires}\n", in_markdown(id), in_markdown(check))
+    });
 }
 
 /// A section that a reader unfolds.
@@ -147,16 +149,26 @@ fn folded(text: &mut String, title: &str, rows: &[(&CheckFinding, &Check)], find
     }
     let _ = writeln!(text, "\n<details><summary>{title} ({})</summary>\n", rows.len());
     text.push_str("| check | question | how it stands |\n| --- | --- | --- |\n");
-    for (finding, check) in rows.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "| {} | {} | {} |", cell(&check.id), cell(&check.question.en), cell(&sentence(finding, findings)));
-    }
-    more(text, rows.len());
+    list(text, rows, |(finding, check)| {
+        let [id, question, stands] = [&check.id, &check.question.en, &sentence(finding, findings)].map(|text| in_markdown(text));
+        format!("| {id} | {question} | {stands} |\n")
+    });
     text.push_str("\n</details>\n");
 }
 
-fn more(text: &mut String, count: usize) {
-    if count > ROWS_MAX {
-        let _ = writeln!(text, "\nand {} more; `avouch check` shows all", count - ROWS_MAX);
+/// The rows for which there is room, and how many more there are.
+fn list<R>(text: &mut String, rows: &[R], row: impl Fn(&R) -> String) {
+    let mut shown = 0;
+    for each in rows.iter().take(ROWS_MAX) {
+        let row = row(each);
+        if text.len() + row.len() > BYTES_MAX {
+            break;
+        }
+        text.push_str(&row);
+        shown += 1;
+    }
+    if rows.len() > shown {
+        let _ = writeln!(text, "\nand {} more; `avouch check` shows all", rows.len() - shown);
     }
 }
 
@@ -164,16 +176,19 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
-/// Text in a table cell: nothing in it is markup.
-fn cell(text: &str) -> String {
+/// Text from outside on one line of Markdown: nothing in it is markup, and it calls nobody. Forges look for `@name` and `#1` after
+/// they have read the Markdown, so that a backslash before them changes nothing; a comment behind them does.
+pub fn in_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '+' | '!' | '|' | '~' => {
                 out.push('\\');
                 out.push(character);
             }
+            '@' => out.push_str("@<!-- -->"),
+            '#' => out.push_str("\\#<!-- -->"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
@@ -182,4 +197,15 @@ fn cell(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_outside_is_no_markup_and_calls_nobody() {
+        let text = in_markdown("<b>a|b</b> [x](y) @org/team #1\n# z");
+        assert_eq!(text, r"&lt;b&gt;a\|b&lt;/b&gt; \[x\]\(y\) @<!-- -->org/team \#<!-- -->1 \#<!-- --> z");
+    }
 }

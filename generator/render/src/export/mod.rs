@@ -7,7 +7,7 @@ mod sarif;
 
 pub use github::github;
 pub use junit::junit;
-pub use markdown::markdown;
+pub use markdown::{in_markdown, markdown};
 pub use sarif::sarif;
 
 use std::collections::BTreeSet;
