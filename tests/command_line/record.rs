@@ -229,7 +229,11 @@ fn a_period_that_begins_before_the_record_is_no_pass() {
     let at = |line: Option<&str>| json(line.unwrap())["at"].as_str().unwrap().to_owned();
     let (first, last) = (at(entries.lines().next()), at(entries.lines().last()));
     let period = |from: &str, to: &str, more: &[&str]| sandbox.avouch(&[&["check", "--from", from, "--to", to], more].concat());
-    period(&first, &last, &[]).exits(0);
+    // The pass stands from when it was answered: a second before it nobody knew.
+    let covered = json(&period(&first, &last, &["policy", "--format", "json"]).stdout)["checks"][0]["covered_seconds"].as_i64();
+    let answered = last.parse::<avouch_model::Timestamp>().unwrap().plus_seconds(-covered.unwrap());
+    period(&answered.to_string(), &last, &["policy"]).exits(0);
+    period(&answered.plus_seconds(-1).to_string(), &last, &["policy"]).exits(3);
     let told = period("2020-01-01T00:00:00Z", &last, &["policy"]).exits(3).stdout;
     assert!(told.contains(&format!("The record begins on {first}")) && told.contains("counted from"), "{told}");
     let row = told.lines().find(|line| line.trim_start().starts_with("policy ")).unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use avouch_model::{
     Timestamp,
+    catalogue::Bound,
     payload::{Payload, Recorded},
     state::State,
 };
@@ -46,13 +47,22 @@ pub struct CheckPeriod {
     pub passed: u64,
     /// How many failed, waived or not.
     pub failed: u64,
-    /// How long a pass stood, in seconds: from the answer until the next one, at most for as long as it counts. An answer from
-    /// before the period stands into it.
+    /// How long a pass stood, in seconds: from the answer until the next one, at most for as long as it counts, and not beyond a
+    /// run that was withdrawn or, where it is bound to its release, one of another release. An answer from before the period
+    /// stands into it.
     pub covered_seconds: u64,
-    /// How many slots nobody ran: those recorded as missed, or those that the schedule lacks, whichever is more.
+    /// How many slots nobody ran: those recorded as missed, those that the schedule lacks, or those within the times without an
+    /// answer, whichever is most. Many answers on one day make up for no other day.
     pub missed: u64,
     /// The longest time without an answer within the period, in seconds, from its start and to its end.
     pub gap_seconds_max: u64,
+}
+
+impl CheckPeriod {
+    /// Whether something in the period could not be told: a slot that nobody ran, or a time in which no pass stood.
+    pub fn is_silent(&self, to: Timestamp) -> bool {
+        self.missed > 0 || self.ran == 0 || self.covered_seconds < seconds(self.from, to)
+    }
 }
 
 /// What happened from `from` to `to`, both inclusive. Uses every entry given, so that a slot counts as missed even when
@@ -64,7 +74,8 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
     let (first_seen, gap) = checks_until(recorded, from, to);
     // An answer, how it stood, and until when it could count.
     let mut answers: BTreeMap<&str, Vec<(Timestamp, State, Timestamp)>> = BTreeMap::new();
-    for answered in record.runs.iter().filter(|answered| answered.at <= to) {
+    let ends = ends(&record);
+    for (answered, end) in record.runs.iter().zip(ends).filter(|(answered, _)| answered.at <= to) {
         let Some((run, then)) = answered.run.and_then(|run| Some((run, record.scopes.get(&run.scope)?))) else {
             continue;
         };
@@ -72,7 +83,9 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
             let Some(check) = then.get(observation.check.as_str()) else { continue };
             let circumstances = Circumstances { now: answered.at, release: run.release.as_ref(), torn: false };
             let (state, _) = weigh(check, &answer(answered, observation), &circumstances);
-            answers.entry(&check.id).or_default().push((answered.at, state, check.max_age.after(answered.at)));
+            let end = if check.bound == Bound::Release { end.of_release } else { end.of_all };
+            let until = end.into_iter().chain([check.max_age.after(answered.at)]).min().unwrap_or(answered.at);
+            answers.entry(&check.id).or_default().push((answered.at, state, until));
         }
     }
     let period_from = from;
@@ -92,7 +105,9 @@ pub fn period(recorded: &[Recorded], from: Timestamp, to: Timestamp) -> Period {
             passed: count(&[State::Pass, State::Inherited]),
             failed: count(&[State::Fail]),
             covered_seconds: covered(from, to, &all),
-            missed: recorded_missed.max(expected.unwrap_or(0).saturating_sub(ran)),
+            missed: recorded_missed
+                .max(expected.unwrap_or(0).saturating_sub(ran))
+                .max(gap.map_or(0, |gap| lacking(gap.max(1), from, to, all.iter().map(|(at, ..)| *at)))),
             gap_seconds_max: longest_gap(from, to, answers.iter().map(|(at, ..)| *at)),
         }
     });
@@ -129,6 +144,67 @@ fn covered(from: Timestamp, to: Timestamp, answers: &[(Timestamp, State, Timesta
     let next = answers.iter().skip(1).map(|(at, ..)| *at).chain([to]);
     let stood = answers.iter().zip(next).filter(|((_, state, _), _)| matches!(state, State::Pass | State::Inherited));
     stood.map(|((at, _, until), next)| seconds((*at).max(from), (*until).min(next).min(to))).sum()
+}
+
+/// When the answers of a run count no more, whatever their age.
+#[derive(Clone, Copy, Default)]
+struct End {
+    /// A later run was withdrawn: what it said is unknown.
+    of_all: Option<Timestamp>,
+    /// That, or a later run was of another release.
+    of_release: Option<Timestamp>,
+}
+
+/// The ends of all runs, from the last one to the first.
+fn ends(record: &Record<'_>) -> Vec<End> {
+    let mut ends = Vec::with_capacity(record.runs.len());
+    let mut withdrawn = None;
+    // The next run that names a release, and when one of a third comes after it.
+    let mut next: Option<(&str, Timestamp, Option<Timestamp>)> = None;
+    for answered in record.runs.iter().rev() {
+        let Some(run) = answered.run else {
+            ends.push(End::default());
+            withdrawn = Some(answered.at);
+            continue;
+        };
+        let mut other = None;
+        if let Some(release) = &run.release {
+            other = next.and_then(|(commit, at, other)| if commit == release.commit { other } else { Some(at) });
+            next = Some((&release.commit, answered.at, other));
+        }
+        ends.push(End { of_all: withdrawn, of_release: withdrawn.into_iter().chain(other).min() });
+    }
+    ends.reverse();
+    ends
+}
+
+/// How many slots, one every `gap` seconds, lie in the times without an answer. Between two answers a slot is allowed to be late by
+/// half of that: runs do not all last equally long.
+fn lacking(gap: u64, from: Timestamp, to: Timestamp, answers: impl Iterator<Item = Timestamp>) -> u64 {
+    let mut slots = 0;
+    let mut before: Option<Timestamp> = None;
+    for at in answers.filter(|at| *at <= to) {
+        if at >= from {
+            let within = strictly(seconds(from, at), gap);
+            slots += match before {
+                Some(before) if before >= from => late(seconds(before, at), gap),
+                Some(before) => late(seconds(before, at), gap).min(within),
+                None => within,
+            };
+        }
+        before = Some(at);
+    }
+    slots + strictly(seconds(before.map_or(from, |before| before.max(from)), to), gap)
+}
+
+/// The slots that are over before the end of a time without an answer.
+const fn strictly(apart: u64, gap: u64) -> u64 {
+    apart.saturating_sub(1) / gap
+}
+
+/// The slots between two answers that are this far apart.
+const fn late(apart: u64, gap: u64) -> u64 {
+    ((apart + gap / 2) / gap).saturating_sub(1)
 }
 
 fn longest_gap(from: Timestamp, to: Timestamp, answers: impl Iterator<Item = Timestamp>) -> u64 {

@@ -9,6 +9,7 @@ use avouch_model::{
     assessment::Assessment,
     canonical,
     catalogue::{Catalogue, Check, Claim, PROVIDER_INHERITED, Strength},
+    entry::EntryKind,
     observation::{Observation, Population, PositiveControl},
     payload::{Payload, Scope},
     release::{Binding, Release},
@@ -125,7 +126,7 @@ fn log() -> impl Strategy<Value = Log> {
 
 /// When a run was answered and what it said of a check, by the rules as they are written: a pass counts when it is about enough, of
 /// the release that was current, with the claim's number, and not from the future.
-fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome)> {
+fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome, Option<Timestamp>)> {
     let mut answers = Vec::new();
     for recorded in &log.recorded {
         let Payload::Run(run) = &recorded.payload else { continue };
@@ -144,10 +145,24 @@ fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome)> {
             Outcome::Pass if !counts => Outcome::NotExercised,
             outcome => outcome,
         };
-        answers.push((run.ended.min(recorded.entry.at), outcome));
+        let at = run.ended.min(recorded.entry.at);
+        answers.push((at, outcome, overtaken(log, (at, recorded.index), run.release.as_ref(), check == "bound")));
     }
-    answers.sort_by_key(|(at, _)| *at);
+    answers.sort_by_key(|(at, ..)| *at);
     answers
+}
+
+/// When a later run was withdrawn, or was of another release than an answer that is bound to its own.
+fn overtaken(log: &Log, order: (Timestamp, u64), release: Option<&Release>, is_bound: bool) -> Option<Timestamp> {
+    let later = log.recorded.iter().filter_map(|recorded| match &recorded.payload {
+        Payload::Run(run) => {
+            let other = release.zip(run.release.as_ref()).is_some_and(|(then, now)| then.commit != now.commit);
+            Some((run.ended.min(recorded.entry.at), recorded.index)).filter(|_| is_bound && other)
+        }
+        Payload::Absent if recorded.entry.kind == EntryKind::Run => Some((recorded.entry.at, recorded.index)),
+        _ => None,
+    });
+    later.filter(|later| *later > order).map(|(at, _)| at).min()
 }
 
 /// A period of a check, counted hour by hour: everything in these records happens on the hour.
@@ -155,16 +170,18 @@ fn walked(log: &Log, check: &str, from: Timestamp, to: Timestamp) -> CheckPeriod
     let answers = answers(log, check);
     // What the first scope holds counts from the beginning: that nobody looked before the record began is a gap.
     let start = from;
-    let within: Vec<_> = answers.iter().filter(|(at, _)| (from..=to).contains(at)).collect();
-    let count = |wanted: Outcome| within.iter().filter(|(_, outcome)| *outcome == wanted).count() as u64;
+    let within: Vec<_> = answers.iter().filter(|(at, ..)| (from..=to).contains(at)).collect();
+    let count = |wanted: Outcome| within.iter().filter(|(_, outcome, _)| *outcome == wanted).count() as u64;
     let (mut covered_seconds, mut gap_seconds_max, mut silent, mut now) = (0, 0, 0, start);
     while now < to {
         let next = now.plus_seconds(3_600);
-        let stands = answers.iter().rev().find(|(at, _)| *at <= now);
-        if stands.is_some_and(|(at, outcome)| *outcome == Outcome::Pass && next <= at.plus_seconds(2 * 86_400)) {
+        let stands = answers.iter().rev().find(|(at, ..)| *at <= now);
+        if stands.is_some_and(|(at, outcome, over)| {
+            *outcome == Outcome::Pass && next <= at.plus_seconds(2 * 86_400) && over.is_none_or(|over| now < over)
+        }) {
             covered_seconds += 3_600;
         }
-        silent = if within.iter().any(|(at, _)| *at == now) { 3_600 } else { silent + 3_600 };
+        silent = if within.iter().any(|(at, ..)| *at == now) { 3_600 } else { silent + 3_600 };
         gap_seconds_max = gap_seconds_max.max(silent);
         now = next;
     }
@@ -186,9 +203,33 @@ fn walked(log: &Log, check: &str, from: Timestamp, to: Timestamp) -> CheckPeriod
         passed: count(Outcome::Pass),
         failed: count(Outcome::Fail),
         covered_seconds,
-        missed: told.max(expected.saturating_sub(within.len() as u64)),
+        missed: told.max(expected.saturating_sub(within.len() as u64)).max(unseen(&answers, from, to)),
         gap_seconds_max,
     }
+}
+
+/// The slots of a day that passed without an answer in this period, counted one by one: a slot is a day after the answer before it,
+/// and was seen when the next answer is less than half a day late. At the ends of the period a slot is over when time is left.
+fn unseen(answers: &[(Timestamp, Outcome, Option<Timestamp>)], from: Timestamp, to: Timestamp) -> u64 {
+    const DAY: i64 = 86_400;
+    let slots = |begin: Timestamp, end: Timestamp, late: i64| {
+        let (mut slots, mut slot) = (0, begin.plus_seconds(DAY));
+        while slot.plus_seconds(late) <= end {
+            slots += 1;
+            slot = slot.plus_seconds(DAY);
+        }
+        slots
+    };
+    let (mut unseen, mut before) = (0, None);
+    for (at, ..) in answers.iter().filter(|(at, ..)| *at <= to) {
+        unseen += match before {
+            _ if *at < from => 0,
+            None => slots(from, *at, 1),
+            Some(before) => slots(before, *at, DAY / 2).min(if before < from { slots(from, *at, 1) } else { u64::MAX }),
+        };
+        before = Some(*at);
+    }
+    unseen + slots(before.map_or(from, |before: Timestamp| before.max(from)), to, 1)
 }
 
 /// How well a verdict speaks of the product.

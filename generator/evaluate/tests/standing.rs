@@ -6,11 +6,13 @@ mod common;
 use avouch_model::{
     Span,
     assessment::{Attention, Reason, Trend},
-    catalogue::{Catalogue, Strength},
+    catalogue::{Bound, Catalogue, Strength},
     configuration::Gate,
     decision::Decision,
+    observation::Observation,
     payload::Scope,
     receipt::{Ended, Receipt, Told},
+    release::Binding,
     state::{Outcome, Standing, State, Verdict},
 };
 use common::*;
@@ -401,4 +403,46 @@ fn the_time_before_the_record_began_is_a_gap() {
     assert_eq!(period.recorded_from, Some(noon(1, 0)));
     let a = period.checks.iter().find(|check| check.check == "a").unwrap();
     assert_eq!((a.from, a.ran, a.covered_seconds, a.gap_seconds_max), (noon(1, -240), 1, 0, 264 * 3_600));
+}
+
+#[test]
+fn many_runs_on_one_day_make_up_for_no_other_day() {
+    let mut scope = two_controls();
+    scope.run_gap_seconds = Some(86_400);
+    let log = (0..10).fold(Log::with(scope), |log, hour| log.run(noon(2, hour), None, vec![observed("a", Pass)]));
+    let period = avouch_evaluate::period(&log.recorded, noon(2, 0), noon(12, 0));
+    let a = period.checks.iter().find(|check| check.check == "a").unwrap();
+    assert_eq!((a.expected, a.ran, a.missed), (Some(10), 10, 9));
+}
+
+#[test]
+fn a_period_without_a_pass_all_the_time_is_silent() {
+    let (from, to) = (noon(2, 0), noon(3, 0));
+    let of = |answers: &[(i64, Outcome)]| {
+        let scope = Log::with(two_controls());
+        let log = answers.iter().fold(scope, |log, (hour, outcome)| log.run(noon(2, *hour), None, vec![observed("a", *outcome)]));
+        let period = avouch_evaluate::period(&log.recorded, from, to);
+        period.checks.iter().find(|check| check.check == "a").unwrap().is_silent(to)
+    };
+    assert!(!of(&[(0, Pass), (12, Pass)]));
+    assert!(of(&[(0, Error), (12, Error)]), "it ran, and could not tell");
+    assert!(of(&[(0, NotExercised)]));
+    assert!(of(&[(0, Pass), (12, Error)]) && of(&[(12, Pass)]), "half of the time");
+}
+
+#[test]
+fn a_pass_covers_no_time_after_a_run_that_was_withdrawn_or_of_another_release() {
+    let mut scope = two_controls();
+    scope.catalogue.checks[0].bound = Bound::Release;
+    let id = scope.catalogue.checks[0].id.clone();
+    let passed = Observation { binding: Binding::Commit { commit: "aa".into() }, ..observed(&id, Pass) };
+    let of = |log: Log| {
+        let period = avouch_evaluate::period(&log.recorded, noon(2, 0), noon(3, 0));
+        period.checks.iter().find(|check| check.check == id).unwrap().covered_seconds / 3_600
+    };
+    let log = || Log::with(scope.clone()).run(noon(2, 0), Some(release("1.0", "aa")), vec![passed.clone()]);
+    assert_eq!(of(log()), 24);
+    assert_eq!(of(log().run(noon(2, 6), Some(release("1.0", "aa")), vec![])), 24);
+    assert_eq!(of(log().run(noon(2, 6), Some(release("1.1", "bb")), vec![])), 6);
+    assert_eq!(of(log().run(noon(2, 6), None, vec![]).withdrawn()), 6);
 }

@@ -265,7 +265,7 @@ fn humane(seconds: u64) -> String {
     parts.collect::<Vec<_>>().join(" ")
 }
 
-/// A period: how often each check ran and what it said. A failure or a gap in it is no satisfaction; those that stand `apart`,
+/// A period: how often each check ran and what it said. A failure, a gap or a time without a pass is no satisfaction; those that stand `apart`,
 /// the baseline, are told and decide nothing.
 fn period(output: &Output, period: &Period, apart: &BTreeSet<&str>, format: CheckFormat) -> anyhow::Result<Exit> {
     let text = match format {
@@ -313,7 +313,7 @@ fn period(output: &Output, period: &Period, apart: &BTreeSet<&str>, format: Chec
     let (mut failed, mut silent) = (false, nothing || unrecorded);
     for check in deciding {
         failed |= check.failed > 0;
-        silent |= check.missed > 0 || check.ran == 0;
+        silent |= check.is_silent(period.to);
     }
     Ok(if failed {
         Exit::NotSatisfied
