@@ -478,6 +478,17 @@ fn a_bom_is_judged_by_its_schema_and_its_references() {
     sandbox.avouch(&["sbom", "validate", "missing.json"]).exits(3);
 }
 
+#[test]
+fn the_doctor_names_a_parameter_that_a_kind_does_not_know() {
+    let sandbox = Sandbox::new();
+    product(&sandbox, &[check("tests", "report.tests", "deploy", "files = \"reports/*.xml\"\nnames = \"x\"")], "");
+    sandbox.commit(Some("v1.0.0"));
+    let told = sandbox.avouch(&["doctor"]).exits(3).stdout;
+    assert!(told.contains("the check tests cannot be asked: ") && told.contains("`names`"), "{told}");
+    assert!(told.contains("`avouch explain report.tests` tells the parameters"), "{told}");
+    assert_eq!(states(&sandbox.avouch(&["check", "tests", "--format", "json"]).exits(3))["tests"], "error");
+}
+
 // ── Explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
@@ -491,6 +502,22 @@ fn everything_with_a_name_has_a_page() {
             assert!(page.lines().filter(|line| !line.is_empty()).count() >= 2, "{id}: {page}");
         }
     }
+    // A profile is written from these pages: each kind tells its parameters, and shows some that it reads.
+    let kinds = sandbox.avouch(&["explain", "kinds"]).exits(0).stdout;
+    for id in kinds.lines().filter_map(|line| line.split_whitespace().next()).step_by(7) {
+        let page = sandbox.avouch(&["explain", id]).exits(0).stdout;
+        let (_, parameters) = page.split_once("## Parameters\n\n").unwrap_or_else(|| panic!("{id}: {page}"));
+        if let Some((_, example)) = parameters.split_once("```toml\n") {
+            let toml: toml::Table = example.split("```").next().unwrap().parse().unwrap();
+            for name in toml["check"]["NAME"]["parameters"].as_table().unwrap().keys() {
+                assert!(parameters.contains(&format!("`{name}`")), "{id}: {parameters}");
+            }
+        } else {
+            assert!(parameters.contains("None.") || parameters.contains("Not needed:"), "{id}: {parameters}");
+        }
+    }
+    let tests = sandbox.avouch(&["explain", "report.tests"]).exits(0).stdout;
+    assert!(tests.contains("\nNeeded: `files`.\n") && tests.contains("`skipped_max`"), "{tests}");
     let ran = sandbox.avouch(&["explain", "http.body-cup"]).exits(2);
     assert!(ran.stderr.contains("did you mean `http.body-cap`"), "{}", ran.stderr);
     assert!(ran.stderr.contains("`claims`") && ran.stderr.contains("`errors`"), "{}", ran.stderr);

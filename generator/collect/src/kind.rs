@@ -1,12 +1,18 @@
 //! What a kind of check is: a question, how its transcript is gathered, and how it is judged.
 
+use std::collections::BTreeSet;
+
 use avouch_model::{
     Json,
     observation::{Population, PositiveControl},
     product::ProbeClass,
     state::Outcome,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _, Visitor},
+};
+use serde_json::Value;
 
 use crate::World;
 
@@ -145,6 +151,8 @@ pub struct Kind {
     pub explanation: &'static str,
     /// See [`Question::EXAMPLES`].
     pub examples: &'static [Example],
+    /// The names of its parameters; of those that it shares with other kinds only the ones in its examples.
+    pub parameters: fn() -> BTreeSet<String>,
     /// Reads the parameters; the message names what is wrong with them.
     pub accepts: fn(&Json) -> Result<(), String>,
     /// Gathers the transcript.
@@ -163,6 +171,12 @@ impl Kind {
             patience: Q::PATIENCE,
             explanation: Q::EXPLANATION,
             examples: Q::EXAMPLES,
+            parameters: || {
+                let own = fields::<Q::Asked>().iter().map(|name| (*name).to_owned());
+                let examples = Q::EXAMPLES.iter().filter_map(|example| serde_json::from_str::<Value>(example.asked).ok());
+                let shown = examples.flat_map(|asked| asked.as_object().map(|asked| asked.keys().cloned().collect::<Vec<_>>()));
+                own.chain(shown.flatten()).collect()
+            },
             accepts: |asked| asked.to::<Q::Asked>().map(drop).map_err(|error| error.to_string()),
             gather: |world, asked| {
                 let asked = read::<Q::Asked>("parameters", asked)?;
@@ -175,6 +189,39 @@ impl Kind {
                 Ok(Q::judge(&seen, &asked))
             },
         }
+    }
+}
+
+/// The names of the fields of a type, by what it asks a deserialiser for; none of a type with flattened parts, which asks for a map.
+fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut names: &[&str] = &[];
+    // It never gives a value, so this is always an error.
+    let _ = T::deserialize(Listener(&mut names));
+    names
+}
+
+struct Listener<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Listener<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("only names are asked for"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 

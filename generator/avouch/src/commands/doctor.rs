@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs};
 
 use avouch_model::{
-    catalogue::{Catalogue, Check, Severity},
+    Json,
+    catalogue::{Asked, Catalogue, Check, Severity},
     product::ProbeClass,
 };
 use avouch_probe::{Credential, Prober, Request};
@@ -28,6 +29,7 @@ pub(crate) fn doctor(global: &Global, output: &Output) -> anyhow::Result<Exit> {
     let signed = decisions::signed(&project, output)?;
     let decisions: Vec<_> = signed.into_iter().map(|accepted| accepted.decision).collect();
     let resolved = scoping::resolve(&project, &decisions);
+    examination.questions(&resolved.asked);
     let missing = missing(&project.catalogue, &resolved.unfilled);
     let mut text = examination.text;
     let total = project.catalogue.checks.len();
@@ -49,7 +51,7 @@ pub(crate) fn doctor(global: &Global, output: &Output) -> anyhow::Result<Exit> {
     Ok(if examination.sick > 0 { Exit::CouldNotTell } else { Exit::Satisfied })
 }
 
-/// What each missing key would make possible, gravest and most checks first.
+/// What each missing key would make possible: checks of claims before those of the baseline, gravest and most first.
 fn missing<'a>(catalogue: &'a Catalogue, unfilled: &'a BTreeMap<String, Vec<String>>) -> Vec<(&'a str, Vec<&'a Check>)> {
     let mut by_key: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
     for (id, keys) in unfilled {
@@ -58,6 +60,7 @@ fn missing<'a>(catalogue: &'a Catalogue, unfilled: &'a BTreeMap<String, Vec<Stri
             by_key.entry(key).or_default().push(check);
         }
     }
+    let unclaimed = catalogue.unclaimed();
     // A check that lacks three keys is a third of a reason for each of them.
     let worth = |checks: &Vec<&Check>| -> u64 {
         let weight = |check: &&Check| {
@@ -67,7 +70,8 @@ fn missing<'a>(catalogue: &'a Catalogue, unfilled: &'a BTreeMap<String, Vec<Stri
                 Severity::Medium => 2,
                 Severity::Low => 1,
             };
-            grave * 60 / unfilled.get(&check.id).map_or(1, |keys| keys.len().max(1) as u64)
+            let asked_for = if unclaimed.contains(check.id.as_str()) { 1 } else { 1 << 20 };
+            asked_for * grave * 60 / unfilled.get(&check.id).map_or(1, |keys| keys.len().max(1) as u64)
         };
         checks.iter().map(weight).sum()
     };
@@ -95,6 +99,17 @@ impl Examination<'_> {
 
     fn absent(&mut self, what: &str) {
         let _ = writeln!(self.text, "  ○ {what}");
+    }
+
+    /// Whether each kind reads the parameters that it is given.
+    fn questions(&mut self, asked: &[Asked]) {
+        for asked in asked {
+            let Some(kind) = avouch_collect::kinds::find(&asked.check.kind) else { continue };
+            if let Err(why) = (kind.accepts)(&Json::Object(asked.parameters.clone())) {
+                let what = format!("the check {} cannot be asked: {}", plain(&asked.check.id), plain(&why));
+                self.ill(&what, &format!("`avouch explain {}` tells the parameters", kind.id));
+            }
+        }
     }
 
     fn record(&mut self, project: &Project) {

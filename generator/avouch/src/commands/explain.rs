@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
+use avouch_collect::Kind;
 use avouch_model::{
+    Json,
     catalogue::{Catalogue, Check, Claim, Control, Requirement},
     state::State,
 };
 use avouch_read::mapping;
+use serde_json::Value;
 
 use crate::{
     cli::Global,
@@ -180,7 +183,7 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
         _ => {}
     }
     if let Some(kind) = avouch_collect::kinds::find(id) {
-        return Some(format!("{}\n", kind.explanation.trim_end()));
+        return Some(format!("{}\n\n{}", kind.explanation.trim_end(), parameters(kind)));
     }
     catalogue
         .check(id)
@@ -193,6 +196,55 @@ fn page(catalogue: &Catalogue, id: &str) -> Option<String> {
             let named = CODES.iter().chain(WORDS).find(|(code, _)| *code == word);
             named.or_else(|| CODES.iter().find(|(code, _)| *code == id)).map(|(code, text)| format!("{code}\n\n{text}\n"))
         })
+}
+
+/// The parameters of a kind, with those of its first example as a profile writes them.
+fn parameters(kind: &Kind) -> String {
+    let all = (kind.parameters)();
+    let example = kind.examples.first().and_then(|example| serde_json::from_str::<Value>(example.asked).ok());
+    let example = example.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let is_needed = |name: &str| {
+        let mut rest = example.clone();
+        rest.remove(name).is_some() && Json::from_value(&rest).is_ok_and(|rest| (kind.accepts)(&rest).is_err())
+    };
+    let (needed, other): (Vec<&String>, Vec<&String>) = all.iter().partition(|name| is_needed(name));
+    let mut text = "## Parameters\n\n".to_owned();
+    for (what, names) in [("Needed", needed), ("Not needed", other)] {
+        if !names.is_empty() {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let _ = writeln!(text, "{what}: {}.", names.join(", "));
+        }
+    }
+    if all.is_empty() {
+        text.push_str("None.\n");
+    }
+    if !example.is_empty() {
+        text.push_str("\nFor example:\n\n```toml\n[check.NAME.parameters]\n");
+        for (name, value) in &example {
+            let _ = writeln!(text, "{} = {}", toml_key(name), toml_value(value));
+        }
+        text.push_str("```\n");
+    }
+    text
+}
+
+/// A value on one line of TOML. Its basic strings know every escape that JSON writes.
+fn toml_value(value: &Value) -> String {
+    match value {
+        Value::Array(list) => format!("[{}]", list.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
+        Value::Object(table) if table.is_empty() => "{}".to_owned(),
+        Value::Object(table) => {
+            let pairs: Vec<String> =
+                table.iter().map(|(key, value)| format!("{} = {}", toml_key(key), toml_value(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn toml_key(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter));
+    if is_bare { key.to_owned() } else { Value::from(key).to_string() }
 }
 
 /// The word of [`WORDS`] that is meant: as it is printed for people, for programs, or listed here.
