@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use avouch_model::product::Principal;
+use avouch_model::{percent, product::Principal};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 
 use crate::{
     ProbeError,
@@ -96,17 +100,59 @@ impl Secret {
 const TOLD_MIN: usize = 8;
 
 impl Secret {
-    /// Writes `instead` in place of what this principal sends, wherever it stands in a text; also of a key whose end was altered.
+    /// Writes `instead` in place of what this principal sends, wherever it stands in a text, in small letters or large ones, in
+    /// base64, hexadecimal or percent-encoded; also of a key whose end was altered.
     pub(crate) fn hide(&self, text: &mut String, instead: &str) {
         for value in std::iter::once(&self.value).chain(self.with.iter().map(|(_, value)| value)).flatten() {
             let key = value.rsplit(' ').next().unwrap_or_default();
             let stem = key.char_indices().rev().nth(3).map_or("", |(end, _)| &key[..end]);
             for told in [key, stem].into_iter().filter(|told| told.len() >= TOLD_MIN) {
-                if text.contains(told) {
-                    *text = text.replace(told, instead);
-                }
+                hide_one(text, told, instead);
+                encoded(told).iter().for_each(|form| hide_one(text, form, instead));
+            }
+            // A name and a password are sent in base64, and told as they are.
+            let decoded = STANDARD.decode(key).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some((_, password)) =
+                decoded.as_deref().and_then(|pair| pair.split_once(':')).filter(|_| value.starts_with("Basic "))
+                && password.len() >= TOLD_MIN
+            {
+                hide_one(text, password, instead);
             }
         }
+    }
+}
+
+/// The other forms in which a text travels.
+fn encoded(told: &str) -> Vec<String> {
+    let hexadecimal = told.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut forms = vec![percent::encoded_as_javascript(told), hexadecimal];
+    // Within a longer text the groups of three bytes begin at one of three places, and the last one is shared with what follows.
+    for (before, begin) in [(0, 0), (1, 2), (2, 3)] {
+        let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(told.bytes()).collect();
+        let base64 = STANDARD_NO_PAD.encode(&bytes);
+        if let Some(sure) = base64.get(begin..bytes.len() / 3 * 4) {
+            forms.push(sure.replace('+', "-").replace('/', "_"));
+            forms.push(sure.to_owned());
+        }
+    }
+    forms
+}
+
+fn hide_one(text: &mut String, told: &str, instead: &str) {
+    if told.is_empty() {
+        return;
+    }
+    let told = told.to_ascii_lowercase();
+    // Letters of ASCII alone change, so that places in the one are places in the other.
+    let (mut rest, mut out, small) = (0, String::new(), text.to_ascii_lowercase());
+    while let Some(found) = small.get(rest..).and_then(|part| part.find(&told)) {
+        out.push_str(text.get(rest..rest + found).unwrap_or_default());
+        out.push_str(instead);
+        rest += found + told.len();
+    }
+    if rest > 0 {
+        out.push_str(text.get(rest..).unwrap_or_default());
+        *text = out;
     }
 }
 
@@ -241,6 +287,43 @@ mod tests {
         let mut text = "GET /x".to_owned();
         self::secret("x").hide(&mut text, "(a's)");
         assert_eq!(text, "GET /x");
+    }
+
+    #[test]
+    fn a_key_is_hidden_in_whatever_form_it_is_told() {
+        let key = "ck_live_0123456789+ABC/DEF=";
+        let secret = secret(key);
+        for prefix in ["", "x", "xy", "Bearer ", "user:"] {
+            let whole = format!("{prefix}{key}; and more");
+            let hexadecimal: String = whole.bytes().map(|byte| format!("{byte:02X}")).collect();
+            let url_safe = STANDARD.encode(&whole).replace('+', "-").replace('/', "_");
+            for told in [
+                whole.to_uppercase(),
+                whole.to_lowercase(),
+                percent::encoded_as_javascript(&whole),
+                STANDARD.encode(&whole),
+                url_safe,
+                hexadecimal,
+            ] {
+                let mut text = format!("got {told}.");
+                secret.hide(&mut text, "(a's)");
+                assert!(text.starts_with("got ") && text.contains("(a's)"), "{told}: {text}");
+                // No more is left than the characters that the key shares with its neighbours.
+                let bare = text.replace("(a's)", "");
+                assert!(bare.len() + key.len() <= format!("got {told}.").len() + 4, "{told}: {text}");
+            }
+        }
+        let pair = STANDARD.encode("probe:correct horse");
+        let principal = Principal {
+            name: "a".into(),
+            tenant: None,
+            header: "Authorization".into(),
+            value: format!("Basic {pair}"),
+            with: BTreeMap::new(),
+        };
+        let mut text = format!("probe said `correct horse`, which is {pair}");
+        Secret::of(&principal, &|_| None).hide(&mut text, "(a's)");
+        assert!(!text.contains("horse") && !text.contains(&pair), "{text}");
     }
 
     #[test]
