@@ -332,6 +332,19 @@ fn packages_whose_names_xml_cannot_hold_stay_two() {
     }
 }
 
+#[test]
+fn what_xml_cannot_hold_is_no_difference_between_two_boms() {
+    let lock = r#"{"name": "a", "lockfileVersion": 3, "packages": {"": {"name": "a"}, "node_modules/p": {"version": "1.0.0", "license": "MIT\u0001\uffff"}}}"#;
+    let tree = InMemory::of([("package-lock.json", lock)]);
+    let sbom = generate(&tree, &Caches::default(), &facts(), &Options::default()).unwrap();
+    let mut read = Format::ALL.into_iter().map(|format| contents::read(&convert(&sbom.bytes, format).unwrap()).unwrap());
+    let first = read.next().unwrap();
+    for other in read {
+        let difference = crate::diff(&first, &other);
+        assert!(difference.licence_changed.is_empty() && difference.unchanged == 1, "{}: {difference:?}", other.format);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]

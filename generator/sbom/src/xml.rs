@@ -342,6 +342,14 @@ fn scalar(value: &Value, place: &str, key: &str) -> Result<String, ConvertError>
     }
 }
 
+/// What stands for a character that XML cannot hold.
+pub(crate) const LOST: char = '\u{fffd}';
+
+/// Whether XML 1.0 cannot hold a character (section 2.2), not even as a reference.
+pub(crate) const fn is_lost(character: char) -> bool {
+    matches!(character, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// Characters that XML cannot hold stand as U+FFFD; white space in an attribute stays what it is.
 fn escape(text: &str, in_attribute: bool, out: &mut String) {
     for character in text.chars() {
@@ -352,7 +360,7 @@ fn escape(text: &str, in_attribute: bool, out: &mut String) {
             '"' if in_attribute => out.push_str("&quot;"),
             '\r' => out.push_str("&#13;"),
             '\n' | '\t' if in_attribute => out.push_str(if character == '\n' { "&#10;" } else { "&#9;" }),
-            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            lost if is_lost(lost) => out.push(LOST),
             _ => out.push(character),
         }
     }

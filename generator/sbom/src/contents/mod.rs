@@ -11,7 +11,7 @@ use std::{
 pub(crate) use self::json::hashes_of_json;
 pub(crate) use self::licences::{Licence, Licences, joined};
 pub(crate) use self::purl::{full_name, qualifier};
-use crate::validate::BYTES_MAX;
+use crate::{validate::BYTES_MAX, xml as xml_writer};
 
 mod json;
 mod licences;
@@ -121,7 +121,14 @@ struct Reading {
 }
 
 impl Reading {
-    fn finish(self) -> Contents {
+    fn finish(mut self) -> Contents {
+        // A licence says the same in XML, which cannot hold every character, and in JSON. Names are encoded in package URLs.
+        for (_, item) in &mut self.found {
+            let texts = [&mut item.licence, &mut item.concluded].into_iter().flatten();
+            for text in texts.filter(|text| text.contains(xml_writer::is_lost)) {
+                *text = text.replace(xml_writer::is_lost, &xml_writer::LOST.to_string());
+            }
+        }
         let mut items: BTreeMap<Identity, Item> = BTreeMap::new();
         for (_, item) in &self.found {
             match items.get_mut(&item.identity) {
