@@ -346,6 +346,56 @@ fn personal_data_in_rows_is_nowhere_in_the_record() {
     absent(&sandbox, planted, &[&ran, &plan]);
 }
 
+#[test]
+fn personal_data_of_rows_that_are_archived_held_or_in_the_way_is_nowhere_either() {
+    let planted = "gertrude.planted@example.com";
+    let sandbox = database(&format!(
+        "CREATE TABLE people (name TEXT PRIMARY KEY, at TEXT, email TEXT UNIQUE) WITHOUT ROWID; CREATE TABLE held (name TEXT); \
+         CREATE TABLE notes (about TEXT REFERENCES people, body TEXT); INSERT INTO held VALUES ('{planted}'), ('b'); \
+         INSERT INTO people VALUES ('{planted}', '2020-01-01T00:00:00Z', '{planted}'), ('b', '2020-01-01T00:00:00Z', 'b'); \
+         INSERT INTO notes VALUES ('{planted}', '{planted}');"
+    ));
+    let mut configuration = sandbox.read("avouch.toml");
+    for (name, terms) in [
+        // Both rows would have the same address; no address is JSON; both are held; and in the end both go.
+        ("clash", "action = \"anonymise\"\nset = { email = \"'gone'\" }"),
+        ("broken", "where = \"json_extract(email, '$') > 1\""),
+        ("held", "hold = { column = \"name\", table = \"held\", key = \"name\" }\nchildren = [\"notes\"]"),
+        ("archived", "action = \"archive\"\narchive = \"old\"\nchildren = [\"notes\"]\nerase = true"),
+    ] {
+        configuration.push_str(&format!(
+            "\n[[retention]]\nname = \"{name}\"\ndatabase = \"main\"\ntable = \"people\"\ncolumn = \"at\"\nkeep = \"30 days\"\n\
+             fuse_percent = 100\n{terms}\n"
+        ));
+    }
+    sandbox.file("avouch.toml", configuration);
+    sandbox.avouch(&["retention", "init"]).exits(0);
+    let mut said = vec![sandbox.avouch(&["retention", "plan"]), sandbox.avouch(&["-vv", "retention", "run"])];
+    for part in ["constraint failed", "malformed JSON"] {
+        assert!(said[1].stderr.contains(part), "{}", said[1].stderr);
+    }
+    for part in
+        ["2 rows stay under a legal hold", "1 rows of other tables went with them", "1 objects were written to the archive"]
+    {
+        assert!(said[1].stdout.contains(part), "{}", said[1].stdout);
+    }
+    // The lines of the journal, before the next run forgets them; and the names of objects.
+    let connection = rusqlite::Connection::open(sandbox.path().join("data/app.db")).unwrap();
+    let journal = "SELECT group_concat(rule || claim || batch || at || deleted || children || coalesce(archive, '')) FROM avouch_retention_journal";
+    let journal: String = connection.query_row(journal, [], |row| row.get(0)).unwrap();
+    said.extend(
+        [&["retention", "status"][..], &["retention", "status", "--json"], &["-vv", "run", "--purge"]]
+            .map(|asked| sandbox.avouch(asked)),
+    );
+    let names = files(&sandbox.path().join("old")).into_keys().collect::<Vec<_>>().join("\n");
+    assert!(journal.contains("sha256:") && names.contains(".ndjson.zst"), "{journal} {names}");
+    said.push(Ran { stdout: journal, stderr: names, code: 0 });
+    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(planted));
+    for form in [planted, &digest] {
+        absent(&sandbox, form, &said.iter().collect::<Vec<_>>());
+    }
+}
+
 // ── Targets ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
