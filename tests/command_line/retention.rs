@@ -269,6 +269,30 @@ fn status_tells_how_far_behind_a_rule_is_and_how_long_it_can_be_restored() {
 }
 
 #[test]
+fn a_rule_that_goes_on_failing_is_told_once_a_day_and_at_once_when_it_ends() {
+    let (sandbox, database) = events(12, 28);
+    let receipts = || sandbox.avouch(&["evidence", "list"]).exits(0).stdout.matches(" receipt ").count();
+    database.execute_batch("ALTER TABLE events RENAME TO away").unwrap();
+    for _ in 0..3 {
+        sandbox.avouch(&["retention", "run"]).exits(3);
+        assert_eq!(receipts(), 1);
+    }
+    database.execute_batch("ALTER TABLE away RENAME TO events").unwrap();
+    // The fuse stops it: that is another trouble.
+    database.execute_batch("DELETE FROM events WHERE id > 20").unwrap();
+    for _ in 0..2 {
+        sandbox.avouch(&["retention", "run"]).exits(1);
+        assert_eq!(receipts(), 2);
+    }
+    let confirmed = sandbox.avouch(&["retention", "plan"]).stdout;
+    let digest = confirmed.split("--confirm ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    sandbox.avouch(&["retention", "run", "events", "--confirm", &digest]).exits(0);
+    assert_eq!(receipts(), 3);
+    let last = json(&sandbox.avouch(&["retention", "status", "--json"]).exits(0).stdout)["rules"][0].clone();
+    assert_eq!(last["state"], "pass");
+}
+
+#[test]
 fn of_a_database_that_was_never_opened_nothing_is_known() {
     let (sandbox, database) = events(12, 28);
     drop(database);

@@ -183,8 +183,8 @@ pub enum RetainError {
     },
     /// Other tables refer to rows that are due.
     #[error(
-        "retention rule `{rule}`: rows of `{child}` refer to rows of `{table}` that are due (foreign key, on delete {on_delete}); \
-         give `{child}` a rule that deletes them first, name it in `children`, or set `enforce = \"product\"`"
+        "retention rule `{rule}`: rows of `{child}` refer to rows of `{table}` that are due (foreign key, on delete {on_delete}); {}",
+        way_out(child, table)
     )]
     Referenced {
         /// The rule.
@@ -312,6 +312,15 @@ pub enum RetainError {
         /// Rows due at the start.
         due: u64,
     },
+}
+
+/// What to do about rows that refer to those that are due.
+fn way_out(child: &str, table: &str) -> String {
+    if child == table {
+        return "windows cut between such rows, so let the product take the references away, or set `enforce = \"product\"`"
+            .to_owned();
+    }
+    format!("give `{child}` a rule that deletes them first, name it in `children`, or set `enforce = \"product\"`")
 }
 
 impl RetainError {

@@ -228,9 +228,14 @@ fn own_periods(
 
 /// The tables that go with that of the rule, each after all that it refers to.
 fn children(asked: &Asked<'_>, tables: &[Table], root: &Table) -> Result<Vec<Child>, RetainError> {
-    let named = asked.rule.terms.children.iter().map(|name| table_named(asked, tables, name));
-    let mut open: Vec<&Table> = named.collect::<Result<_, _>>()?;
-    open.dedup_by_key(|table| &table.name);
+    let mut open: Vec<&Table> = Vec::new();
+    for name in &asked.rule.terms.children {
+        let named = table_named(asked, tables, name)?;
+        // Under two spellings it is one table still, and its rows are counted once.
+        if open.iter().all(|open| open.name != named.name) {
+            open.push(named);
+        }
+    }
     let mut placed: Vec<Child> = Vec::new();
     while !open.is_empty() {
         let waits = |table: &Table| {

@@ -364,7 +364,7 @@ fn children_go_with_the_rows_they_refer_to() {
     sample.rule.terms.children = vec!["notes".into()];
     let refused = sample.purge().trouble;
     assert!(matches!(&refused, Some(RetainError::Referenced { child, .. }) if child == "marks"), "{refused:?}");
-    sample.rule.terms.children = vec!["MARKS".into(), "notes".into()];
+    sample.rule.terms.children = vec!["MARKS".into(), "notes".into(), "marks".into()];
     let plan = sample.plan().unwrap();
     assert_eq!(plan.children, [("notes".to_owned(), 3), ("marks".to_owned(), 4)]);
     let done = sample.purge();

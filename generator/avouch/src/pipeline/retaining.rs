@@ -143,8 +143,8 @@ fn last_runs(ledger: &Ledger, rules: &[&RetentionRule]) -> anyhow::Result<BTreeM
     Ok(last)
 }
 
-/// Rolls the runs that no receipt covers up into receipts: one a rule and day. What must be known at once (an error, a tripped
-/// fuse, a breach, or that it is over) is recorded at once.
+/// Rolls the runs that no receipt covers up into receipts: one a rule and day. What must be known at once (that there is an error,
+/// a tripped fuse or a breach, or that it is over) is recorded at once.
 pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer) -> anyhow::Result<()> {
     let now = clock::now();
     let mut receipts = Vec::new();
@@ -163,7 +163,9 @@ pub(crate) fn record(project: &Project, ledger: &mut Ledger, signer: &Signer) ->
         let says_otherwise = before.is_none_or(|(_, before)| before.holds != receipt.holds || before.promise != receipt.promise);
         // A slot that was missed leaves a doubt, which only a receipt ends.
         let missed = before.map_or(Ok(false), |(_, before)| missed_since(ledger, before.to))?;
-        if is_first_today || says_otherwise || missed || receipt.failures > 0 {
+        // What failed once and goes on failing alike is told once a day, as what goes on well is: a year of it stays small.
+        let fails_as_before = before.is_some_and(|(_, before)| before.failures > 0 && before.ended == receipt.ended);
+        if is_first_today || says_otherwise || missed || receipt.failures > 0 && !fails_as_before {
             receipts.push(NewEntry::json(EntryKind::Receipt, &rule.name, scoping::canonical("receipt", &receipt)?));
             covered.extend(of_rule.iter().map(|pending| pending.id));
         }
