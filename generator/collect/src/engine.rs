@@ -83,7 +83,7 @@ fn gather(world: &World<'_>, known: &[(&'static Kind, &Asked)], tell: &(dyn Fn(P
     let quick = |is_there: fn(Vantage) -> bool| of(Patience::Quick).filter(move |(_, (kind, _))| is_there(kind.vantage));
 
     let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(known.len());
-    let targets: Vec<_> = quick(|vantage| matches!(vantage, Vantage::Target(_))).collect();
+    let targets: Vec<_> = quick(|vantage| matches!(vantage, Vantage::Target(_))).chain(of(Patience::Counts)).collect();
     let next = AtomicUsize::new(0);
     let ask_targets = || {
         let mut answers = Vec::new();

@@ -33,8 +33,11 @@ pub enum Vantage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// Answers soon. Those that ask a target are asked beside one another: none of them may count, time or compare what
-    /// others set off there ([`avouch_probe::Prober::undisturbed`] is for those that must for a moment).
+    /// others set off there.
     Quick,
+    /// Answers soon too, and counts what a target notes of each request, undisturbed ([`avouch_probe::Prober::undisturbed`]).
+    /// Such checks begin after the others that ask a target, so that these need not wait for them.
+    Counts,
     /// Spends most of its time waiting (a rate limit's window): such checks wait together.
     Waits,
     /// Measures time, or hears only what comes in time, and is asked alone.

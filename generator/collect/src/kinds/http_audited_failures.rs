@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::PoisonError,
-    time::Duration,
 };
 
 use avouch_database::{Limits, Value};
@@ -18,13 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use super::http_call::{Cause, Site};
 use crate::{
-    Example, Judgement, Question, Unasked, Vantage, World,
+    Example, Judgement, Patience, Question, Unasked, Vantage, World,
     parameters::Globs,
     sources::{chain, matching},
 };
 
-/// How often the database is asked whether a row has come.
-const LOOKS: u32 = 20;
 /// The most bytes of one log; a larger one is an error, never read in part.
 const LOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// How many of the last lines of a log are looked at.
@@ -94,6 +91,7 @@ impl Question for AuditedFailures {
     const ID: &'static str = "http.audited-failures";
     const QUESTION: &'static str = "Is the true cause of each failure recorded inside, and told to nobody outside?";
     const VANTAGE: Vantage = Vantage::Target(ProbeClass::Active);
+    const PATIENCE: Patience = Patience::Counts;
     const EXPLANATION: &'static str = include_str!("../../../../docs/kinds/http-audited-failures.md");
     const EXAMPLES: &'static [Example] = EXAMPLES;
     type Asked = Asked;
@@ -106,7 +104,6 @@ impl Question for AuditedFailures {
             let request = call.request(ProbeClass::Active, credential);
             site.ask(&request)
         };
-        let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
         let (mut causes, mut ids) = (Vec::new(), Vec::new());
         // What other checks are refused would leave its reason too.
         let _undisturbed = site.prober.undisturbed();
@@ -116,28 +113,22 @@ impl Question for AuditedFailures {
             let answer = ask(credential)?;
             let mut reasons = Vec::new();
             // A row may be written after the answer has gone out.
-            for _ in 0..LOOKS {
+            site.look(asked.wait, || {
                 reasons = grown(&before, &counts(world, asked)?);
-                if !reasons.is_empty() {
-                    break;
-                }
-                site.prober.pause(step);
-            }
+                Ok(!reasons.is_empty())
+            })?;
             let told = reasons.iter().any(|reason| tells(&answer, reason));
             ids.push(answer.header(&asked.id_header).map(str::to_owned));
             causes.push(Left { name: cause.name.clone(), status: answer.status, reasons, told, logged: None });
         }
         if let Some(logs) = &asked.logs {
             // A line may be written after the answer has gone out.
-            for _ in 0..LOOKS {
+            site.look(asked.wait, || {
                 for (cause, logged) in causes.iter_mut().zip(members(world, logs, &ids)?) {
                     cause.logged = logged;
                 }
-                if causes.iter().zip(&ids).all(|(cause, id)| cause.logged.is_some() || id.is_none()) {
-                    break;
-                }
-                site.prober.pause(step);
-            }
+                Ok(causes.iter().zip(&ids).all(|(cause, id)| cause.logged.is_some() || id.is_none()))
+            })?;
         }
         let credential = Credential::Principal(asked.principal.clone());
         let valid = ask(credential.clone())?;
@@ -325,9 +316,9 @@ mod tests {
             headers: vec![],
             body: body.as_bytes().to_vec(),
             truncated: false,
-            took: Duration::ZERO,
+            took: std::time::Duration::ZERO,
             early: false,
-            at: Duration::ZERO,
+            at: std::time::Duration::ZERO,
         }
     }
 

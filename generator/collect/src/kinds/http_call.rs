@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use avouch_model::{
+    Span,
     percent::encoded,
     product::{ProbeClass, Route, Target},
 };
@@ -14,6 +15,9 @@ use crate::{Unasked, World};
 
 /// The longest that a target's Retry-After is waited for.
 const PATIENCE_SECONDS_MAX: u64 = 65;
+/// How soon it is looked again for what a target writes after its answer went out, and how far looks may come to be apart.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LOOK_MAX: Duration = Duration::from_millis(320);
 /// The largest request body that is read from a file.
 const BODY_MAX: u64 = 16 << 20;
 
@@ -165,6 +169,19 @@ impl<'w> Site<'w> {
         Ok(filled.into_bytes())
     }
 
+    /// Looks until what is waited for is there, at once and again after pauses that double; for `wait` altogether.
+    pub(super) fn look(&self, wait: Span, mut is_there: impl FnMut() -> Result<bool, Unasked>) -> Result<(), Unasked> {
+        let mut left = Duration::from_secs(wait.seconds_min());
+        let mut pause = FIRST_LOOK;
+        while !is_there()? && !left.is_zero() {
+            pause = pause.min(left);
+            self.prober.pause(pause);
+            left -= pause;
+            pause = (pause * 2).min(LOOK_MAX);
+        }
+        Ok(())
+    }
+
     /// Sixteen fresh hexadecimal digits.
     pub(super) fn random(&self) -> String {
         format!("{:016x}", (self.world.random)())
@@ -223,6 +240,23 @@ impl<'w> Site<'w> {
             Ok(answer) if answer.status == 429 => self.ask(request),
             other => other.map_err(|error| unasked(&error)),
         }
+    }
+
+    /// As [`Site::undo`], of many that do not depend on one another; how many may still be there.
+    pub(super) fn undo_together(&self, made: &[(&Route, &Response, &Credential)]) -> u64 {
+        let removals = made.iter().map(|(route, made, credential)| removal(route, made, credential));
+        let (mut left, mut requests) = (0, Vec::new());
+        for (removal, (route, made, _)) in removals.zip(made) {
+            match removal {
+                Some(request) => requests.push(request),
+                None => left += u64::from(route.undo.is_some() || made_id(route, made).is_some()),
+            }
+        }
+        let count = requests.len() as u64;
+        let gone = |answers: Vec<Result<Response, Unasked>>| {
+            answers.iter().filter(|answer| matches!(answer, Ok(answer) if is_gone(answer.status))).count() as u64
+        };
+        left + count.saturating_sub(self.ask_together(requests).map_or(0, gone))
     }
 
     /// Removes what a route made, as whoever made it. False when it may still be there.

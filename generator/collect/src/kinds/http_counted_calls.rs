@@ -1,6 +1,6 @@
 //! `http.counted-calls`: does every call leave its trace in the database?
 
-use std::{sync::PoisonError, time::Duration};
+use std::sync::PoisonError;
 
 use avouch_database::{Limits, Value};
 use avouch_model::{
@@ -13,10 +13,7 @@ use avouch_probe::Credential;
 use serde::{Deserialize, Serialize};
 
 use super::http_call::Site;
-use crate::{Example, Judgement, Question, Unasked, Vantage, World, secret::credential};
-
-/// How often the database is asked whether the traces have come.
-const LOOKS: u32 = 20;
+use crate::{Example, Judgement, Patience, Question, Unasked, Vantage, World, secret::credential};
 
 /// See the module.
 pub(super) struct CountedCalls;
@@ -60,6 +57,7 @@ impl Question for CountedCalls {
     const ID: &'static str = "http.counted-calls";
     const QUESTION: &'static str = "Does every call leave its trace in the database?";
     const VANTAGE: Vantage = Vantage::Target(ProbeClass::Active);
+    const PATIENCE: Patience = Patience::Counts;
     const EXPLANATION: &'static str = include_str!("../../../../docs/kinds/http-counted-calls.md");
     const EXAMPLES: &'static [Example] = EXAMPLES;
     type Asked = Asked;
@@ -78,15 +76,11 @@ impl Question for CountedCalls {
         for answer in site.ask_together(calls)? {
             seen.answered += u64::from(answer?.status == call.ok);
         }
-        let step = Duration::from_secs(asked.wait.seconds_min()) / LOOKS;
         // A row may be written after the answer has gone out.
-        for _ in 0..LOOKS {
+        site.look(asked.wait, || {
             seen.grown_by = number(world, asked, &key)?.saturating_sub(before);
-            if i64::try_from(asked.calls).is_ok_and(|calls| seen.grown_by >= calls) {
-                break;
-            }
-            site.prober.pause(step);
-        }
+            Ok(i64::try_from(asked.calls).is_ok_and(|calls| seen.grown_by >= calls))
+        })?;
         Ok(seen)
     }
 

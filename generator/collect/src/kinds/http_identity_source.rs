@@ -253,13 +253,13 @@ impl Question for IdentitySource {
         let looks = made.iter().zip(&ids).map(|((_, _, by_other), id)| reading(whoever(*by_other).0, id));
         let theirs = looks.collect::<Result<Vec<_>, _>>().and_then(|looks| site.ask_together(looks)).unwrap_or_default();
         let mut theirs = theirs.into_iter();
-        let mut left_behind = 0;
+        let mut removing = Vec::new();
         for (route, answer, by_other) in &made {
             let (first, second) = whoever(*by_other);
             let is_first = theirs.next().is_some_and(|answer| answer.is_ok_and(|answer| answer.status == read.ok));
-            left_behind += u64::from(!site.undo(route, answer, if is_first { first } else { second }));
+            removing.push((route, answer, if is_first { first } else { second }));
         }
-        Ok(Seen { left_behind, ..seen? })
+        Ok(Seen { left_behind: site.undo_together(&removing), ..seen? })
     }
 
     fn judge(seen: &Seen, asked: &Asked) -> Judgement {
