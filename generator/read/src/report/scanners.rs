@@ -60,7 +60,8 @@ fn zap(root: &Node, sites: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable)
 }
 
 /// Spectral's list of results (`spectral lint --format json`): severities are 0 (error) to 3 (hint), lines are from 0. It
-/// names no rules, so an empty list does not show that anything was looked at.
+/// names no rules, so an empty list does not show that anything was looked at. Of a document in no format that it knows, and of one
+/// that cannot be parsed, it says so in a result, and no rule has looked at it.
 fn spectral(list: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable) -> Result<Run, Unreadable> {
     let mut run = Run { tool: "spectral".to_owned(), scanned: true, ..Run::default() };
     for result in list {
@@ -77,6 +78,9 @@ fn spectral(list: &[Node], wrong: &dyn Fn(&Node, String) -> Unreadable) -> Resul
                 "this is no result of Spectral: it has no `code`, or no `severity` from 0 to 3".to_owned(),
             ));
         };
+        if rule == "unrecognized-format" || (rule == "parser" && level == Level::Error) {
+            run.succeeded = Some(false);
+        }
         let line = result.pointer("/range/start/line").and_then(Node::as_integer).and_then(|line| u64::try_from(line).ok());
         let file = result.get("source").and_then(Node::as_text).unwrap_or_default().to_owned();
         let line = line.map_or(0, |line| line.saturating_add(1));
@@ -110,6 +114,10 @@ mod tests {
         assert_eq!((server.level, server.line, server.file.as_str()), (Level::Error, 3, "openapi.yaml"));
         assert!(run.looked() && run.tool == "spectral");
         assert!(!only("[]").unwrap().looked());
+        // What Spectral 6.16 writes of a file that is no OpenAPI document, and ends with success.
+        let unread = r#"[{"code":"unrecognized-format","severity":1,"source":"a.json"},{"code":"x","severity":1}]"#;
+        assert!(!only(unread).unwrap().looked());
+        assert!(!only(&unread.replace("unrecognized-format\",\"severity\":1", "parser\",\"severity\":0")).unwrap().looked());
     }
 
     #[test]
