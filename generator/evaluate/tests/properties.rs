@@ -11,7 +11,7 @@ use avouch_model::{
     catalogue::{Catalogue, Check, Claim, PROVIDER_INHERITED, Strength},
     entry::EntryKind,
     observation::{Observation, Population, PositiveControl},
-    payload::{Payload, Scope},
+    payload::{Payload, Recorded, Run, Scope},
     release::{Binding, Release},
     state::{Outcome, Standing, State, Verdict},
 };
@@ -41,6 +41,12 @@ fn sample() -> Scope {
     });
     scope.retention = vec![promise()];
     scope.run_gap_seconds = Some(86_400);
+    scope
+}
+
+fn gated() -> Scope {
+    let mut scope = sample();
+    scope.gate_terms.no_worse_than = Some("1.0".into());
     scope
 }
 
@@ -101,9 +107,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn log() -> impl Strategy<Value = Log> {
-    prop::collection::vec((0_i64..40, step()), 0..14).prop_map(|steps| {
+    log_of(sample())
+}
+
+fn log_of(scope: Scope) -> impl Strategy<Value = Log> {
+    prop::collection::vec((0_i64..40, step()), 0..14).prop_map(move |steps| {
         let mut hours = 0;
-        steps.into_iter().fold(Log::with(sample()), |log, (pause, step)| {
+        steps.into_iter().fold(Log::with(scope.clone()), |log, (pause, step)| {
             hours += pause;
             let now = noon(1, hours);
             match step {
@@ -124,27 +134,62 @@ fn log() -> impl Strategy<Value = Log> {
     })
 }
 
-/// When a run was answered and what it said of a check, by the rules as they are written: a pass counts when it is about enough, of
-/// the release that was current, with the claim's number, and not from the future.
+/// What a run that was recorded at this time said of a check, by the rules as they are written: a pass counts when it is about enough,
+/// of the release that was current, with the claim's number, and not from the future.
+fn said(run: &Run, recorded: Timestamp, check: &str) -> Option<Outcome> {
+    let worst = [Outcome::Fail, Outcome::Error, Outcome::NotExercised, Outcome::Pass]
+        .into_iter()
+        .find_map(|outcome| run.observations.iter().find(|seen| seen.check == check && seen.outcome == outcome));
+    let seen = worst?;
+    let current = run.release.as_ref().filter(|release| release.is_released());
+    let is_bound = current.is_some_and(|release| seen.binding == Binding::Commit { commit: release.commit.clone() });
+    let counts = seen.population.examined > 0
+        && (check != "bound" || is_bound)
+        && (check != "number" || seen.tested.get("limit") == Some(&number(5)));
+    Some(match seen.outcome {
+        _ if run.ended > recorded.plus_seconds(300) => Outcome::Error,
+        Outcome::Pass if !counts => Outcome::NotExercised,
+        outcome => outcome,
+    })
+}
+
+/// Whether a waiver of the check counted at a time: the last one recorded until then, through its last day.
+fn is_waived(log: &Log, check: &str, at: Timestamp) -> bool {
+    let subject = CHECKS.iter().position(|id| *id == check).map(|place| format!("W-{place}")).unwrap();
+    let is_meant = |recorded: &&Recorded| {
+        recorded.entry.kind == EntryKind::Decision && recorded.entry.subject == subject && recorded.entry.at <= at
+    };
+    let last = log.recorded.iter().filter(is_meant).max_by_key(|recorded| recorded.index);
+    matches!(last.map(|recorded| &recorded.payload), Some(Payload::Decision(decision)) if at <= decision.last_day().end())
+}
+
+/// How a check stood best in the runs of 1.0 but the one that is judged: 2 where nothing was wrong, 1 where nobody could tell, 0 where it
+/// failed; and none where it was not asked. With it, whether there was such a run at all.
+fn stood_best(log: &Log, until: Timestamp, judged: Option<u64>, check: &str) -> (Option<u8>, bool) {
+    let (mut best, mut ran) = (None, false);
+    for recorded in log.recorded.iter().filter(|recorded| recorded.entry.at <= until && Some(recorded.index) != judged) {
+        let Payload::Run(run) = &recorded.payload else { continue };
+        if run.release.as_ref().is_none_or(|release| release.version != "1.0") {
+            continue;
+        }
+        ran = true;
+        let stood = said(run, recorded.entry.at, check).map(|outcome| match outcome {
+            Outcome::Pass => 2,
+            Outcome::Fail if is_waived(log, check, run.ended.min(recorded.entry.at)) => 2,
+            Outcome::Fail => 0,
+            Outcome::Error | Outcome::NotExercised => 1,
+        });
+        best = best.max(stood);
+    }
+    (best, ran)
+}
+
+/// When a check was answered, what was said, and when that was overtaken.
 fn answers(log: &Log, check: &str) -> Vec<(Timestamp, Outcome, Option<Timestamp>)> {
     let mut answers = Vec::new();
     for recorded in &log.recorded {
         let Payload::Run(run) = &recorded.payload else { continue };
-        let is_future = run.ended > recorded.entry.at.plus_seconds(300);
-        let worst = [Outcome::Fail, Outcome::Error, Outcome::NotExercised, Outcome::Pass]
-            .into_iter()
-            .find_map(|outcome| run.observations.iter().find(|seen| seen.check == check && seen.outcome == outcome));
-        let Some(seen) = worst else { continue };
-        let current = run.release.as_ref().filter(|release| release.is_released());
-        let is_bound = current.is_some_and(|release| seen.binding == Binding::Commit { commit: release.commit.clone() });
-        let counts = seen.population.examined > 0
-            && (check != "bound" || is_bound)
-            && (check != "number" || seen.tested.get("limit") == Some(&number(5)));
-        let outcome = match seen.outcome {
-            _ if is_future => Outcome::Error,
-            Outcome::Pass if !counts => Outcome::NotExercised,
-            outcome => outcome,
-        };
+        let Some(outcome) = said(run, recorded.entry.at, check) else { continue };
         let at = run.ended.min(recorded.entry.at);
         answers.push((at, outcome, overtaken(log, (at, recorded.index), run.release.as_ref(), check == "bound")));
     }
@@ -317,6 +362,42 @@ proptest! {
         for told in &period.checks {
             prop_assert_eq!(told, &walked(&log, &told.check, from, to));
         }
+    }
+
+    #[test]
+    fn a_gate_that_is_held_against_a_release_blocks_what_a_slow_comparison_finds_worse(log in log_of(gated()), hours in 0_i64..300) {
+        let now = noon(1, hours);
+        let assessment = log.assess(now);
+        let gate = &assessment.gate;
+        let judged = assessment.last_run.as_ref().map(|run| run.index);
+        let (mut failed, mut undecided, mut tolerated, mut ran) = (Vec::new(), Vec::new(), Vec::new(), false);
+        // `later` serves a planned claim alone.
+        for finding in assessment.checks.iter().filter(|finding| finding.check != "later") {
+            let (best, measured) = stood_best(&log, now, judged, &finding.check);
+            ran = measured;
+            let fails = finding.state == State::Fail;
+            let untold = matches!(finding.state, State::Error | State::NoData | State::Stale | State::NotConfigured);
+            if gate.settled.contains(&finding.check) || !(fails || untold) {
+                continue;
+            }
+            let list = match best {
+                None => &mut undecided,
+                Some(0) => &mut tolerated,
+                Some(1) if untold => &mut tolerated,
+                Some(1) => &mut undecided,
+                Some(_) if fails => &mut failed,
+                Some(_) => &mut undecided,
+            };
+            list.push(finding.check.clone());
+        }
+        let verdict = if !failed.is_empty() {
+            Verdict::NotSatisfied
+        } else if !undecided.is_empty() || !ran {
+            Verdict::CouldNotTell
+        } else {
+            Verdict::Satisfied
+        };
+        prop_assert_eq!((&gate.failed, &gate.undecided, &gate.tolerated, gate.verdict), (&failed, &undecided, &tolerated, verdict));
     }
 
     #[test]
