@@ -239,6 +239,8 @@ fn a_period_that_begins_before_the_record_is_no_pass() {
     let row = told.lines().find(|line| line.trim_start().starts_with("policy ")).unwrap();
     assert!(row.contains("2020-01-01T00:00:00Z") && row.contains("  0%") && row.contains(" d "), "{told}");
     assert!(!told.contains("baseline."), "what was not named is not told: {told}");
+    let early = sandbox.avouch(&["check", "--as-of", "2020-01-01T00:00:00Z"]).exits(3).stdout;
+    assert!(early.contains("holds nothing to judge by") && !early.contains("No profile"), "{early}");
     let unknown = period(&first, &last, &["polcy"]).exits(2);
     assert!(unknown.stderr.contains("did you mean `policy`?"), "{}", unknown.stderr);
     period(&first, &last, &["--when", "build"]).exits(2);

@@ -65,6 +65,14 @@ fn attention(text: &mut String, output: &Output, assessment: &Assessment, catalo
 }
 
 fn controls(text: &mut String, output: &Output, assessment: &Assessment, catalogue: &Catalogue) {
+    if assessment.scope.is_none() {
+        let _ = writeln!(
+            text,
+            "Until {} the record holds nothing to judge by; `avouch evidence list` tells when it begins.\n",
+            assessment.as_of
+        );
+        return;
+    }
     if assessment.controls.is_empty() {
         let _ = writeln!(text, "No profile is configured, so nothing is claimed: name one in `[product] profiles`.\n");
         return;
