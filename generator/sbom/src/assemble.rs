@@ -90,6 +90,27 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What the lockfile leaves open. Of a part of it only what is open for packages of this part, `a 1.0 → b`, and what is open
+    /// for nobody in particular; the names of importers may be others than those in the lockfile, their folders are not.
+    fn unresolved(&self) -> impl Iterator<Item = &String> {
+        let mut counts: HashMap<String, bool> = HashMap::new();
+        if self.part.is_some() && !self.read.lock.unresolved.is_empty() {
+            for (at, package) in self.read.lock.packages.iter().enumerate() {
+                let kept = self.scope(at).is_some();
+                let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+                let folder = match &package.origin {
+                    Origin::Path { path } => path.clone(),
+                    _ => None,
+                };
+                for called in [Some(format!("{}{version}", package.name)), folder].into_iter().flatten() {
+                    *counts.entry(called).or_default() |= kept;
+                }
+            }
+        }
+        let is_of_others = move |text: &str| text.split_once(" → ").is_some_and(|(who, _)| counts.get(who) == Some(&false));
+        self.read.lock.unresolved.iter().filter(move |text| !is_of_others(text))
+    }
+
     fn dependencies(&self, at: usize) -> &[usize] {
         let all = || self.read.lock.packages.get(at).map(|package| &package.dependencies);
         self.part.as_ref().map_or_else(all, |part| part.dependencies.get(at)).map(Vec::as_slice).unwrap_or_default()
@@ -114,7 +135,7 @@ pub(crate) fn write(
     root_needs.extend(orphans(&merged, &root_needs));
     root_needs.remove(&root_ref);
     let unresolved: Vec<(&str, &String)> =
-        views.iter().flat_map(|view| view.read.lock.unresolved.iter().map(|text| (view.read.lock.path.as_str(), text))).collect();
+        views.iter().flat_map(|view| view.unresolved().map(|text| (view.read.lock.path.as_str(), text))).collect();
     let reach = if !unresolved.is_empty() || found.unread || !found.damaged_manifests.is_empty() {
         Reach::Incomplete
     } else {

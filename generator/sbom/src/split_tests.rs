@@ -208,3 +208,17 @@ fn a_package_is_called_the_same_in_its_own_bom_and_in_those_of_others() {
     assert_eq!(purl(&boms["@shop/app"], "lib").unwrap(), "pkg:generic/shop/lib@3.0.0");
     assert_eq!(boms["shop"]["metadata"]["component"]["purl"], "pkg:generic/shop@1.4.2");
 }
+
+#[test]
+fn what_others_leave_open_keeps_no_bom_from_being_complete() {
+    let out = "      gone: { specifier: 'link:../gone', version: link:../../../gone }\n";
+    let pnpm = PNPM.replacen("    devDependencies:\n      tester", &format!("{out}    devDependencies:\n      tester"), 1);
+    for manifest in ["packages/app/package.json", "README.json"] {
+        let boms = boms([("pnpm-lock.yaml", &pnpm), (manifest, r#"{"name": "@shop/app"}"#)]);
+        let app = boms.iter().find(|(name, _)| name.ends_with("/app")).unwrap().1;
+        let lib = &boms["packages/lib"];
+        assert_eq!(app["compositions"][0]["aggregate"], "incomplete");
+        assert_eq!(lib["compositions"][0]["aggregate"], "complete", "{manifest}");
+        assert!(app.to_string().contains("avouch:unresolved:") && !lib.to_string().contains("avouch:unresolved:"));
+    }
+}
