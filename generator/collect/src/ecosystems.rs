@@ -95,7 +95,8 @@ impl PackageScripts {
         if own { None } else { self.0.get(name).map(String::as_str) }
     }
 
-    /// Every command of a script in the end: what a package's script runs stands in place of what starts it. With each,
+    /// Every command of a script in the end: what a package's script runs, or what is handed to another shell, stands in place
+    /// of what starts it. With each,
     /// the byte of the outermost script where it begins, and why nobody hears when it fails.
     pub(crate) fn commands(&self, script: &str, shell: Shell) -> Vec<(Command, usize, Option<Unheard>)> {
         let mut found = Vec::new();
@@ -119,8 +120,9 @@ impl PackageScripts {
             }
             let unheard = outer.or_else(|| parsed.unheard(place, shell));
             let at = at.unwrap_or(command.span.start);
-            match self.started(command.program()).filter(|_| depth < DEPTH_MAX) {
-                Some(inner) => self.follow(inner, Shell::PLAIN, Some(at), unheard, depth + 1, found),
+            let started = self.started(command.program()).map(|script| (script, Shell::PLAIN));
+            match started.or_else(|| command.inner()).filter(|_| depth < DEPTH_MAX) {
+                Some((inner, shell)) => self.follow(inner, shell, Some(at), unheard, depth + 1, found),
                 None => found.push((command.clone(), at, unheard)),
             }
         }
@@ -153,5 +155,7 @@ mod tests {
         assert_eq!(shown("pnpm check"), [("pnpm audit --audit-level high".into(), true), ("eslint .".into(), false)]);
         assert_eq!(shown("pnpm audit"), [("pnpm audit".into(), false)]);
         assert_eq!(shown("pnpm run loop").len(), 1);
+        assert_eq!(shown("bash -c 'npm audit || true'"), [("npm audit".into(), true), ("true".into(), true)]);
+        assert_eq!(shown("timeout 9 sh -ec 'npm audit'"), [("npm audit".into(), false)]);
     }
 }

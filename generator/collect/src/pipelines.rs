@@ -9,12 +9,17 @@ use avouch_model::{
     diagnostic::Source,
     observation::{Population, PositiveControl},
 };
-use avouch_read::workflow::{Format, Job, Step, Trigger, Workflow};
+use avouch_read::workflow::{
+    Format, Job, Step, Trigger, Uses, Workflow,
+    expression::condition,
+    shell::{Command, Shell, Unheard},
+};
+use globset::GlobBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Judgement, Unasked, World,
-    ecosystems::folder,
+    ecosystems::{PackageScripts, folder},
     parameters::Globs,
     sources::{Place, place},
 };
@@ -37,6 +42,12 @@ pub(crate) const SPOTS_MAX: usize = 500;
 /// How far composite actions and reusable workflows of the repository are followed.
 const DEPTH_MAX: usize = 4;
 
+/// How many patterns of a trigger are read.
+pub(crate) const PATTERNS_MAX: usize = 500;
+
+/// What branches are called that changes go to.
+const USUAL_BRANCHES: &[&str] = &["main", "master", "develop", "trunk"];
+
 /// How many steps of a job are looked at, those of composite actions too.
 const STEPS_MAX: usize = 5_000;
 
@@ -49,6 +60,8 @@ pub(crate) struct Pipelines {
     pub(crate) unreadable: Vec<String>,
     /// The composite actions by their folder, as places in `read`.
     actions: HashMap<String, usize>,
+    /// The branches that the repository knows of; none where there is none to ask.
+    branches: Vec<String>,
 }
 
 /// Something at a place of a file.
@@ -108,7 +121,9 @@ impl Pipelines {
     }
 
     fn at(world: &World<'_>, paths: &[String]) -> Self {
-        let mut pipelines = Self::default();
+        // A repository that does not answer knows no branch; other questions tell of that.
+        let branches = world.repository.and_then(|repository| repository.branches().ok()).unwrap_or_default();
+        let mut pipelines = Self { branches, ..Self::default() };
         for path in paths {
             match world.workflow(path) {
                 Ok(workflow) => {
@@ -132,7 +147,7 @@ impl Pipelines {
     /// is switched off or may fail takes its inner ones with it.
     pub(crate) fn steps<'a>(&'a self, workflow: &'a Workflow, job: &'a Job) -> Vec<Within<'a>> {
         let mut found = Vec::new();
-        self.follow(workflow, &job.steps, (false, false), 0, &mut found);
+        self.follow(workflow, &job.steps, (false, false, None), 0, &mut found);
         found
     }
 
@@ -140,7 +155,7 @@ impl Pipelines {
         &'a self,
         workflow: &'a Workflow,
         steps: &'a [Step],
-        outer: (bool, bool),
+        outer: (bool, bool, Option<&'a Step>),
         depth: usize,
         found: &mut Vec<Within<'a>>,
     ) {
@@ -148,7 +163,7 @@ impl Pipelines {
             if found.len() >= STEPS_MAX {
                 return;
             }
-            let state = (outer.0 || step.off, outer.1 || step.may_fail);
+            let state = (outer.0 || step.off, outer.1 || step.may_fail, outer.2.or(Some(step)));
             let inner = step.uses.as_ref().and_then(|uses| self.local(uses.path()?));
             match inner {
                 // One without steps is a step itself, so that what is followed always ends in something.
@@ -158,7 +173,7 @@ impl Pipelines {
                         self.follow(action, std::slice::from_ref(step), state, depth + 1, found);
                     }
                 }
-                _ => found.push(Within { workflow, step, off: state.0, may_fail: state.1 }),
+                _ => found.push(Within { workflow, step, off: state.0, may_fail: state.1, outer: state.2 }),
             }
         }
     }
@@ -168,8 +183,8 @@ impl Pipelines {
         self.read.get(*self.actions.get(folder.trim_end_matches('/'))?).map(|action| &**action)
     }
 
-    /// What triggers each workflow in the end: a reusable one is triggered by what triggers those that call it. A job
-    /// that is switched off calls nobody.
+    /// What triggers each workflow in the end: a reusable one is triggered by what starts the jobs that call it. A job that never
+    /// comes to run calls nobody.
     pub(crate) fn triggers(&self) -> BTreeMap<&str, Vec<Trigger>> {
         let mut found: BTreeMap<&str, Vec<Trigger>> =
             self.workflows().map(|workflow| (workflow.source.path.as_str(), workflow.triggers.clone())).collect();
@@ -177,9 +192,13 @@ impl Pipelines {
             let mut more: Vec<(&str, Vec<Trigger>)> = Vec::new();
             for workflow in self.workflows() {
                 let path = workflow.source.path.as_str();
-                let uses = workflow.jobs.iter().filter(|job| !job.off).filter_map(|job| job.uses.as_ref()?.path());
-                let called: BTreeSet<&str> = uses.filter(|path| found.contains_key(path)).collect();
-                more.extend(called.into_iter().map(|called| (called, found.get(path).cloned().unwrap_or_default())));
+                for job in workflow.jobs.iter().filter(|job| !job.off && waits_in_vain(workflow, job).is_none()) {
+                    let Some(called) = job.uses.as_ref().and_then(|uses| uses.path()) else { continue };
+                    let Some((called, _)) = found.get_key_value(called) else { continue };
+                    let own = found.get(path).map_or(&[][..], Vec::as_slice);
+                    let starting = own.iter().filter(|trigger| lets_through(workflow, job, None, trigger));
+                    more.push((*called, starting.cloned().collect()));
+                }
             }
             if more.is_empty() {
                 break;
@@ -195,6 +214,124 @@ impl Pipelines {
         }
         found
     }
+
+    /// Of what triggers a workflow, what starts a step of a job: conditions may keep some of it away, and a filter may let no
+    /// change through. Without a step, what starts the job.
+    pub(crate) fn starting<'a>(
+        &self,
+        workflow: &Workflow,
+        job: &'a Job,
+        within: Option<&Within<'_>>,
+        triggers: &'a [Trigger],
+    ) -> Vec<&'a Trigger> {
+        let all = job.triggers_alone.as_deref().unwrap_or(triggers).iter();
+        all.filter(|trigger| lets_through(workflow, job, within, trigger) && self.is_ever_pulled(trigger)).collect()
+    }
+
+    /// Whether changes can trigger at all: a filter of branches leaves one that there is, and one of types new commits.
+    fn is_ever_pulled(&self, trigger: &Trigger) -> bool {
+        let types = trigger.filter("types");
+        if matches!(trigger.event.as_str(), "pull_request" | "pull_request_target")
+            && !types.is_empty()
+            && !types.iter().any(|one| one == "synchronize")
+        {
+            return false;
+        }
+        let (wanted, ignored) = (trigger.filter("branches"), trigger.filter("branches-ignore"));
+        if wanted.is_empty() && ignored.is_empty() {
+            return true;
+        }
+        // With more than anybody reads, nobody can say that it is.
+        if wanted.len() + ignored.len() > PATTERNS_MAX {
+            return false;
+        }
+        // A clone may know one branch alone, so the usual ones may be there; without any, what is named is taken to be there.
+        let named = wanted.iter().filter(|_| self.branches.is_empty()).map(|name| name.replace('*', "x"));
+        let mut all = self.branches.iter().cloned().chain(USUAL_BRANCHES.iter().map(|name| (*name).to_owned())).chain(named);
+        all.any(|branch| (wanted.is_empty() || is_wanted(wanted, &branch)) && !is_wanted(ignored, &branch))
+    }
+
+    /// Whether a pipeline is one that the forge starts: of GitLab's files that of the root, and what it includes.
+    pub(crate) fn is_started(&self, workflow: &Workflow) -> bool {
+        let is_root = |workflow: &Workflow| matches!(workflow.source.path.as_str(), ".gitlab-ci.yml" | ".gitlab-ci.yaml");
+        let pipelines = || self.workflows().filter(|workflow| workflow.format == Format::Gitlab);
+        if workflow.format != Format::Gitlab || is_root(workflow) || !pipelines().any(is_root) {
+            return true;
+        }
+        let mut reached: BTreeSet<&str> = pipelines().filter(|one| is_root(one)).map(|one| one.source.path.as_str()).collect();
+        for _ in 0..DEPTH_MAX {
+            let from = pipelines().filter(|one| reached.contains(one.source.path.as_str()));
+            let patterns: Vec<&str> = from.flat_map(|one| &one.includes).filter_map(Uses::path).take(PATTERNS_MAX).collect();
+            let more: Vec<&str> = pipelines()
+                .map(|one| one.source.path.as_str())
+                .filter(|path| patterns.iter().any(|pattern| is_wanted(&[(*pattern).to_owned()], path)))
+                .collect();
+            reached.extend(more);
+        }
+        reached.contains(workflow.source.path.as_str())
+    }
+}
+
+/// Whether a trigger may start a step of a job, as far as conditions tell: its own, its job's, and those of the jobs for which it waits.
+fn lets_through(workflow: &Workflow, job: &Job, within: Option<&Within<'_>>, trigger: &Trigger) -> bool {
+    if workflow.format != Format::Actions {
+        return true;
+    }
+    let filters = trigger.filters.keys().map(|filter| format!("{}:{filter}", trigger.event));
+    let events: BTreeSet<String> = filters.chain([trigger.event.clone()]).collect();
+    let holds = |text: &str| condition(text, &events) != Some(false);
+    let waits = if runs_whatever_comes_before(job) { vec![] } else { before(workflow, job) };
+    job.condition.as_deref().is_none_or(holds)
+        && within.is_none_or(|within| within.conditions().all(holds))
+        && waits.iter().all(|job| job.condition.as_deref().is_none_or(holds))
+}
+
+/// The job for which a job waits in vain: it never runs, or somebody has to start it.
+pub(crate) fn waits_in_vain<'a>(workflow: &'a Workflow, job: &Job) -> Option<&'a Job> {
+    if runs_whatever_comes_before(job) {
+        return None;
+    }
+    before(workflow, job).into_iter().find(|job| job.off || job.manual)
+}
+
+/// Whether a step runs only after something else failed.
+pub(crate) fn is_after_failure(job: &Job, within: &Within<'_>) -> bool {
+    let only =
+        |text: &str| (text.contains("failure()") || text.contains("cancelled()")) && !text.contains('!') && !text.contains("||");
+    job.condition.as_deref().is_some_and(only) || within.conditions().any(only)
+}
+
+fn runs_whatever_comes_before(job: &Job) -> bool {
+    job.condition.as_ref().is_some_and(|text| text.contains("always()") || text.contains("!cancelled()"))
+}
+
+/// The jobs that come before a job.
+fn before<'a>(workflow: &'a Workflow, job: &Job) -> Vec<&'a Job> {
+    let all = after(&workflow.jobs);
+    let names = all.get(&job.id);
+    workflow.jobs.iter().filter(|job| names.is_some_and(|names| names.contains(&job.id))).collect()
+}
+
+/// Whether patterns mean a path or a branch ("Filter pattern cheat sheet": the last pattern that matches decides).
+pub(crate) fn is_wanted(patterns: &[String], text: &str) -> bool {
+    let matches = |pattern: &str| {
+        let glob = GlobBuilder::new(pattern.trim_start_matches('/')).literal_separator(true).build();
+        glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
+    };
+    patterns.iter().fold(false, |state, pattern| match pattern.strip_prefix('!') {
+        Some(unwanted) => state && !matches(unwanted),
+        None => state || matches(pattern),
+    })
+}
+
+/// The commands of a step in the end, see [`PackageScripts::commands`]; with each, the byte of the step's own script. Where the
+/// step is a line of a longer script, what stands before and after it counts.
+pub(crate) fn commands(step: &Step, scripts: &PackageScripts, shell: Shell) -> Vec<(Command, usize, Option<Unheard>)> {
+    let Some(run) = &step.run else { return vec![] };
+    let (whole, from) = step.whole.as_ref().map_or((&*run.text, 0), |(whole, from)| (&**whole, *from));
+    let all = scripts.commands(whole, shell).into_iter();
+    let own = all.filter(|(_, at, _)| (from..from + run.text.len().max(1)).contains(at));
+    own.map(|(command, at, unheard)| (command, at - from, unheard)).collect()
 }
 
 /// A step where it stands.
@@ -208,6 +345,15 @@ pub(crate) struct Within<'a> {
     pub(crate) off: bool,
     /// Whether it, or what uses its action, may fail.
     pub(crate) may_fail: bool,
+    /// The step of the job itself that it is, or whose action it is of.
+    outer: Option<&'a Step>,
+}
+
+impl Within<'_> {
+    /// The conditions under which it runs.
+    fn conditions(&self) -> impl Iterator<Item = &str> {
+        [self.outer.and_then(|outer| outer.condition.as_deref()), self.step.condition.as_deref()].into_iter().flatten()
+    }
 }
 
 /// All jobs that must succeed before each job.

@@ -97,6 +97,20 @@ impl Repository {
         Ok(tags)
     }
 
+    /// The names of the branches, its own and those that are known of elsewhere.
+    ///
+    /// # Errors
+    /// When `git` fails.
+    pub fn branches(&self) -> Result<Vec<String>, RepositoryError> {
+        let names = self.git.ask(&["for-each-ref", "--format=%(refname)", "refs/heads/", "refs/remotes/"])?;
+        let names = String::from_utf8_lossy(&names);
+        let own = |name: &str| match name.strip_prefix("refs/heads/") {
+            Some(branch) => Some(branch.to_owned()),
+            None => Some(name.strip_prefix("refs/remotes/")?.split_once('/')?.1.to_owned()),
+        };
+        Ok(names.lines().filter_map(own).collect())
+    }
+
     /// When a commit was made: its committer's time.
     ///
     /// # Errors

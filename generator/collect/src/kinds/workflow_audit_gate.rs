@@ -4,24 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::workflow::{
-    Format, Job, Step, Trigger, Workflow,
-    expression::condition,
+    Format, Job, Trigger,
     shell::{Shell, Unheard},
 };
-use globset::GlobBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     ecosystems::{PackageScripts, lockfiles},
-    kinds::workflow_audit_tools::{Level, Tool, of_action, of_command},
+    kinds::workflow_audit_tools::{Level, Settings, Tool, of_action, of_command},
     parameters::Globs,
-    pipelines::{Pipelines, Within, after, decide},
-    sources::{Place, place},
+    pipelines::{PATTERNS_MAX, Pipelines, Within, commands, decide, is_after_failure, is_wanted, waits_in_vain},
+    sources::{Place, place, texts},
 };
-
-/// How many patterns of paths of a trigger are read.
-const PATTERNS_MAX: usize = 500;
 
 /// See the module.
 pub(super) struct WorkflowAuditGate;
@@ -43,6 +38,9 @@ pub(super) struct Asked {
     /// Lockfiles that are not shipped.
     #[serde(default)]
     exclude: Globs,
+    /// Whether what is only used to develop must be audited, too.
+    #[serde(default)]
+    development: bool,
 }
 
 const fn high() -> Level {
@@ -75,6 +73,9 @@ struct Gate {
     closes: Level,
     /// What triggers it, and the lockfiles whose change does not, each.
     events: BTreeMap<String, BTreeSet<String>>,
+    /// It leaves out what is only used to develop.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shipped_only: bool,
     /// Why it does not close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lame: Option<String>,
@@ -95,35 +96,37 @@ impl Question for WorkflowAuditGate {
         let locks = lockfiles(world, &asked.exclude)?;
         let every: BTreeSet<&String> = locks.values().flatten().collect();
         let triggers = pipelines.triggers();
+        let npmrc = npmrc(world)?;
         let mut gates = Vec::new();
         for workflow in pipelines.workflows() {
             let own = triggers.get(workflow.source.path.as_str()).map_or(&[][..], Vec::as_slice);
-            let before = after(&workflow.jobs);
+            let unstarted = (!pipelines.is_started(workflow)).then(|| "no pipeline includes its file".to_owned());
             for job in &workflow.jobs {
-                let waits = before.get(&job.id).into_iter().flatten();
-                let stuck = waits.filter_map(|id| workflow.jobs.iter().find(|job| job.id == *id)).find(|job| job.off);
+                let stuck = waits_in_vain(workflow, job);
+                let mut settings = Settings::of(&npmrc, [&workflow.variables, &job.variables], workflow.format == Format::Gitlab);
+                let mut push = |at, tool: &Tool, starting: Vec<&Trigger>, lame: Option<String>| {
+                    gates.push(Gate {
+                        place: at,
+                        tool: tool.name.to_owned(),
+                        covers: tool.covers.iter().map(|one| (*one).to_owned()).collect(),
+                        closes: tool.closes,
+                        events: reached(world, tool, &starting, &every),
+                        shipped_only: tool.shipped_only,
+                        lame: unstarted.clone().or(lame),
+                    });
+                };
                 for within in pipelines.steps(workflow, job) {
-                    for (at, tool, unheard) in tools(&within, &scripts, workflow.format) {
-                        gates.push(Gate {
-                            place: place(&within.workflow.source, at),
-                            tool: tool.name.to_owned(),
-                            covers: tool.covers.iter().map(|one| (*one).to_owned()).collect(),
-                            closes: tool.closes,
-                            events: reached(workflow, job, within.step, own, &every),
-                            lame: lame(job, &within, stuck, &tool, unheard),
-                        });
+                    for (at, tool, unheard) in tools(&within, &scripts, workflow.format, &mut settings) {
+                        let starting = pipelines.starting(workflow, job, Some(&within), own);
+                        let lame = lame(job, &within, stuck, &tool, unheard);
+                        push(place(&within.workflow.source, at), &tool, starting, lame);
                     }
                 }
                 // A reusable workflow of others that is known to be a gate.
                 if let Some(tool) = job.uses.as_ref().and_then(|uses| of_action(&uses.name(), &[])) {
-                    gates.push(Gate {
-                        place: place(&workflow.source, job.span.start),
-                        tool: tool.name.to_owned(),
-                        covers: tool.covers.iter().map(|one| (*one).to_owned()).collect(),
-                        closes: tool.closes,
-                        events: reached(workflow, job, &Step::default(), own, &every),
-                        lame: if job.off { Some("its job never runs".to_owned()) } else { tool.toothless.map(str::to_owned) },
-                    });
+                    let starting = pipelines.starting(workflow, job, None, own);
+                    let lame = lame_job(job, stuck).or_else(|| tool.toothless.map(str::to_owned));
+                    push(place(&workflow.source, job.span.start), &tool, starting, lame);
                 }
             }
         }
@@ -183,6 +186,9 @@ fn falls_short(gate: &Gate, asked: &Asked, locks: &BTreeSet<String>) -> Option<S
     if gate.closes > asked.level {
         return Some(format!("it closes at {} only", gate.closes.shown()));
     }
+    if asked.development && gate.shipped_only {
+        return Some("it leaves out what is only used to develop".to_owned());
+    }
     let mut blind = None;
     for (event, hidden) in gate.events.iter().filter(|(event, _)| asked.events.contains(*event)) {
         match hidden.iter().find(|lock| locks.contains(*lock)) {
@@ -193,63 +199,88 @@ fn falls_short(gate: &Gate, asked: &Asked, locks: &BTreeSet<String>) -> Option<S
     blind.or_else(|| Some(format!("none of {} triggers it", asked.events.iter().cloned().collect::<Vec<_>>().join(", "))))
 }
 
+/// What the tree's `.npmrc` sets; nothing where there is none.
+fn npmrc(world: &World<'_>) -> Result<String, Unasked> {
+    let found = texts(world, &Globs::new(vec![".npmrc".to_owned()]).map_err(Unasked)?, &Globs::default())?;
+    Ok(found.into_iter().next().map(|source| source.text.clone()).unwrap_or_default())
+}
+
 /// The audits that a step runs, each with its place and why nobody hears of its failure.
-fn tools<'a>(within: &Within<'a>, scripts: &PackageScripts, format: Format) -> Vec<(usize, Tool, Option<Unheard>)> {
+fn tools(
+    within: &Within<'_>,
+    scripts: &PackageScripts,
+    format: Format,
+    settings: &mut Settings,
+) -> Vec<(usize, Tool, Option<Unheard>)> {
     let step = within.step;
     if let Some(uses) = &step.uses {
         return of_action(&uses.name(), &step.with).map(|tool| (uses.span.start, tool, None)).into_iter().collect();
     }
     let Some(run) = &step.run else { return vec![] };
     let shell = if format == Format::Gitlab { Shell::GITLAB } else { Shell::of_step(step.shell.as_deref()) };
-    let commands = scripts.commands(&run.text, shell).into_iter();
-    commands
-        .filter_map(|(command, at, unheard)| {
-            let tool = of_command(command.program())?;
-            let line = run.text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-            Some((within.workflow.locate(run, line.trim(), 0), tool, unheard))
-        })
-        .collect()
+    settings.begin(&step.variables);
+    let mut found = Vec::new();
+    for (command, at, unheard) in commands(step, scripts, shell) {
+        let tool = of_command(command.program(), &settings.before(&command));
+        settings.learn(&command);
+        let Some(tool) = tool else { continue };
+        let line = run.text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        found.push((within.workflow.locate(run, line.trim(), 0), tool, unheard));
+    }
+    found
 }
 
 fn lame(job: &Job, within: &Within<'_>, stuck: Option<&Job>, tool: &Tool, unheard: Option<Unheard>) -> Option<String> {
-    let after_failure = |text: &Option<String>| {
-        text.as_ref().is_some_and(|text| {
-            (text.contains("failure()") || text.contains("cancelled()")) && !text.contains('!') && !text.contains("||")
-        })
-    };
-    if job.off || within.off {
+    if within.off {
         Some("it never runs".to_owned())
-    } else if let Some(stuck) = stuck {
-        Some(format!("its job waits for `{}`, which never runs", stuck.id))
-    } else if after_failure(&job.condition) || after_failure(&within.step.condition) {
+    } else if is_after_failure(job, within) {
         Some("it runs only after something else failed".to_owned())
-    } else if job.may_fail || within.may_fail {
+    } else if within.may_fail {
         Some("it may fail without stopping the pipeline".to_owned())
-    } else if let Some(unheard) = unheard {
-        Some(unheard.shown().to_owned())
     } else {
-        tool.toothless.map(str::to_owned)
+        let own = || unheard.map(|unheard| unheard.shown().to_owned()).or_else(|| tool.toothless.map(str::to_owned));
+        lame_job(job, stuck).or_else(own)
+    }
+}
+
+fn lame_job(job: &Job, stuck: Option<&Job>) -> Option<String> {
+    if job.off {
+        Some("it never runs".to_owned())
+    } else if job.manual {
+        Some("somebody has to start it".to_owned())
+    } else if let Some(stuck) = stuck {
+        let why = if stuck.off { "which never runs" } else { "which somebody has to start" };
+        Some(format!("its job waits for `{}`, {why}", stuck.id))
+    } else if job.may_fail {
+        Some("it may fail without stopping the pipeline".to_owned())
+    } else {
+        None
     }
 }
 
 /// What triggers a step, with the lockfiles whose change does not.
 fn reached(
-    workflow: &Workflow,
-    job: &Job,
-    step: &Step,
-    triggers: &[Trigger],
+    world: &World<'_>,
+    tool: &Tool,
+    triggers: &[&Trigger],
     locks: &BTreeSet<&String>,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for trigger in job.triggers.as_deref().unwrap_or(triggers) {
+    for trigger in triggers {
         let filtered = |name: &str| !trigger.filter(name).is_empty();
         // A push of tags alone is no push of changes.
         if trigger.event == "push" && filtered("tags") && !filtered("branches") && !filtered("branches-ignore") {
             continue;
         }
-        let only = BTreeSet::from([trigger.event.clone()]);
-        let conditions = [&job.condition, &step.condition].into_iter().flatten();
-        if workflow.format == Format::Actions && conditions.clone().any(|text| condition(text, &only) == Some(false)) {
+        if tool.reviews_changes && !matches!(trigger.event.as_str(), "pull_request" | "pull_request_target" | "merge_group") {
+            continue;
+        }
+        // A file that must be there, and is not (GitLab's `rules:exists`).
+        let there = |path: &String| {
+            Globs::new(vec![path.clone()])
+                .is_ok_and(|globs| world.matching(&globs, &Globs::default()).is_ok_and(|paths| !paths.is_empty()))
+        };
+        if filtered("exists") && !trigger.filter("exists").iter().take(PATTERNS_MAX).any(there) {
             continue;
         }
         let hidden: BTreeSet<String> =
@@ -260,24 +291,14 @@ fn reached(
     found
 }
 
-/// Whether a change of this file alone triggers ("Filter pattern cheat sheet": the last pattern that matches decides).
+/// Whether a change of this file alone triggers.
 fn triggers_on(trigger: &Trigger, path: &str) -> bool {
-    let matches = |pattern: &str| {
-        let glob = GlobBuilder::new(pattern.trim_start_matches('/')).literal_separator(true).build();
-        glob.is_ok_and(|glob| glob.compile_matcher().is_match(path))
-    };
-    let wanted = |patterns: &[String]| {
-        patterns.iter().fold(false, |state, pattern| match pattern.strip_prefix('!') {
-            Some(unwanted) => state && !matches(unwanted),
-            None => state || matches(pattern),
-        })
-    };
     let (paths, ignored) = (trigger.filter("paths"), trigger.filter("paths-ignore"));
     // With more than anybody reads, nobody can say that it does.
     if paths.len() + ignored.len() > PATTERNS_MAX {
         return false;
     }
-    (paths.is_empty() || wanted(paths)) && !wanted(ignored)
+    (paths.is_empty() || is_wanted(paths, path)) && !is_wanted(ignored, path)
 }
 
 const ASKED: &str = r#"{"level":"high"}"#;
@@ -381,6 +402,24 @@ mod tests {
             ("  pull_request:\n  push:\n    branches: [main]\n", "  push:\n    tags: ['v*']\n"),
             ("  pull_request:\n  push:\n    branches: [main]\n", "  pull_request:\n    paths-ignore: ['**/*.yaml', '*.yaml']\n"),
             ("  pull_request:\n  push:\n    branches: [main]\n", "  pull_request:\n    paths: ['src/**']\n"),
+            ("--audit-level high", "--help"),
+            ("pnpm audit --audit-level high", "npm_config_audit_level=none pnpm audit"),
+            ("pnpm audit --audit-level high", "export NPM_CONFIG_AUDIT_LEVEL=critical; pnpm audit"),
+            ("pnpm audit --audit-level high", "pnpm config set audit-level none; pnpm audit"),
+            ("pnpm audit --audit-level high", "bash -c 'pnpm audit || true'"),
+            (
+                "      - run: pnpm audit --audit-level high",
+                "      - run: echo npm_config_audit_level=none >> $GITHUB_ENV\n      - run: pnpm audit",
+            ),
+            ("--audit-level high", "\n        env: { npm_config_audit_level: critical }"),
+            ("    runs-on: x\n", "    runs-on: x\n    strategy: { matrix: { node: [] } }\n"),
+            ("    runs-on: x\n", "    runs-on: x\n    strategy: { matrix: { node: [18], exclude: [{ node: 18 }] } }\n"),
+            ("    runs-on: x\n", "    runs-on: x\n    if: contains(fromJSON('[\"schedule\"]'), github.event_name)\n"),
+            ("    runs-on: x\n", "    runs-on: x\n    if: startsWith(github.ref, 'refs/tags/')\n"),
+            ("    runs-on: x\n", "    runs-on: x\n    defaults: { run: { shell: 'cat {0}' } }\n"),
+            ("  pull_request:\n  push:\n    branches: [main]\n", "  pull_request:\n    types: [closed]\n"),
+            ("  pull_request:\n  push:\n    branches: [main]\n", "  push:\n    branches-ignore: ['**']\n"),
+            ("  pull_request:\n  push:\n    branches: [main]\n", "  push:\n    branches: ['**', '!**']\n"),
             ("jobs:\n", "jobs:\n  never:\n    if: false\n    steps: []\n"),
         ] {
             let text = GOOD
@@ -419,6 +458,74 @@ mod tests {
             [(".github/workflows/audit.yml", called.as_str()), (".github/workflows/ci.yml", caller), ("pnpm-lock.yaml", "")];
         assert_eq!(judge(&pair, "{}").outcome, Outcome::Pass);
         assert_eq!(judge(&[pair[0], pair[2]], "{}").outcome, Outcome::Fail, "nobody calls it");
+        let waits = caller.replace("  a:\n", "  n: { if: false, steps: [] }\n  a:\n    needs: n\n");
+        let night = caller
+            .replace("on: pull_request", "on: [pull_request, schedule]")
+            .replace("  a:\n", "  a:\n    if: github.event_name == 'schedule'\n");
+        for caller in [&waits, &night] {
+            assert_eq!(judge(&[pair[0], (pair[1].0, caller), pair[2]], "{}").outcome, Outcome::Fail, "{caller}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_around_it_counts_as_well() {
+        let plain = GOOD.replace(" --audit-level high", "");
+        let with =
+            |npmrc: &str| judge(&[(".github/workflows/ci.yml", &plain), ("pnpm-lock.yaml", ""), (".npmrc", npmrc)], "{}").outcome;
+        assert_eq!(with("# audit-level=none\naudit-level = high"), Outcome::Pass);
+        assert_eq!(with("audit-level=none"), Outcome::Fail);
+        let shipped = GOOD.replace("high", "high --prod");
+        let asked = |asked: &str| judge(&[(".github/workflows/ci.yml", &shipped), ("pnpm-lock.yaml", "")], asked).outcome;
+        assert_eq!(asked("{}"), Outcome::Pass);
+        assert_eq!(asked(r#"{"development":true}"#), Outcome::Fail);
+        let review = GOOD.replace("run: pnpm audit --audit-level high", "uses: actions/dependency-review-action@v4");
+        assert_eq!(of(&review).outcome, Outcome::Pass);
+        assert_eq!(of(&review.replace("  pull_request:\n", "")).outcome, Outcome::Fail, "there is no change to review");
+    }
+
+    #[test]
+    fn a_gate_in_gitlab_loses_its_teeth_in_its_own_ways() {
+        let good = "audit:\n  script:\n    - npm audit --audit-level=high\n";
+        let of = |text: &str| judge(&[(".gitlab-ci.yml", text), ("package-lock.json", "")], "{}").outcome;
+        for more in [
+            "",
+            "  rules:\n    - if: $CI_PIPELINE_SOURCE == 'schedule'\n      when: never\n    - when: on_success\n",
+            "  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n",
+            "  rules:\n    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH\n",
+            "  rules:\n    - exists: [package-lock.json]\n",
+            "  except: [tags]\n",
+            "  only: { changes: [package-lock.json] }\n",
+        ] {
+            assert_eq!(of(&format!("{good}{more}")), Outcome::Pass, "{more}");
+        }
+        for more in [
+            "  when: on_failure\n",
+            "  rules:\n    - when: never\n    - if: $CI_COMMIT_BRANCH\n",
+            "  rules:\n    - if: '$CI_PIPELINE_SOURCE == \"nothing\"'\n",
+            "  rules:\n    - if: '\"a\" == \"b\"'\n",
+            "  rules:\n    - if: $CI_COMMIT_TAG && $CI_COMMIT_BRANCH\n",
+            "  rules:\n    - if: $NOBODY_SETS == 'yes'\n",
+            "  rules:\n    - when: manual\n",
+            "  rules:\n    - exists: [nothing.txt]\n",
+            "  only: [tags]\n",
+            "  only: { variables: [$NOBODY_SETS] }\n",
+            "  except: [branches, merge_requests]\n",
+            "  except: { variables: [$CI] }\n",
+            "  before_script: [set +e]\n  after_script: [x]\n",
+            "  variables: { npm_config_audit_level: none }\n",
+            "  needs: [hand]\nhand:\n  script: x\n  when: manual\n",
+        ] {
+            let text = if more.contains("npm_config") { good.replace(" --audit-level=high", "") } else { good.to_owned() };
+            let text = if more.contains("set +e") { format!("{text}    - echo done\n{more}") } else { format!("{text}{more}") };
+            assert_eq!(of(&text), Outcome::Fail, "{text}");
+        }
+        let root = "build:\n  script: x\n";
+        let beside = |root: &str| {
+            judge(&[(".gitlab-ci.yml", root), (".gitlab/ci/audit.yml", good), ("package-lock.json", "")], "{}").outcome
+        };
+        assert_eq!(beside(root), Outcome::Fail, "nobody includes it");
+        assert_eq!(beside(&format!("include: [.gitlab/ci/audit.yml]\n{root}")), Outcome::Pass);
+        assert_eq!(beside(&format!("include: {{ local: '/.gitlab/ci/*.yml' }}\n{root}")), Outcome::Pass);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     ecosystems::PackageScripts,
     parameters::{Globs, Pattern, one},
-    pipelines::{Pipelines, Within, count, decide},
+    pipelines::{Pipelines, Within, commands, count, decide},
     sources::{Place, place},
 };
 
@@ -301,9 +301,8 @@ pub(super) fn duties_of(within: &Within<'_>, format: Format, duties: &Duties<'_>
     if let Some(uses) = &within.step.uses {
         return duties.of_action(&uses.what, &within.step.with);
     }
-    let Some(run) = &within.step.run else { return BTreeSet::new() };
     let shell = if format == Format::Gitlab { Shell::GITLAB } else { Shell::of_step(within.step.shell.as_deref()) };
-    let commands = scripts.commands(&run.text, shell).into_iter();
+    let commands = commands(within.step, scripts, shell).into_iter();
     let run = commands.filter(|(_, _, unheard)| !matches!(unheard, Some(Unheard::Printed | Unheard::Never)));
     run.flat_map(|(command, _, _)| duties.of_command(command.program())).collect()
 }

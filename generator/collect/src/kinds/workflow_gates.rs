@@ -21,7 +21,7 @@ use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     ecosystems::PackageScripts,
     parameters::{Globs, Pattern, one},
-    pipelines::{Pipelines, count, decide},
+    pipelines::{Pipelines, commands, count, decide},
     sources::{Place, place},
 };
 
@@ -351,9 +351,9 @@ impl Looker<'_> {
             let mut found = None;
             if let (Some(pattern), Some(uses)) = (&earlier.uses, &step.uses) {
                 found = pattern.is_match(&uses.what).then_some(true);
-            } else if let (Some(pattern), Some(run)) = (&earlier.run, &step.run) {
+            } else if let (Some(pattern), Some(_)) = (&earlier.run, &step.run) {
                 let shell = if format == Format::Gitlab { Shell::GITLAB } else { Shell::of_step(step.shell.as_deref()) };
-                let commands = self.scripts.commands(&run.text, shell).into_iter();
+                let commands = commands(step, self.scripts, shell).into_iter();
                 let meant = commands.filter(|(command, _, _)| pattern.is_match(&said(command.program())));
                 found = meant.map(|(_, _, unheard)| unheard.is_none()).reduce(|one, other| one || other);
             }

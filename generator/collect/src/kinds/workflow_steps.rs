@@ -1,12 +1,15 @@
 //! `workflow.steps`: do the pipelines contain the steps that the promise needs, where they run and can fail?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use avouch_model::{observation::Population, state::Outcome};
 use avouch_read::{
     source_text::{Strip, strip},
     workflow::{
-        Format, Step, Workflow,
+        Format, Step, Trigger, Workflow,
         shell::{Script, Shell, Unheard},
     },
 };
@@ -15,9 +18,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Example, Judgement, Question, Unasked, Vantage, World,
     parameters::{Globs, Pattern},
-    pipelines::{Pipelines, after, decide},
+    pipelines::{Pipelines, Within, after, decide, is_after_failure, waits_in_vain},
     sources::{Place, place},
 };
+
+/// How far scripts that are handed to another shell are followed.
+const INNER_MAX: usize = 4;
 
 /// How many steps may be like one that is wanted: with more, the pattern says too little.
 const CANDIDATES_MAX: usize = 200;
@@ -99,6 +105,10 @@ enum Lame {
     Unrun,
     /// It says what it must not say.
     Forbidden,
+    /// It runs only when something else failed.
+    AfterFailure,
+    /// None of the events that are asked for starts it.
+    Unreached,
 }
 
 impl Question for WorkflowSteps {
@@ -117,16 +127,21 @@ impl Question for WorkflowSteps {
         let mut workflows = Vec::new();
         for workflow in pipelines.workflows() {
             let mut events = workflow.events();
-            for trigger in triggers.get(workflow.source.path.as_str()).into_iter().flatten() {
+            let own = triggers.get(workflow.source.path.as_str()).map_or(&[][..], Vec::as_slice);
+            for trigger in own {
                 events.insert(trigger.event.clone());
                 events.extend(trigger.filters.keys().map(|filter| format!("{}:{filter}", trigger.event)));
             }
+            let triggered = (asked.events.is_empty() || asked.events.iter().any(|event| events.contains(event)))
+                && asked.every_event.iter().all(|event| events.contains(event));
+            // Where other events start the workflow, it is not asked when its steps run.
+            let reaches = |starting: &[&Trigger]| !triggered || is_reached(asked, starting);
+            let of = |wanted| candidates(wanted, &pipelines, workflow, own, &reaches);
             workflows.push(WorkflowSeen {
                 file: workflow.source.path.clone(),
-                triggered: (asked.events.is_empty() || asked.events.iter().any(|event| events.contains(event)))
-                    && asked.every_event.iter().all(|event| events.contains(event)),
+                triggered,
                 after: after(&workflow.jobs),
-                steps: asked.steps.iter().map(|wanted| candidates(wanted, &pipelines, workflow)).collect::<Result<_, _>>()?,
+                steps: asked.steps.iter().map(of).collect::<Result<_, _>>()?,
             });
         }
         Ok(Seen { workflows, unreadable: pipelines.unreadable.clone() })
@@ -186,9 +201,17 @@ fn does_it(workflow: &WorkflowSeen, asked: &Asked) -> bool {
 }
 
 /// Where something like a wanted step stands in a workflow.
-fn candidates(wanted: &Wanted, pipelines: &Pipelines, workflow: &Workflow) -> Result<Vec<Candidate>, Unasked> {
+fn candidates(
+    wanted: &Wanted,
+    pipelines: &Pipelines,
+    workflow: &Workflow,
+    triggers: &[Trigger],
+    reaches: &dyn Fn(&[&Trigger]) -> bool,
+) -> Result<Vec<Candidate>, Unasked> {
     let mut candidates = Vec::new();
     for job in &workflow.jobs {
+        let stuck = job.off || waits_in_vain(workflow, job).is_some() || !pipelines.is_started(workflow);
+        let reached = |within: Option<&Within<'_>>| reaches(&pipelines.starting(workflow, job, within, triggers));
         let shell = |step: &Step| match workflow.format {
             Format::Gitlab => Shell::GITLAB,
             _ => Shell::of_step(step.shell.as_deref()),
@@ -198,10 +221,16 @@ fn candidates(wanted: &Wanted, pipelines: &Pipelines, workflow: &Workflow) -> Re
             if candidates.len() >= CANDIDATES_MAX {
                 return Err(Unasked(format!("more than {CANDIDATES_MAX} steps are like `{}`; narrow its pattern", wanted.name)));
             }
-            let lame = if job.off || within.off {
+            let lame = if stuck || within.off {
                 Some(Lame::Off)
+            } else if own == Some(Lame::Unrun) || own == Some(Lame::Forbidden) {
+                own
             } else if job.may_fail || within.may_fail {
                 Some(Lame::MayFail)
+            } else if is_after_failure(job, &within) {
+                Some(Lame::AfterFailure)
+            } else if !reached(Some(&within)) {
+                Some(Lame::Unreached)
             } else {
                 own
             };
@@ -215,44 +244,105 @@ fn candidates(wanted: &Wanted, pipelines: &Pipelines, workflow: &Workflow) -> Re
         if let (Some(pattern), Some(uses)) = (&wanted.uses, &job.uses)
             && pattern.is_match(&uses.what)
         {
-            candidates.push(Candidate {
-                place: place(&workflow.source, uses.span.start),
-                job: job.id.clone(),
-                order: 0,
-                lame: job.off.then_some(Lame::Off),
-            });
+            let lame = if stuck { Some(Lame::Off) } else { (!reached(None)).then_some(Lame::Unreached) };
+            candidates.push(Candidate { place: place(&workflow.source, uses.span.start), job: job.id.clone(), order: 0, lame });
         }
     }
     Ok(candidates)
 }
 
+/// Whether the events that are asked for are among those that start a step.
+fn is_reached(asked: &Asked, starting: &[&Trigger]) -> bool {
+    let is_among = |event: &String| {
+        starting.iter().any(|trigger| {
+            let filtered = |name: &str| !trigger.filter(name).is_empty();
+            // A push of tags alone is no push of changes.
+            let tags = trigger.event == "push" && filtered("tags") && !filtered("branches") && !filtered("branches-ignore");
+            (trigger.event == *event && !tags)
+                || event.strip_prefix(&trigger.event).and_then(|rest| rest.strip_prefix(':')).is_some_and(filtered)
+        })
+    };
+    (asked.events.is_empty() || asked.events.iter().any(is_among)) && asked.every_event.iter().all(is_among)
+}
+
 /// Whether a step is like the one that is wanted, and then what its own words take away from it.
 fn like(wanted: &Wanted, step: &Step, shell: Shell) -> Option<Option<Lame>> {
-    let forbids = |text: &str| wanted.forbid.as_ref().is_some_and(|pattern| pattern.is_match(text));
     if let (Some(pattern), Some(uses)) = (&wanted.uses, &step.uses) {
+        let forbids = |text: &str| wanted.forbid.as_ref().is_some_and(|pattern| pattern.is_match(text));
         let forbidden = step.with.iter().any(|(name, value)| forbids(&format!("{name}: {}", value.text)));
         return pattern.is_match(&uses.what).then_some(forbidden.then_some(Lame::Forbidden));
     }
     let (pattern, run) = (wanted.run.as_ref()?, step.run.as_ref()?);
-    let text = strip("step.sh", &run.text, Strip::Comments);
-    let script = Script::parse(&run.text);
-    // One command that counts is enough; otherwise what is wrong with the first is told.
+    let (whole, from) = step.whole.as_ref().map_or((&*run.text, 0), |(whole, from)| (&**whole, *from));
+    said_in(wanted, pattern, whole, from..from + run.text.len(), shell, 0)
+}
+
+/// Whether a part of a script says what is wanted, and then what takes away from it. One command that counts is enough;
+/// otherwise what is wrong with the first is told.
+fn said_in(
+    wanted: &Wanted,
+    pattern: &Pattern,
+    script: &str,
+    part: Range<usize>,
+    shell: Shell,
+    depth: usize,
+) -> Option<Option<Lame>> {
+    let text = strip("step.sh", script, Strip::Comments);
+    let parsed = Script::parse(script);
+    let within: Vec<usize> = (0..parsed.commands.len())
+        .filter(|place| parsed.commands.get(*place).is_some_and(|command| part.contains(&command.span.start)))
+        .collect();
+    let mut found: Vec<Option<usize>> = pattern
+        .find_iter(text.get(part.clone()).unwrap_or_default())
+        .take(CANDIDATES_MAX)
+        .map(|found| part.start + found.start())
+        .map(|at| {
+            within.iter().rev().copied().find(|place| parsed.commands.get(*place).is_some_and(|one| one.span.contains(&at)))
+        })
+        .collect();
+    // Over the end of a line, or behind what only starts it, the words say it.
+    if found.is_empty() {
+        let says = |place: &usize| parsed.commands.get(*place).is_some_and(|one| pattern.is_match(&one.program().join(" ")));
+        found = within.iter().copied().filter(says).map(Some).take(CANDIDATES_MAX).collect();
+    }
     let mut first = None;
-    for found in pattern.find_iter(&text).take(CANDIDATES_MAX) {
-        let place = script.commands.iter().rposition(|command| command.span.contains(&found.start()));
-        let command = place.and_then(|place| script.commands.get(place));
-        let lame = place.zip(command).map_or(Some(Lame::Swallowed), |(place, command)| match script.unheard(place, shell) {
-            Some(Unheard::Printed | Unheard::Never) => Some(Lame::Unrun),
-            _ if forbids(run.text.get(command.span.clone()).unwrap_or_default()) => Some(Lame::Forbidden),
-            Some(_) => Some(Lame::Swallowed),
-            None => None,
-        });
+    for place in found {
+        let lame =
+            place.map_or(Some(Lame::Swallowed), |place| lame_command(wanted, pattern, script, (&parsed, place), shell, depth));
         if lame.is_none() {
             return Some(None);
         }
         first = first.or(Some(lame));
     }
     first
+}
+
+/// What takes away from a command that says what is wanted.
+fn lame_command(
+    wanted: &Wanted,
+    pattern: &Pattern,
+    script: &str,
+    (parsed, place): (&Script, usize),
+    shell: Shell,
+    depth: usize,
+) -> Option<Lame> {
+    let command = parsed.commands.get(place)?;
+    let own = script.get(command.span.clone()).unwrap_or_default();
+    let unheard = parsed.unheard(place, shell);
+    // What only explains itself does nothing.
+    let explains = command.program().iter().any(|word| matches!(word.as_str(), "--help" | "--version"));
+    if explains || matches!(unheard, Some(Unheard::Printed | Unheard::Never)) {
+        return Some(Lame::Unrun);
+    }
+    if wanted.forbid.as_ref().is_some_and(|forbid| forbid.is_match(own)) {
+        return Some(Lame::Forbidden);
+    }
+    if let Some((inner, inner_shell)) = command.inner().filter(|_| depth < INNER_MAX)
+        && let Some(Some(lame)) = said_in(wanted, pattern, inner, 0..inner.len(), inner_shell, depth + 1)
+    {
+        return Some(lame);
+    }
+    unheard.map(|_| Lame::Swallowed)
 }
 
 /// What one workflow lacks of the steps that are wanted.
@@ -275,13 +365,16 @@ fn missing(workflow: &WorkflowSeen, wanted: &[Wanted]) -> Vec<String> {
             continue;
         }
         let Some(before) = &one.before else { continue };
-        let there = counting(before);
+        // What runs at another time runs all the same.
+        let place = wanted.iter().position(|wanted| wanted.name == *before);
+        let there = place.and_then(|place| workflow.steps.get(place)).into_iter().flatten();
+        let there = there.filter(|one| matches!(one.lame, None | Some(Lame::AfterFailure | Lame::Unreached)));
         let precedes = |left: &Candidate, right: &Candidate| {
             (left.job == right.job && left.order < right.order)
                 || workflow.after.get(&right.job).is_some_and(|after| after.contains(&left.job))
         };
         // Whatever it must guard is guarded only if nothing of it comes without the step before it.
-        for unguarded in there.iter().filter(|right| !here.iter().any(|left| precedes(left, right))) {
+        for unguarded in there.filter(|right| !here.iter().any(|left| precedes(left, right))) {
             missing.push(format!("the step `{before}` at {} does not wait for `{name}`", unguarded.place));
         }
     }
@@ -296,6 +389,8 @@ impl Lame {
             Self::Swallowed => "hides its own failure",
             Self::Unrun => "is never run",
             Self::Forbidden => "says what takes the edge off it",
+            Self::AfterFailure => "runs only after something else failed",
+            Self::Unreached => "is not started by the events that are asked for",
         }
     }
 }
@@ -394,6 +489,31 @@ mod tests {
         assert_eq!(judge(text, asked).outcome, Outcome::Pass);
         assert_eq!(judge(&text.replace("git .", "git . --exit-code 0"), asked).outcome, Outcome::Fail);
         assert_eq!(judge(&text.replace("gitleaks git .", "echo gitleaks git ."), asked).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_step_that_no_change_starts_or_that_hides_in_another_shell_does_not_count() {
+        let asked = r#"{"events":["pull_request","push"],"steps":[{"name":"scan","run":"gitleaks (git|dir)"}]}"#;
+        let text = "on: [push, schedule]\njobs:\n  a:\n    steps:\n      - run: gitleaks git .\n";
+        assert_eq!(judge(text, asked).outcome, Outcome::Pass);
+        assert_eq!(judge(&text.replace("run: gitleaks git .", "run: bash -c 'gitleaks git .'"), asked).outcome, Outcome::Pass);
+        assert_eq!(
+            judge(&text.replace("run: gitleaks git .", "run: |\n          gitleaks \\\n            git ."), asked).outcome,
+            Outcome::Pass
+        );
+        for (from, to) in [
+            ("gitleaks git .", "bash -c 'gitleaks git . || true'"),
+            ("gitleaks git .", "gitleaks git --help"),
+            ("[push, schedule]", "{ push: { tags: ['v*'] } }"),
+            ("[push, schedule]", "{ push: { branches: ['**', '!**'] } }"),
+            ("  a:\n", "  a:\n    if: github.event_name == 'schedule'\n"),
+            ("  a:\n", "  a:\n    if: failure()\n"),
+            ("  a:\n", "  n: { if: false, steps: [] }\n  a:\n    needs: n\n"),
+        ] {
+            let broken = text.replace(from, to);
+            assert_ne!(broken, text);
+            assert_eq!(judge(&broken, asked).outcome, Outcome::Fail, "{broken}");
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn job(id: &str, span: std::ops::Range<usize>, node: &Node, events: Option<&BTre
         id: id.to_owned(),
         span,
         needs: node.get("needs").map(texts).unwrap_or_default(),
-        off: is_off(node, events),
+        off: is_off(node, events) || node.pointer("/strategy/matrix").is_some_and(is_empty_matrix),
         may_fail: may_fail(node),
         manual: false,
         condition: node.get("if").and_then(Node::as_written).map(str::to_owned),
@@ -182,6 +182,7 @@ fn job(id: &str, span: std::ops::Range<usize>, node: &Node, events: Option<&BTre
         uses: uses(node),
         matrix: node.pointer("/strategy/matrix").cloned(),
         triggers: None,
+        triggers_alone: None,
         steps: node
             .get("steps")
             .and_then(Node::as_list)
@@ -198,6 +199,7 @@ fn step(node: &Node, events: Option<&BTreeSet<String>>, shell: Option<&str>) -> 
     let with = node.get("with").and_then(Node::as_table).map_or(&[][..], |with| with.entries());
     Step {
         run: node.get("run").and_then(text),
+        whole: None,
         shell: node.get("shell").and_then(Node::as_text).or(shell).map(str::to_owned),
         uses: uses(node),
         with: with.iter().filter_map(|entry| Some((entry.key.to_ascii_lowercase(), text(&entry.value)?))).collect(),
@@ -234,6 +236,46 @@ fn name_secrets(node: &Node, found: &mut Vec<Text>) {
         Value::Table(table) => table.entries().iter().for_each(|entry| name_secrets(&entry.value, found)),
         _ => {}
     }
+}
+
+/// How many combinations of a matrix are looked at.
+const COMBINATIONS_MAX: usize = 1_000;
+
+/// A matrix without any combination: an empty list, or everything in it excluded ("`jobs.<job_id>.strategy.matrix`").
+fn is_empty_matrix(matrix: &Node) -> bool {
+    let Some(table) = matrix.as_table() else { return false };
+    let include = matrix.get("include");
+    let adds = include.is_some_and(|include| include.as_list().is_none_or(|items| !items.is_empty()));
+    let axes: Vec<_> = table.entries().iter().filter(|entry| !matches!(entry.key.as_str(), "include" | "exclude")).collect();
+    if axes.is_empty() {
+        return include.is_some() && !adds;
+    }
+    let lists: Option<Vec<&[Node]>> = axes.iter().map(|axis| axis.value.as_list()).collect();
+    let Some(lists) = lists.filter(|_| !adds) else { return false };
+    if lists.iter().any(|list| list.is_empty()) {
+        return true;
+    }
+    let Some(excludes) = matrix.get("exclude").and_then(Node::as_list) else { return false };
+    let all = lists.iter().try_fold(1_usize, |all, list| all.checked_mul(list.len()).filter(|all| *all <= COMBINATIONS_MAX));
+    let Some(all) = all else { return false };
+    (0..all).all(|mut number| {
+        let chosen: Vec<(&str, Option<&str>)> = axes
+            .iter()
+            .zip(&lists)
+            .map(|(axis, list)| {
+                let one = list.get(number % list.len()).and_then(Node::as_written);
+                number /= list.len();
+                (axis.key.as_str(), one)
+            })
+            .collect();
+        excludes.iter().filter_map(Node::as_table).any(|exclude| {
+            !exclude.entries().is_empty()
+                && exclude.entries().iter().all(|entry| {
+                    let written = entry.value.as_written();
+                    written.is_some() && chosen.iter().any(|(key, one)| *key == entry.key && *one == written)
+                })
+        })
+    })
 }
 
 /// A condition that never holds. Where the caller's events are not known, nothing is taken to hold of them.

@@ -149,10 +149,23 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
         Term::Truth(truth) => Some(*truth),
         Term::Null => Some(false),
         Term::Call { name, .. } if name == "always" => Some(true),
-        Term::Call { name, arguments, .. } if name == "startswith" => match (&arguments[..], ref_beginning(events)) {
-            ([Term::Path(path), Term::Text(text)], Some(known)) if is_github(path, "ref") => {
+        Term::Call { name, arguments, .. } if name == "startswith" => match &arguments[..] {
+            [Term::Path(path), Term::Text(text)] if is_github(path, "ref") => {
                 let text = text.to_ascii_lowercase();
-                if known.starts_with(&text) { Some(true) } else { (!text.starts_with(known)).then_some(false) }
+                of_all(ref_beginnings(events)?, |known| {
+                    if known.starts_with(&text) { Some(true) } else { (!text.starts_with(known)).then_some(false) }
+                })
+            }
+            _ => None,
+        },
+        // `contains(fromJSON('["push"]'), github.event_name)`
+        Term::Call { name, arguments, .. } if name == "contains" => match &arguments[..] {
+            [Term::Call { name, arguments, taken: false }, Term::Path(path)]
+                if name == "fromjson" && is_github(path, "event_name") =>
+            {
+                let [Term::Text(list)] = &arguments[..] else { return None };
+                let listed: Vec<String> = serde_json::from_str(list).ok()?;
+                of_all(plain(events), |event| Some(listed.iter().any(|one| one.eq_ignore_ascii_case(event))))
             }
             _ => None,
         },
@@ -180,12 +193,12 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
                     if can && plain(events).count() == 1 { Some(true) } else { (!can).then_some(false) }
                 }
                 (Term::Path(path), Term::Text(text)) | (Term::Text(text), Term::Path(path)) if is_github(path, "ref") => {
-                    let known = ref_beginning(events);
-                    known.and_then(|known| (!text.to_ascii_lowercase().starts_with(known)).then_some(false))
+                    let text = text.to_ascii_lowercase();
+                    of_all(ref_beginnings(events)?, |known| (!text.starts_with(known)).then_some(false))
                 }
                 (Term::Path(path), Term::Text(text)) | (Term::Text(text), Term::Path(path)) if is_github(path, "ref_type") => {
-                    let known = ref_beginning(events).map(|known| if known == TAGS { "tag" } else { "branch" });
-                    known.map(|known| text.eq_ignore_ascii_case(known))
+                    let known = ref_beginnings(events)?.into_iter().map(|known| if known == TAGS { "tag" } else { "branch" });
+                    of_all(known, |known| Some(text.eq_ignore_ascii_case(known)))
                 }
                 _ => None,
             };
@@ -201,6 +214,7 @@ fn truth(term: &Term, events: &BTreeSet<String>) -> Option<bool> {
 /// What the ref of a pushed tag begins with, and of a pushed branch.
 const TAGS: &str = "refs/tags/";
 const BRANCHES: &str = "refs/heads/";
+const PULLS: &str = "refs/pull/";
 
 /// Whether a path is this property of `github`.
 fn is_github(path: &[String], property: &str) -> bool {
@@ -212,21 +226,31 @@ fn plain(events: &BTreeSet<String>) -> impl Iterator<Item = &String> {
     events.iter().filter(|event| !event.contains(':'))
 }
 
-/// What the ref of every run begins with, where the events leave one sort. A push that is filtered by tags alone is of no branch,
-/// and the other way round (GitHub, "Events that trigger workflows", `push`); a release is of a tag.
-fn ref_beginning(events: &BTreeSet<String>) -> Option<&'static str> {
+/// What holds of each of several; none where it differs, or of nothing.
+fn of_all<T>(all: impl IntoIterator<Item = T>, holds: impl Fn(T) -> Option<bool>) -> Option<bool> {
+    let mut all = all.into_iter().map(holds);
+    let first = all.next()??;
+    all.all(|one| one == Some(first)).then_some(first)
+}
+
+/// What the refs of the runs begin with; none where an event does not tell. A push that is filtered by tags alone is of no branch,
+/// and the other way round; a release is of a tag, a pull request of its merge (GitHub, "Events that trigger workflows").
+fn ref_beginnings(events: &BTreeSet<String>) -> Option<Vec<&'static str>> {
     let filtered = |filters: [&str; 2]| filters.iter().any(|filter| events.contains(*filter));
     let tags = filtered(["push:tags", "push:tags-ignore"]);
     let branches = filtered(["push:branches", "push:branches-ignore"]);
-    let all = |of_tags: bool| {
-        plain(events).count() > 0
-            && plain(events).all(|event| match event.as_str() {
-                "push" => tags != branches && tags == of_tags,
-                "release" => of_tags,
-                _ => false,
-            })
-    };
-    if all(true) { Some(TAGS) } else { all(false).then_some(BRANCHES) }
+    let mut found = Vec::new();
+    for event in plain(events) {
+        match event.as_str() {
+            "push" if tags != branches => found.push(if tags { TAGS } else { BRANCHES }),
+            "push" => found.extend([TAGS, BRANCHES]),
+            "release" => found.push(TAGS),
+            "pull_request" => found.push(PULLS),
+            "pull_request_target" | "merge_group" | "schedule" => found.push(BRANCHES),
+            _ => return None,
+        }
+    }
+    Some(found)
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -485,6 +509,11 @@ mod tests {
         ] {
             assert_eq!(condition(never, &push), Some(false), "{never}");
         }
+        let both = on(&["push", "push:branches", "pull_request"]);
+        for never in ["startsWith(github.ref, 'refs/tags/')", "contains(fromJSON('[\"schedule\"]'), github.event_name)"] {
+            assert_eq!(condition(never, &both), Some(false), "{never}");
+        }
+        assert_eq!(condition("contains(fromJSON('[\"push\"]'), github.event_name)", &both), None);
         for always in ["always()", "true", "github.event_name == 'push'", "x ${{ false }}", "success() || true"] {
             assert_eq!(condition(always, &push), Some(true), "{always}");
         }

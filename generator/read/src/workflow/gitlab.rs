@@ -13,6 +13,7 @@ use avouch_model::diagnostic::Source;
 use super::{
     BYTES_MAX, Format, Job, Permissions, Step, Text, Trigger, Uses, Variables, Workflow,
     actions::{text, texts},
+    gitlab_rules::{self, Known, Pipeline, holds},
 };
 use crate::structured::{Entry, Node, Unreadable, parse_yaml};
 
@@ -24,6 +25,9 @@ const LAYERS_MAX: usize = 100;
 
 /// How many jobs are read; GitLab itself runs no such pipeline.
 const JOBS_MAX: usize = 5_000;
+
+/// How many lines of a script are read as one; those of a longer one are read each by itself.
+const LINES_MAX: usize = 300;
 
 /// How many values of a script or of rules are looked at, references followed.
 const VALUES_MAX: usize = 5_000;
@@ -71,6 +75,9 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Workflow, Unreadable> {
             jobs.push(job(entry, &fields, root));
         }
     }
+    // Child pipelines are files that are included elsewhere.
+    let children = table.entries().iter().filter_map(|entry| entry.value.pointer("/trigger/include"));
+    let children: Vec<Uses> = children.flat_map(includes).take(JOBS_MAX).collect();
     let mut triggers: Vec<Trigger> = Vec::new();
     for trigger in jobs.iter().filter(|job| !job.off).flat_map(|job| job.triggers.iter().flatten()) {
         if !triggers.iter().any(|known| known.event == trigger.event && known.filters == trigger.filters) {
@@ -86,7 +93,7 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<Workflow, Unreadable> {
         inputs: BTreeMap::new(),
         start: root.span.start,
         jobs,
-        includes: root.get("include").map(includes).unwrap_or_default(),
+        includes: root.get("include").map(includes).into_iter().flatten().chain(children).collect(),
         source: Arc::new(Source { path: document.source.path.clone(), text }),
     })
 }
@@ -156,13 +163,16 @@ fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
     let rules = node.get("rules").map(|rules| flat(rules, root, 0, &mut left));
     let when = node.get("when").and_then(Node::as_text).unwrap_or("on_success");
     let may = |node: Option<&Node>| node.is_some_and(|value| value.as_written() != Some("false"));
-    let never = |rule: &&&Node| rule.get("when").and_then(Node::as_text) == Some("never");
-    let running: Vec<&Node> = rules.iter().flatten().filter(|rule| !never(rule)).copied().collect();
-    let by_hand = |rule: &&Node| rule.get("when").and_then(Node::as_text).unwrap_or(when) == "manual";
-    let manual = if rules.is_some() { !running.is_empty() && running.iter().all(by_hand) } else { when == "manual" };
+    let (triggers, running) = triggers(node, root, rules.as_deref(), false, entry);
+    let (alone, _) = self::triggers(node, root, rules.as_deref(), true, entry);
+    let whens: Vec<&str> = match &rules {
+        Some(_) => running.iter().map(|rule| rule.get("when").and_then(Node::as_text).unwrap_or(when)).collect(),
+        None => vec![when],
+    };
+    let all_are = |what: &str| !whens.is_empty() && whens.iter().all(|when| *when == what);
+    let manual = all_are("manual");
     // A manual job outside of rules blocks nothing unless it says so ("`allow_failure`": defaults).
     let unsaid_manual = rules.is_none() && manual && node.get("allow_failure").is_none();
-    let triggers = triggers(node, root, rules.is_some(), &running, entry);
     let uses = node.get("trigger").and_then(|trigger| {
         let what = trigger.as_text().or_else(|| trigger.get("project").and_then(Node::as_text))?;
         Some(Uses { what: what.to_owned(), span: trigger.span.clone() })
@@ -171,9 +181,11 @@ fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
         id: entry.key.clone(),
         span: entry.key_span.clone(),
         needs: needs(node),
-        off: triggers.is_empty() || (rules.is_some() && running.is_empty()) || (rules.is_none() && when == "never"),
+        off: triggers.is_empty() || (rules.is_none() && when == "never"),
         may_fail: may(node.get("allow_failure")) || running.iter().any(|rule| may(rule.get("allow_failure"))) || unsaid_manual,
         manual,
+        // In the words of workflows.
+        condition: all_are("on_failure").then(|| "failure()".to_owned()),
         environment: node.get("environment").and_then(|environment| text(environment.get("name").unwrap_or(environment))),
         variables: Variables {
             entries: node.all("variables").flat_map(|variables_of| variables(Some(variables_of))).collect(),
@@ -182,9 +194,23 @@ fn job(entry: &Entry, node: &Fields<'_>, root: &Node) -> Job {
         secrets: node.all("secrets").flat_map(secrets).collect(),
         uses,
         triggers: Some(triggers),
-        steps: lines.into_iter().map(|run| Step { span: run.span.clone(), run: Some(run), ..Step::default() }).collect(),
+        triggers_alone: Some(alone),
+        steps: steps(lines),
         ..Job::default()
     }
+}
+
+/// The lines of a job as steps. One shell runs them one after the other, so each knows the whole.
+fn steps(lines: Vec<Text>) -> Vec<Step> {
+    let whole: Option<Arc<str>> = (lines.len() > 1 && lines.len() <= LINES_MAX)
+        .then(|| lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n").into());
+    let mut from = 0;
+    let one = |run: Text| {
+        let at = from;
+        from += run.text.len() + 1;
+        Step { span: run.span.clone(), whole: whole.clone().map(|whole| (whole, at)), run: Some(run), ..Step::default() }
+    };
+    lines.into_iter().map(one).collect()
 }
 
 /// The rules, lists within lists and references joined.
@@ -253,74 +279,149 @@ fn secrets(node: &Node) -> Vec<Text> {
     entries.iter().map(|entry| Text { text: entry.key.clone(), span: entry.key_span.clone() }).collect()
 }
 
-/// What a job is triggered by: its rules (or those of the whole pipeline), or `only`.
-fn triggers(node: &Fields<'_>, root: &Node, ruled: bool, running: &[&Node], entry: &Entry) -> Vec<Trigger> {
-    let of = |event: &str| Trigger { event: event.to_owned(), span: entry.key_span.clone(), filters: BTreeMap::new() };
-    let pipeline: Option<BTreeSet<String>> =
-        root.pointer("/workflow/rules").and_then(Node::as_list).map(|rules| rules.iter().flat_map(rule_events).collect());
-    let usual = || pipeline.clone().unwrap_or_else(|| ["push".to_owned(), "schedule".to_owned()].into());
+/// What a job is triggered by, its rules (or those of the whole pipeline) or `only` and `except`; and those of its rules by which it
+/// runs. `alone` says that nobody sets a variable from outside.
+fn triggers<'a>(
+    node: &Fields<'_>,
+    root: &Node,
+    rules: Option<&[&'a Node]>,
+    alone: bool,
+    entry: &Entry,
+) -> (Vec<Trigger>, Vec<&'a Node>) {
+    let of_pipeline: Option<Vec<&Node>> =
+        root.pointer("/workflow/rules").and_then(Node::as_list).map(|rules| rules.iter().take(VALUES_MAX).collect());
+    let texts_of = |node: Option<&Node>| node.map(texts).unwrap_or_default();
+    let (only, except) = (node.get("only"), node.get("except"));
+    let variables_of = |filter: Option<&Node>| texts_of(filter.and_then(|filter| filter.get("variables")));
+    let (only_variables, except_variables) = (variables_of(only), variables_of(except));
+    let declared: BTreeSet<String> = std::iter::once(root)
+        .filter_map(|root| root.get("variables"))
+        .chain(node.all("variables"))
+        .flat_map(|variables_of| variables(Some(variables_of)))
+        .map(|(name, _)| name)
+        .collect();
+    let known = Known { declared: &declared, alone };
+    let conditions = rules.into_iter().flatten().chain(of_pipeline.iter().flatten());
+    let conditions = conditions.filter_map(|rule| rule.get("if").and_then(Node::as_text));
+    let conditions = conditions.chain(only_variables.iter().chain(&except_variables).map(String::as_str));
     let mut found: Vec<Trigger> = Vec::new();
-    if ruled {
-        for rule in running {
-            let mut filters = BTreeMap::new();
-            if let Some(changes) = rule.get("changes") {
-                filters.insert("paths".to_owned(), texts(changes.get("paths").unwrap_or(changes)));
+    let mut running: Vec<&Node> = Vec::new();
+    for pipeline in gitlab_rules::all(conditions) {
+        if of_pipeline.as_ref().is_some_and(|rules| deciding(rules, &pipeline, &known).is_empty()) {
+            continue;
+        }
+        let may_hold = |text: &String| holds(text, &pipeline, &known) != Some(false);
+        let filters: Vec<BTreeMap<String, Vec<String>>> = if let Some(rules) = rules {
+            let deciding = deciding(rules, &pipeline, &known);
+            running.extend(
+                deciding.iter().filter(|rule| !running.iter().any(|one| std::ptr::eq(*one, **rule))).copied().collect::<Vec<_>>(),
+            );
+            deciding.iter().map(|rule| filters(rule)).collect()
+        } else {
+            let refs = only.map(|only| texts(only.get("refs").unwrap_or(only))).filter(|refs| !refs.is_empty());
+            let usual = if of_pipeline.is_some() { true } else { matches!(pipeline.event, "push" | "schedule") };
+            let named = match &refs {
+                Some(refs) => is_of(refs, &pipeline),
+                None => usual.then(Vec::new),
+            };
+            let unwanted = texts_of(except.map(|except| except.get("refs").unwrap_or(except)));
+            let refused = !unwanted.is_empty() && is_of(&unwanted, &pipeline).is_some_and(|branches| branches.is_empty())
+                || except_variables.iter().any(|text| holds(text, &pipeline, &known) == Some(true))
+                || !only_variables.is_empty() && !only_variables.iter().any(may_hold);
+            named
+                .filter(|_| !refused)
+                .into_iter()
+                .map(|branches| {
+                    let mut found = only.map(filters).unwrap_or_default();
+                    if !branches.is_empty() {
+                        found.insert("branches".to_owned(), branches);
+                    }
+                    found
+                })
+                .collect()
+        };
+        for mut filters in filters {
+            let (event, tags) = match pipeline.event {
+                "push:tags" => ("push", true),
+                event => (event, false),
+            };
+            // `push:tags` is a push with a filter, as in a workflow.
+            if tags {
+                filters.insert("tags".to_owned(), vec!["*".to_owned()]);
             }
-            let events = rule_events(rule);
-            let events =
-                if rule.get("if").is_some() { events } else { usual().into_iter().chain(["pull_request".to_owned()]).collect() };
-            found.extend(events.iter().map(|event| Trigger { filters: filters.clone(), ..of(event) }));
+            if let Some(branch) = pipeline.named_branch() {
+                filters.entry("branches".to_owned()).or_insert_with(|| vec![branch.to_owned()]);
+            }
+            let same = |one: &Trigger| one.event == event && one.filters == filters;
+            // Of a push to any branch and one to a branch that is named, the first says all.
+            let wider = |one: &Trigger| {
+                one.event == event && pipeline.named_branch().is_some() && {
+                    let mut without = filters.clone();
+                    without.remove("branches");
+                    one.filters == without
+                }
+            };
+            if !found.iter().any(|one| same(one) || wider(one)) {
+                found.push(Trigger { event: event.to_owned(), span: entry.key_span.clone(), filters });
+            }
         }
-    } else if let Some(only) = node.get("only") {
-        for name in texts(only.get("refs").unwrap_or(only)) {
-            found.push(of(match name.as_str() {
-                "merge_requests" | "external_pull_requests" => "pull_request",
-                "schedules" => "schedule",
-                "web" | "api" | "triggers" => "workflow_dispatch",
-                "tags" => "push:tags",
-                _ => "push",
-            }));
+    }
+    found.sort_by(|left, right| left.event.cmp(&right.event));
+    (found, running)
+}
+
+/// The rules that may decide about a job in a pipeline, the first that holds being the last; none by which it does not run.
+fn deciding<'a>(rules: &[&'a Node], pipeline: &Pipeline, known: &Known<'_>) -> Vec<&'a Node> {
+    let mut found = Vec::new();
+    for rule in rules {
+        let held = rule.get("if").and_then(Node::as_text).map_or(Some(true), |text| holds(text, pipeline, known));
+        if held == Some(false) {
+            continue;
         }
-    } else {
-        found.extend(usual().iter().map(|event| of(event)));
-    }
-    if let Some(pipeline) = &pipeline {
-        found.retain(|trigger| pipeline.contains(&trigger.event) || trigger.event == "push:tags" && pipeline.contains("push"));
-    }
-    // `push:tags` is a push with a filter, as in a workflow.
-    for trigger in &mut found {
-        if trigger.event == "push:tags" {
-            trigger.event = "push".to_owned();
-            trigger.filters.insert("tags".to_owned(), vec!["*".to_owned()]);
+        if rule.get("when").and_then(Node::as_text) != Some("never") {
+            found.push(*rule);
+        }
+        if held == Some(true) && rule.get("changes").is_none() && rule.get("exists").is_none() {
+            break;
         }
     }
     found
 }
 
-/// The events that a rule's condition lets through; all of them if it names none.
-fn rule_events(rule: &Node) -> BTreeSet<String> {
-    let all = || ["push", "pull_request", "schedule", "workflow_dispatch"].map(str::to_owned);
-    if rule.get("when").and_then(Node::as_text) == Some("never") {
-        return BTreeSet::new();
+/// What a rule, or `only`, asks of the files.
+fn filters(rule: &Node) -> BTreeMap<String, Vec<String>> {
+    let mut filters = BTreeMap::new();
+    for (key, name) in [("changes", "paths"), ("exists", "exists")] {
+        if let Some(asked) = rule.get(key) {
+            filters.insert(name.to_owned(), texts(asked.get("paths").unwrap_or(asked)));
+        }
     }
-    let Some(condition) = rule.get("if").and_then(Node::as_text) else { return all().into() };
-    let named = [
-        ("merge_request", "pull_request"),
-        ("MERGE_REQUEST", "pull_request"),
-        ("\"schedule\"", "schedule"),
-        ("'schedule'", "schedule"),
-        ("\"web\"", "workflow_dispatch"),
-        ("\"api\"", "workflow_dispatch"),
-        ("CI_COMMIT_TAG", "push:tags"),
-        ("CI_COMMIT_BRANCH", "push"),
-        ("CI_COMMIT_REF_NAME", "push"),
-        ("CI_DEFAULT_BRANCH", "push"),
-        ("\"push\"", "push"),
-        ("'push'", "push"),
-    ];
-    let events: BTreeSet<String> =
-        named.iter().filter(|(word, _)| condition.contains(word)).map(|(_, event)| (*event).to_owned()).collect();
-    if events.is_empty() { all().into() } else { events }
+    filters
+}
+
+/// Whether the words of `only` or `except` mean a pipeline; with the branches that they name, none of them for every branch.
+fn is_of(refs: &[String], pipeline: &Pipeline) -> Option<Vec<String>> {
+    let mut branches = Vec::new();
+    let mut meant = false;
+    for name in refs {
+        let event = match name.as_str() {
+            "merge_requests" | "external_pull_requests" => "pull_request",
+            "schedules" => "schedule",
+            "web" | "api" | "triggers" | "pipelines" | "chat" => "workflow_dispatch",
+            "tags" => "push:tags",
+            _ => "push",
+        };
+        if event != pipeline.event {
+            continue;
+        }
+        meant = true;
+        if event == "push" && !matches!(name.as_str(), "branches" | "pushes") && !name.starts_with('/') {
+            branches.push(name.clone());
+        } else {
+            return Some(vec![]);
+        }
+    }
+    meant.then_some(branches)
 }
 
 /// What is included from elsewhere, as `what@reference`. A file of this repository is local.

@@ -16,6 +16,7 @@ use crate::structured::{Node, Unreadable};
 mod actions;
 pub mod expression;
 mod gitlab;
+mod gitlab_rules;
 pub mod shell;
 
 #[cfg(test)]
@@ -147,6 +148,8 @@ pub struct Job {
     pub matrix: Option<Node>,
     /// What triggers it, where it says so itself (GitLab).
     pub triggers: Option<Vec<Trigger>>,
+    /// What triggers it where nobody sets a variable from outside (GitLab).
+    pub triggers_alone: Option<Vec<Trigger>>,
     /// Its steps, in order.
     pub steps: Vec<Step>,
 }
@@ -156,6 +159,8 @@ pub struct Job {
 pub struct Step {
     /// Its script.
     pub run: Option<Text>,
+    /// The whole script of which its own is a line, and the byte of that where it begins (GitLab).
+    pub whole: Option<(Arc<str>, usize)>,
     /// The shell that is named for it, by itself or by defaults.
     pub shell: Option<String>,
     /// The action that it uses.

@@ -76,7 +76,15 @@ fn a_condition_that_never_holds_switches_off() {
         let workflow = read(&format!("on: push\njobs:\n  a:\n    if: {never}\n    steps: []"));
         assert!(workflow.jobs[0].off, "{never}");
     }
-    for open in ["always()", "github.event_name == 'push'", "github.ref == 'x'"] {
+    for empty in ["{ a: [] }", "{ include: [] }", "{ a: [1, 2], exclude: [{ a: 1 }, { a: 2 }] }"] {
+        let workflow = read(&format!("on: push\njobs:\n  a:\n    strategy: {{ matrix: {empty} }}\n    steps: []"));
+        assert!(workflow.jobs[0].off, "{empty}");
+    }
+    for full in ["{ a: [1] }", "{ a: [1], include: [{ b: 1 }] }", "{ a: [1, 2], exclude: [{ a: 1 }] }", "'${{ fromJSON(x) }}'"] {
+        let workflow = read(&format!("on: push\njobs:\n  a:\n    strategy: {{ matrix: {full} }}\n    steps: []"));
+        assert!(!workflow.jobs[0].off, "{full}");
+    }
+    for open in ["always()", "github.event_name == 'push'", "github.ref == 'refs/heads/x'"] {
         let workflow = read(&format!("on: push\njobs:\n  a:\n    if: {open}\n    steps: []"));
         assert!(!workflow.jobs[0].off, "{open}");
     }
@@ -152,7 +160,8 @@ fn a_pipeline_of_gitlab_is_read_into_the_same_nouns() {
     assert_eq!(lines("merged"), ["npm ci", "npm test"]);
     assert_eq!(lines("referring"), ["npm ci", "make"]);
     let events = |id: &str| job(id).triggers.iter().flatten().map(|one| one.event.clone()).collect::<Vec<_>>();
-    assert_eq!(events("audit"), ["pull_request", "push"]);
+    // A schedule, and one who starts it by hand, run on a branch too.
+    assert_eq!(events("audit"), ["pull_request", "push", "schedule", "workflow_dispatch"]);
     assert!(job("merged").may_fail && job("off").off && job("deploy").manual && !job("audit").off && !job("audit").may_fail);
     assert_eq!(job("deploy").environment.as_ref().unwrap().text, "production");
     let pinned: Vec<_> = pipeline.includes.iter().map(Uses::is_pinned).collect();

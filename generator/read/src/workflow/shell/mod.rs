@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+mod heard;
 mod scan;
 
 /// How deep `$( … )` is followed.
@@ -23,10 +24,18 @@ pub struct Command {
     /// Where it stands in the script.
     pub span: Range<usize>,
     next: Link,
-    /// The groups around it, outermost first: what stands after each, and where that begins.
+    /// Where its output is kept: files that it is sent to, a variable that takes it.
+    kept_in: Vec<String>,
+    /// The groups around it, outermost first: brackets, conditions, loops and functions.
     groups: Vec<usize>,
     /// It is asked, not demanded: after `if`, `while`, `until` or `!`, or in a `$( … )` whose failure nobody hears.
     asked: bool,
+    /// It stands after `!`.
+    negated: bool,
+    /// It stands in a `$( … )`.
+    captured: bool,
+    /// The condition or loop that asks it.
+    asked_in: Option<usize>,
     /// It stands where nothing ever comes by: after `if false; then`.
     never: bool,
     /// It stands at the outermost level, where an `exit` ends everything.
@@ -45,6 +54,19 @@ enum Link {
     Background,
 }
 
+/// Brackets, a condition, a loop or the body of a function.
+#[derive(Clone, Debug)]
+struct Group {
+    /// What stands after it, and where that begins.
+    next: Link,
+    end: usize,
+    start: usize,
+    /// The function whose body it is.
+    function: Option<String>,
+    /// Where a condition's `then` and its `elif` or `else` stand, and whether it is `then`.
+    branches: Vec<(usize, bool)>,
+}
+
 /// What the shell does about failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shell {
@@ -52,6 +74,8 @@ pub struct Shell {
     pub stops: bool,
     /// A pipe fails when any of its commands does (`-o pipefail`).
     pub pipes: bool,
+    /// It is no shell at all (`cat {0}`): nothing in the script is a command that can fail.
+    pub foreign: bool,
 }
 
 /// A script as its commands.
@@ -59,74 +83,137 @@ pub struct Shell {
 pub struct Script {
     /// The commands, in the order of the text.
     pub commands: Vec<Command>,
-    /// What stands after each group.
-    groups: Vec<(Link, usize)>,
+    groups: Vec<Group>,
     /// Where an unconditional end stands: nothing after it is reached.
     cut_off: Option<usize>,
 }
 
 impl Shell {
     /// As GitHub runs `run:` where no shell is named: `bash -e {0}`.
-    pub const ACTIONS: Self = Self { stops: true, pipes: false };
+    pub const ACTIONS: Self = Self { stops: true, pipes: false, foreign: false };
     /// As GitLab's runner runs a job: `set -eo pipefail`.
-    pub const GITLAB: Self = Self { stops: true, pipes: true };
+    pub const GITLAB: Self = Self { stops: true, pipes: true, foreign: false };
     /// As a package manager runs a script, and git a hook: `sh -c`.
-    pub const PLAIN: Self = Self { stops: false, pipes: false };
+    pub const PLAIN: Self = Self { stops: false, pipes: false, foreign: false };
 
     /// As a step's `shell:` says ("Workflow syntax for GitHub Actions", `jobs.<job_id>.steps[*].shell`).
     pub fn of_step(shell: Option<&str>) -> Self {
         match shell.map(str::trim) {
             None | Some("sh") => Self::ACTIONS,
-            Some("bash") => Self { stops: true, pipes: true },
-            Some(custom) if custom.contains("{0}") => Self {
-                stops: custom.split_whitespace().any(|word| word == "errexit" || word.starts_with('-') && word.contains('e')),
-                pipes: custom.contains("pipefail"),
-            },
-            Some(_) => Self::ACTIONS,
+            Some("bash") => Self { stops: true, pipes: true, ..Self::ACTIONS },
+            // Of several programs the last one's end is the step's.
+            Some("pwsh" | "powershell" | "cmd") => Self::PLAIN,
+            Some(custom) => {
+                let words: Vec<&str> = custom.split_whitespace().collect();
+                let name = |word: &str| word.rsplit('/').next().is_some_and(is_shell);
+                let own = |word: &str| ["sh", "shell"].iter().any(|end| word.ends_with(end)) || word.starts_with("msys2");
+                if words.iter().any(|word| name(word)) {
+                    Self::PLAIN.with(&words)
+                } else if words.first().is_some_and(|first| ["pwsh", "powershell", "cmd"].contains(first)) {
+                    Self::PLAIN
+                } else if words.first().is_some_and(|first| own(first)) {
+                    // `alpine.sh {0}`, `micromamba-shell {0}`: they start a shell as GitHub does.
+                    Self::ACTIONS
+                } else {
+                    Self { foreign: true, ..Self::PLAIN }
+                }
+            }
         }
     }
+
+    /// With the options of a command line, `-eo pipefail`.
+    fn with(mut self, words: &[&str]) -> Self {
+        let short = |word: &str| word.starts_with('-') && !word.starts_with("--");
+        self.stops |= words.iter().any(|word| *word == "errexit" || short(word) && word.contains('e'));
+        self.pipes |= words.contains(&"pipefail");
+        self
+    }
+}
+
+/// Whether a program is a shell of the sort that is read here.
+fn is_shell(name: &str) -> bool {
+    matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "busybox")
 }
 
 impl Command {
     /// Its words from the program on: without assignments and without what only starts another program.
     pub fn program(&self) -> &[String] {
-        let is_assignment = |word: &String| {
-            word.split_once('=').is_some_and(|(name, _)| {
-                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            })
-        };
         let mut words = &self.words[..];
         while let Some((first, rest)) = words.split_first() {
-            let starts_another =
-                matches!(first.as_str(), "sudo" | "env" | "time" | "command" | "exec" | "nohup" | "npx" | "bunx" | "pnpx")
-                    || first == "corepack"
-                    || (matches!(first.as_str(), "pnpm" | "yarn" | "npm")
-                        && matches!(rest.first().map(String::as_str), Some("exec" | "dlx")));
-            if is_assignment(first) {
+            if assigned(first).is_some() {
                 words = rest;
-            } else if starts_another && !rest.is_empty() {
-                words = if matches!(first.as_str(), "pnpm" | "yarn" | "npm") { rest.get(1..).unwrap_or_default() } else { rest };
-                while let Some((flag, rest)) = words.split_first()
-                    && flag.starts_with('-')
-                {
-                    words = rest;
-                }
-            } else {
+                continue;
+            }
+            // What the starter's own options take with them.
+            let valued: &[&str] = match (first.as_str(), rest.first().map(String::as_str)) {
+                ("sudo" | "doas", _) => &["-u", "-g", "-C", "-D", "-h", "-p", "-R", "-T"],
+                ("env", _) => &["-u", "-C"],
+                ("nice", _) => &["-n"],
+                ("ionice", _) => &["-c", "-n"],
+                ("timeout", _) => &["-k", "-s"],
+                ("stdbuf", _) => &["-i", "-o", "-e"],
+                ("pnpm" | "yarn" | "npm", Some("exec" | "dlx")) => &[],
+                ("time" | "command" | "exec" | "nohup" | "chronic" | "setsid" | "npx" | "bunx" | "pnpx" | "corepack", _) => &[],
+                _ => break,
+            };
+            if rest.is_empty() {
                 break;
+            }
+            words = if matches!(first.as_str(), "pnpm" | "yarn" | "npm") { rest.get(1..).unwrap_or_default() } else { rest };
+            while let Some((flag, rest)) = words.split_first()
+                && flag.starts_with('-')
+            {
+                words = if valued.contains(&flag.as_str()) { rest.get(1..).unwrap_or_default() } else { rest };
+            }
+            if first == "timeout" {
+                words = words.get(1..).unwrap_or_default();
             }
         }
         words
     }
 
-    /// Whether it ends the script with a failure.
-    fn gives_up(&self) -> bool {
-        let is_failure = |code: Option<&String>| code.is_none_or(|code| code != "0");
-        match self.words.split_first() {
-            Some((first, rest)) if first == "exit" || first == "return" => !rest.is_empty() && is_failure(rest.first()),
-            Some((first, _)) => first == "false",
-            None => false,
+    /// The names that it sets for what it starts, and what they are set to.
+    pub fn sets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let before = self.words.len() - self.program().len();
+        let own = matches!(self.words.first().map(String::as_str), Some("export" | "declare" | "typeset" | "readonly"));
+        let words = self.words.iter().take(if own { self.words.len() } else { before });
+        words.filter_map(|word| Some((assigned(word)?, word.split_once('=')?.1)))
+    }
+
+    /// Where its output is kept: files that it is sent to, a variable that takes it.
+    pub fn kept_in(&self) -> &[String] {
+        &self.kept_in
+    }
+
+    /// The script that it hands to another shell, `bash -ec 'npm audit'`, and how that shell takes failures.
+    pub fn inner(&self) -> Option<(&str, Shell)> {
+        let (program, rest) = self.program().split_first()?;
+        if !is_shell(program.rsplit('/').next()?) {
+            return None;
+        }
+        let mut words = rest.iter().map(String::as_str);
+        let (mut flags, mut takes) = (Vec::new(), false);
+        loop {
+            let word = words.next()?;
+            if !word.starts_with('-') {
+                return takes.then_some((word, Shell::PLAIN.with(&flags)));
+            }
+            flags.push(word);
+            if !word.starts_with("--") {
+                takes |= word.contains('c');
+                // `-o pipefail` stands before the script.
+                if word.ends_with('o') {
+                    flags.push(words.next()?);
+                }
+            }
         }
     }
+}
+
+/// The name that an assignment before a command sets, `CI=1`.
+fn assigned(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')).then_some(name)
 }
 
 /// Words from the program on as one text, in the order in which people mostly write them: wrangler takes its general options before
@@ -170,6 +257,8 @@ pub enum Unheard {
     Printed,
     /// `trap 'exit 0'`.
     Trapped,
+    /// What runs the script is no shell.
+    Foreign,
 }
 
 impl Unheard {
@@ -185,6 +274,7 @@ impl Unheard {
             Self::Never => "it is never reached",
             Self::Printed => "it is only printed",
             Self::Trapped => "a trap ends the script with success",
+            Self::Foreign => "what runs the script is no shell that is known",
         }
     }
 }
@@ -202,159 +292,6 @@ impl Script {
         let mut script = scan::scan(text);
         script.cut_off = script.cut_off();
         script
-    }
-
-    /// Whether the command at a place runs only where one before it succeeded.
-    pub fn is_after_success(&self, place: usize, earlier: usize, shell: Shell) -> bool {
-        let between = self.commands.get(earlier..place).unwrap_or_default();
-        let chained = !between.is_empty() && between.iter().all(|command| command.next == Link::And);
-        chained || self.unheard(earlier, shell).is_none()
-    }
-
-    /// Why nobody hears when the command at this place fails; none if its failure is the step's.
-    pub fn unheard(&self, place: usize, shell: Shell) -> Option<Unheard> {
-        let command = self.commands.get(place)?;
-        let (before, after) = (self.commands.get(..place)?, self.commands.get(place + 1..)?);
-        if command.never || self.is_cut_off(before, command) {
-            return Some(Unheard::Never);
-        }
-        if matches!(command.words.first().map(String::as_str), Some("echo" | "printf" | ":" | "true")) {
-            return Some(Unheard::Printed);
-        }
-        let is_trap = |other: &Command| matches!(&other.words[..], [trap, action, ..] if trap == "trap" && (action.trim() == "exit 0" || action.trim() == "true"));
-        if before.iter().any(is_trap) {
-            return Some(Unheard::Trapped);
-        }
-        let fails_later = after.iter().any(Command::gives_up);
-        if command.asked && !fails_later {
-            return Some(Unheard::Asked);
-        }
-        if command.asked {
-            return None;
-        }
-        let (mut stops, mut pipes) = (shell.stops, shell.pipes);
-        for other in before {
-            if let [set, flags @ ..] = &other.words[..]
-                && set == "set"
-            {
-                options(flags, &mut stops, &mut pipes);
-            }
-        }
-        // Its own link, then those of the groups around it, innermost first.
-        let own = std::iter::once((command.next, command.span.end));
-        let around = command.groups.iter().rev().filter_map(|group| self.groups.get(*group).copied());
-        for (out, (link, end)) in own.chain(around).enumerate() {
-            let depth = command.groups.len().saturating_sub(out);
-            let found = self.link(command, link, (end, depth), pipes, fails_later);
-            if found.is_some() {
-                return found;
-            }
-        }
-        let is_last = !after.iter().any(|other| other.span.start >= command.span.end);
-        (!stops && !is_last && !fails_later).then_some(Unheard::Ignored)
-    }
-
-    fn link(
-        &self,
-        command: &Command,
-        link: Link,
-        (end, depth): (usize, usize),
-        pipes: bool,
-        fails_later: bool,
-    ) -> Option<Unheard> {
-        let following = || self.commands.iter().filter(move |other| other.span.start >= end);
-        match link {
-            Link::Line => None,
-            Link::Semicolon => {
-                let next = following().next().filter(|next| next.groups.len() >= depth)?;
-                let is_quiet = matches!(&next.words[..], [word] if word == "true" || word == ":")
-                    || matches!(&next.words[..], [exit, code] if exit == "exit" && code == "0");
-                is_quiet.then_some(Unheard::Overruled)
-            }
-            Link::Background => Some(Unheard::Background),
-            Link::Pipe => {
-                // In `audit | tee log || exit 1` the pipe's end decides.
-                (!pipes).then_some(Unheard::Piped)
-            }
-            Link::And => {
-                // The failure skips the rest of the list; `set -e` does not see it unless the list is the script's end.
-                let mut rest = following();
-                let list_end = rest.find(|other| matches!(other.next, Link::Line | Link::Semicolon | Link::Background));
-                let or = following().take_while(|other| list_end.is_none_or(|end| other.span.start <= end.span.start));
-                if let Some(fallback) = or.clone().find(|other| other.next == Link::Or) {
-                    return self.link(command, Link::Or, (fallback.span.end, depth), pipes, fails_later);
-                }
-                let more = list_end.is_some_and(|list| self.commands.iter().any(|other| other.span.start >= list.span.end));
-                (more && !fails_later).then_some(Unheard::Overruled)
-            }
-            Link::Or => {
-                let mut heard = fails_later;
-                for other in following() {
-                    let same = !other.program().is_empty() && other.program().first() == command.program().first();
-                    heard |= other.gives_up() || same;
-                    if matches!(other.next, Link::Line | Link::Background)
-                        || (other.next == Link::Semicolon && other.groups.len() <= depth)
-                    {
-                        break;
-                    }
-                }
-                (!heard).then_some(Unheard::Excused)
-            }
-        }
-    }
-
-    /// Whether an unconditional end, or a list that never goes on, stands before a command.
-    fn is_cut_off(&self, before: &[Command], command: &Command) -> bool {
-        let skipped = before.last().is_some_and(|last| {
-            let word = match &last.words[..] {
-                [word] => word.as_str(),
-                _ => return false,
-            };
-            (last.next == Link::And && word == "false") || (last.next == Link::Or && matches!(word, "true" | ":"))
-        });
-        skipped || self.cut_off.is_some_and(|end| end <= command.span.start)
-    }
-
-    /// Where the first `exit` stands that is neither within something nor after `&&`, `||` or a pipe.
-    fn cut_off(&self) -> Option<usize> {
-        let mut before: Option<&Command> = None;
-        for command in self.commands.iter().filter(|command| command.outermost) {
-            let listed = before.is_some_and(|before| matches!(before.next, Link::And | Link::Or | Link::Pipe));
-            let ends = match command.words.first().map(String::as_str) {
-                Some("exit" | "return") => true,
-                Some("exec") => command.words.len() > 1,
-                _ => false,
-            };
-            if ends && !listed && !command.never && !command.asked {
-                return Some(command.span.end);
-            }
-            before = Some(command);
-        }
-        None
-    }
-}
-
-/// What `set` changes.
-fn options(flags: &[String], stops: &mut bool, pipes: &mut bool) {
-    let mut named = None;
-    for flag in flags {
-        if let Some(on) = named.take() {
-            match flag.as_str() {
-                "errexit" => *stops = on,
-                "pipefail" => *pipes = on,
-                _ => {}
-            }
-            continue;
-        }
-        let on = flag.starts_with('-');
-        if on || flag.starts_with('+') {
-            if flag.contains('e') {
-                *stops = on;
-            }
-            if flag.contains('o') {
-                named = Some(on);
-            }
-        }
     }
 }
 
@@ -427,6 +364,17 @@ mod tests {
             "if [ -f x ]; then exit 0; fi\nnpm audit",
             "[ -f x ] && exit 0\nnpm audit",
             "cat <<EOF\nexit 0\nEOF\nnpm audit",
+            "npm audit | tee log\nexit ${PIPESTATUS[0]}",
+            "check() {\n  npm audit\n}\ncheck",
+            "function check {\n  npm audit\n}\ncheck || exit 1",
+            "for i in 1 2; do\n  npm audit && exit 0\ndone\nexit 1",
+            "failed=0\nnpm audit || failed=1\nexit $failed",
+            "npm audit --json > out.json || true\nif jq -e .high out.json; then exit 1; fi",
+            "set +e\nnpm audit\nif [ $? -ne 0 ]; then exit 1; fi",
+            "trap 'rm -f log' EXIT\nnpm audit",
+            "if npm audit; then echo fine; else exit 1; fi",
+            "if false; then\n  :\nelif npm audit; then\n  echo fine\nelse\n  exit 1\nfi",
+            "if [ -n \"$(npm audit)\" ]; then exit 1; fi",
         ] {
             assert_eq!(unheard(script, Shell::ACTIONS), None, "{script}");
         }
@@ -439,6 +387,8 @@ mod tests {
             ("npm audit \\\n  --high || :", Unheard::Excused),
             ("npm audit || echo failed", Unheard::Excused),
             ("npm audit || exit 0", Unheard::Excused),
+            ("npm audit || echo bad || exit 1", Unheard::Excused),
+            ("if npm audit; then echo fine; else exit 1; fi &", Unheard::Background),
             ("npm audit || { echo bad; }", Unheard::Excused),
             ("(npm audit) || true", Unheard::Excused),
             ("{ npm audit; } || true", Unheard::Excused),
@@ -459,12 +409,46 @@ mod tests {
             ("true || npm audit", Unheard::Never),
             ("echo npm audit", Unheard::Printed),
             ("trap 'exit 0' EXIT\nnpm audit", Unheard::Trapped),
+            ("trap 'echo done; exit 0' EXIT\nnpm audit", Unheard::Trapped),
+            ("end() { exit 0; }\ntrap end EXIT\nnpm audit", Unheard::Trapped),
+            // What fails later fails for another reason.
+            ("npm audit || true\nnpm test || exit 1", Unheard::Excused),
+            ("set +e\nnpm audit\nnpm test || exit 1", Unheard::Ignored),
+            ("if npm audit; then echo fine; fi\nnpm test || exit 1", Unheard::Asked),
+            ("npm audit | tee log\nnpm test || exit 1", Unheard::Piped),
+            ("npm audit && echo fine\nnpm test || exit 1", Unheard::Overruled),
+            // No `-e` holds on the left of a list, nor in a function that is called there.
+            ("{ npm audit; echo done; } || exit 1", Unheard::Ignored),
+            ("check() {\n  npm audit\n  echo done\n}\ncheck || exit 1", Unheard::Ignored),
+            ("check() {\n  npm audit\n}\ncheck || true", Unheard::Excused),
+            ("check() {\n  npm audit\n}\necho done", Unheard::Never),
+            ("for d in a b; do\n  npm audit\ndone || true", Unheard::Excused),
+            ("if true; then\n  npm audit\nfi || true", Unheard::Excused),
+            ("( npm audit ) > log || true", Unheard::Excused),
+            ("export X=$(npm audit)", Unheard::Asked),
+            ("if [ 1 -eq 0 ]; then\n  npm audit\nfi", Unheard::Never),
+            ("[ yes = no ] && npm audit", Unheard::Never),
+            ("if npm audit; then exit 1; fi", Unheard::Asked),
+            ("if npm audit || echo no; then echo fine; else exit 1; fi", Unheard::Asked),
+            ("set +e\nnpm audit\ncode=$?\nexit $code | cat", Unheard::Ignored),
+            ("for d in; do npm audit; done", Unheard::Never),
         ] {
             assert_eq!(unheard(script, Shell::ACTIONS), Some(how), "{script}");
         }
         assert_eq!(unheard("npm audit\nnpm test", Shell::PLAIN), Some(Unheard::Ignored));
         assert_eq!(unheard("npm audit | tee log", Shell::GITLAB), None);
-        assert_eq!(unheard("npm audit\ntrue", Shell::of_step(Some("bash {0}"))), Some(Unheard::Ignored));
+        for (shell, how) in [
+            ("bash {0}", Some(Unheard::Ignored)),
+            ("bash --noprofile --norc {0}", Some(Unheard::Ignored)),
+            ("/bin/bash -leo pipefail {0}", None),
+            ("alpine.sh {0}", None),
+            ("cmd", Some(Unheard::Ignored)),
+            ("cat {0}", Some(Unheard::Foreign)),
+            ("true {0}", Some(Unheard::Foreign)),
+        ] {
+            assert_eq!(unheard("npm audit\ntrue", Shell::of_step(Some(shell))), how, "{shell}");
+        }
+        assert_eq!(unheard("npm ci && npm audit && npm test", Shell::PLAIN), None);
     }
 
     #[test]
@@ -481,6 +465,11 @@ mod tests {
         assert_eq!(program("CI=1 sudo -E npx --yes osv-scanner -r ."), "osv-scanner -r .");
         assert_eq!(program("pnpm dlx audit-ci --high"), "audit-ci --high");
         assert_eq!(program("pnpm audit --prod"), "pnpm audit --prod");
+        assert_eq!(program("sudo -u ci timeout -k 5 300 nice -n 10 npm audit"), "npm audit");
+        let inner = |text: &str| Script::parse(text).commands[0].inner().map(|(script, shell)| (script.to_owned(), shell));
+        assert_eq!(inner("bash -eo pipefail -c 'npm audit || true'"), Some(("npm audit || true".into(), Shell::GITLAB)));
+        assert_eq!(inner("timeout 9 sh -c \"npm audit\" x"), Some(("npm audit".into(), Shell::PLAIN)));
+        assert_eq!(inner("bash check.sh"), None);
     }
 
     proptest! {

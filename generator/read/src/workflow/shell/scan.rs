@@ -1,11 +1,26 @@
 //! From the text of a script to its commands.
 
-use super::{COMMANDS_MAX, Command, DEPTH_MAX, Link, OPEN_MAX, Script};
+use super::{COMMANDS_MAX, Command, DEPTH_MAX, Group, Link, OPEN_MAX, Script};
+
+/// What declares variables, and succeeds whatever a `$( … )` in it does.
+const DECLARES: &[&str] = &["export", "local", "readonly", "declare", "typeset"];
 
 /// The commands of a script.
 pub(super) fn scan(text: &str) -> Script {
     let mut script = Script::default();
-    let mut scanner = Scanner { text, at: 0, end: text.len(), script: &mut script, open: vec![], heredocs: vec![], depth: 0 };
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        end: text.len(),
+        script: &mut script,
+        open: vec![],
+        around: vec![],
+        heredocs: vec![],
+        kept_in: vec![],
+        captured_by: None,
+        function: None,
+        depth: 0,
+    };
     scanner.run(false);
     script.commands.sort_by_key(|command| (command.span.start, std::cmp::Reverse(command.span.end)));
     script
@@ -18,7 +33,7 @@ struct Open {
     asking: bool,
     /// Its condition is `false`.
     never: bool,
-    group: Option<usize>,
+    group: usize,
 }
 
 struct Scanner<'a, 's> {
@@ -27,7 +42,15 @@ struct Scanner<'a, 's> {
     end: usize,
     script: &'s mut Script,
     open: Vec<Open>,
+    /// The groups around a `$( … )`, outermost first, and the innermost of those that ask.
+    around: Vec<(usize, bool)>,
     heredocs: Vec<String>,
+    /// Where the output of the command that is being read is sent.
+    kept_in: Vec<String>,
+    /// The variable that takes what the `$( … )` prints.
+    captured_by: Option<String>,
+    /// The name of the function whose body comes next.
+    function: Option<String>,
     depth: usize,
 }
 
@@ -40,7 +63,7 @@ impl Scanner<'_, '_> {
     fn run(&mut self, captured: bool) {
         let mut words: Vec<String> = Vec::new();
         let mut start = None;
-        let mut asked = captured;
+        let mut asked = false;
         while self.at < self.end {
             let byte = self.peek(0);
             let link = match (byte, self.peek(1)) {
@@ -73,10 +96,15 @@ impl Scanner<'_, '_> {
                         self.at += 1;
                     }
                 }
+                b'(' if words.len() == 1 && self.is_empty_brackets() => {
+                    self.function = words.pop();
+                    start = None;
+                    self.skip_brackets();
+                }
                 b'(' => {
                     self.finish(&mut words, &mut start, &mut asked, captured, Link::Line);
                     self.at += 1;
-                    self.enter(")", true);
+                    self.enter(")");
                 }
                 b')' => {
                     self.finish(&mut words, &mut start, &mut asked, captured, Link::Line);
@@ -87,13 +115,23 @@ impl Scanner<'_, '_> {
                 b'>' | b'<' | b'&' => self.redirect(),
                 _ => {
                     let from = self.at;
-                    let word = self.word();
+                    let word = self.word(words.first().is_some_and(|first| DECLARES.contains(&first.as_str())));
                     if self.at == from {
                         // Nothing was taken: whatever stands here is passed over, so that reading always goes on.
                         self.at += 1;
                         continue;
                     }
                     if words.is_empty() && start.is_none() && self.keyword(&word, &mut asked) {
+                        continue;
+                    }
+                    if words == ["function"] {
+                        // `function name {`, also with brackets.
+                        words.clear();
+                        start = None;
+                        self.function = Some(word);
+                        if self.is_empty_brackets() {
+                            self.skip_brackets();
+                        }
                         continue;
                     }
                     start.get_or_insert(from);
@@ -110,85 +148,120 @@ impl Scanner<'_, '_> {
             "if" => self.ask("fi"),
             "while" | "until" => self.ask("done"),
             "elif" => {
+                self.branch(false);
                 if let Some(open) = self.open.last_mut() {
                     (open.asking, open.never) = (true, false);
                 }
             }
             "then" | "do" => {
+                self.branch(true);
                 if let Some(open) = self.open.last_mut() {
                     open.asking = false;
                 }
             }
             "else" => {
+                self.branch(false);
                 if let Some(open) = self.open.last_mut() {
                     (open.asking, open.never) = (false, false);
                 }
             }
             "!" => *asked = true,
-            "{" => self.enter("}", true),
+            "{" => self.enter("}"),
             "}" | "fi" | "done" | "esac" => self.leave(word),
             _ => return false,
         }
         true
     }
 
-    fn ask(&mut self, closed_by: &'static str) {
-        self.push(Open { closed_by, asking: true, never: false, group: None });
-    }
-
-    /// Opens something; what is nested deeper than anybody writes ends the reading.
-    fn push(&mut self, open: Open) {
-        if self.open.len() >= OPEN_MAX {
-            self.end = self.at;
-        } else {
-            self.open.push(open);
+    fn branch(&mut self, is_then: bool) {
+        let group = self.open.last().map(|open| open.group);
+        if let Some(group) = group.and_then(|group| self.script.groups.get_mut(group)) {
+            group.branches.push((self.at, is_then));
         }
     }
 
-    fn enter(&mut self, closed_by: &'static str, group: bool) {
-        let group = group.then(|| {
-            self.script.groups.push((Link::Line, self.end));
-            self.script.groups.len() - 1
-        });
-        self.push(Open { closed_by, asking: false, never: false, group });
+    fn ask(&mut self, closed_by: &'static str) {
+        self.push(closed_by, true, false);
+    }
+
+    fn enter(&mut self, closed_by: &'static str) {
+        self.push(closed_by, false, false);
+    }
+
+    /// Opens something; what is nested deeper than anybody writes ends the reading.
+    fn push(&mut self, closed_by: &'static str, asking: bool, never: bool) {
+        if self.open.len() >= OPEN_MAX {
+            self.end = self.at;
+            return;
+        }
+        let group = self.script.groups.len();
+        let function = self.function.take();
+        self.script.groups.push(Group { next: Link::Line, end: self.end, start: self.at, function, branches: vec![] });
+        self.open.push(Open { closed_by, asking, never, group });
     }
 
     fn leave(&mut self, word: &str) {
         if self.open.last().is_none_or(|open| open.closed_by != word) {
             return;
         }
-        let Some(Open { group: Some(group), .. }) = self.open.pop() else { return };
-        // What stands after the group holds for everything in it.
-        let mut ahead = 0;
-        while matches!(self.peek(ahead), b' ' | b'\t') {
-            ahead += 1;
+        let Some(Open { group, .. }) = self.open.pop() else { return };
+        // What stands after the group holds for everything in it; a redirection between them does not matter.
+        loop {
+            while matches!(self.peek(0), b' ' | b'\t') {
+                self.at += 1;
+            }
+            let digits = (0..).take_while(|ahead| self.peek(*ahead).is_ascii_digit()).count();
+            let both = self.peek(0) == b'&' && self.peek(1) == b'>';
+            let one = matches!(self.peek(digits), b'>' | b'<') && self.peek(digits + 1) != b'(';
+            if !(both || one) {
+                break;
+            }
+            self.at += digits;
+            self.redirect();
         }
-        let link = match (self.peek(ahead), self.peek(ahead + 1)) {
+        let link = match (self.peek(0), self.peek(1)) {
             (b'&', b'&') => Link::And,
             (b'|', b'|') => Link::Or,
             (b'|', _) => Link::Pipe,
-            (b'&', next) if next != b'>' => Link::Background,
-            (b';', _) => Link::Semicolon,
+            (b'&', _) => Link::Background,
+            (b';', next) if next != b';' => Link::Semicolon,
             _ => Link::Line,
         };
+        self.kept_in.clear();
+        let end = self.at;
         if let Some(entry) = self.script.groups.get_mut(group) {
-            *entry = (link, self.at);
+            (entry.next, entry.end) = (link, end);
         }
+    }
+
+    /// Whether `()` stands here, as after the name of a function.
+    fn is_empty_brackets(&self) -> bool {
+        let rest = self.text.get(self.at..self.end).unwrap_or_default();
+        rest.trim_start_matches([' ', '\t'])
+            .strip_prefix('(')
+            .is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with(')'))
+    }
+
+    fn skip_brackets(&mut self) {
+        let rest = self.text.get(self.at..self.end).unwrap_or_default();
+        self.at += rest.find(')').map_or(rest.len(), |found| found + 1);
     }
 
     fn finish(&mut self, words: &mut Vec<String>, start: &mut Option<usize>, asked: &mut bool, captured: bool, next: Link) {
         let words = std::mem::take(words);
         let start = start.take();
-        let was_asked = std::mem::replace(asked, captured);
+        let negated = std::mem::replace(asked, false);
         let Some(start) = start else { return };
+        let mut kept_in = std::mem::take(&mut self.kept_in);
+        kept_in.extend(self.captured_by.iter().cloned());
         match words.first().map(String::as_str) {
-            // The words of a loop's or a choice's head are no command.
+            // The words of a loop's or a choice's head are no command. A loop over nothing never goes round.
             Some("for" | "select") => {
-                self.push(Open { closed_by: "done", asking: false, never: false, group: None });
+                self.push("done", false, words.len() == 3 && words.get(2).is_some_and(|word| word == "in"));
                 return;
             }
             Some("case") => {
-                self.push(Open { closed_by: "esac", asking: false, never: false, group: None });
+                self.push("esac", false, false);
                 return;
             }
             _ => {}
@@ -197,23 +270,30 @@ impl Scanner<'_, '_> {
             self.end = self.at;
             return;
         }
-        let asking = self.open.iter().any(|open| open.asking);
-        if let Some(open) = self.open.last_mut()
-            && open.asking
-            && next != Link::Or
-            && matches!(&words[..], [word] if word == "false")
-        {
-            open.never = true;
-        }
-        self.script.commands.push(Command {
+        let asking = self.open.iter().rev().find(|open| open.asking).map(|open| open.group);
+        let asking_around = self.around.iter().rev().find(|(_, asking)| *asking).map(|(group, _)| *group);
+        let groups = self.around.iter().map(|(group, _)| *group).chain(self.open.iter().map(|open| open.group)).collect();
+        let command = Command {
             words,
             span: start..self.at,
             next,
-            groups: self.open.iter().filter_map(|open| open.group).collect(),
-            asked: was_asked || asking,
+            kept_in,
+            groups,
+            asked: negated || captured || asking.is_some(),
+            negated,
+            captured: captured || self.depth > 0,
+            asked_in: asking.or(asking_around),
             never: self.open.iter().any(|open| open.never && !open.asking),
             outermost: self.open.is_empty() && self.depth == 0,
-        });
+        };
+        if let Some(open) = self.open.last_mut()
+            && open.asking
+            && next != Link::Or
+            && command.constant() == Some(false)
+        {
+            open.never = true;
+        }
+        self.script.commands.push(command);
     }
 
     /// `> file`, `2>&1`, `<<EOF`: no words of the command.
@@ -223,20 +303,25 @@ impl Scanner<'_, '_> {
             while matches!(self.peek(0), b' ' | b'\t') {
                 self.at += 1;
             }
-            let word = self.word();
+            let word = self.word(false);
             if !word.is_empty() {
                 self.heredocs.push(word);
             }
             return;
         }
+        let mut sent = false;
         while matches!(self.peek(0), b'>' | b'<' | b'&' | b'|') {
+            sent |= self.peek(0) == b'>';
             self.at += 1;
         }
         while matches!(self.peek(0), b' ' | b'\t') {
             self.at += 1;
         }
         if !matches!(self.peek(0), 0 | b'\n' | b';' | b'(') {
-            let _ = self.word();
+            let word = self.word(false);
+            if sent && !word.is_empty() && !word.starts_with("/dev/") && !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                self.kept_in.push(word);
+            }
         }
     }
 
@@ -254,7 +339,8 @@ impl Scanner<'_, '_> {
     }
 
     /// A word without its quotes; what stands in `$( … )` is read as commands of its own.
-    fn word(&mut self) -> String {
+    /// Where the command only declares, `export x=$(audit)`, the failure of what is taken is lost.
+    fn word(&mut self, declares: bool) -> String {
         let mut word = Vec::new();
         while self.at < self.end {
             let byte = self.peek(0);
@@ -279,7 +365,7 @@ impl Scanner<'_, '_> {
                     self.at += 1;
                     while self.at < self.end && self.peek(0) != b'"' {
                         if self.peek(0) == b'$' {
-                            self.dollar(&mut word);
+                            self.dollar(&mut word, declares);
                         } else {
                             if self.peek(0) == b'\\' && matches!(self.peek(1), b'"' | b'\\' | b'$' | b'`' | b'\n') {
                                 self.at += 1;
@@ -296,7 +382,7 @@ impl Scanner<'_, '_> {
                     }
                     self.at += 2;
                 }
-                b'$' => self.dollar(&mut word),
+                b'$' => self.dollar(&mut word, declares),
                 _ => {
                     word.push(byte);
                     self.at += 1;
@@ -308,7 +394,7 @@ impl Scanner<'_, '_> {
     }
 
     /// `$name`, `${…}`, `${{ … }}` and `$( … )`, which stay in the word as they are written.
-    fn dollar(&mut self, word: &mut Vec<u8>) {
+    fn dollar(&mut self, word: &mut Vec<u8>, declares: bool) {
         let from = self.at;
         let (open, close): (&str, &str) = match (self.peek(1), self.peek(2)) {
             (b'{', b'{') => ("${{", "}}"),
@@ -325,14 +411,20 @@ impl Scanner<'_, '_> {
             let end = self.closing();
             if self.depth < DEPTH_MAX && self.peek(0) != b'(' {
                 let assigned = word.ends_with(b"=");
-                let (outer_end, outer_open) = (self.end, std::mem::take(&mut self.open));
-                let heredocs = std::mem::take(&mut self.heredocs);
+                let name = word.strip_suffix(b"=").map(|name| String::from_utf8_lossy(name).into_owned());
+                let outer_end = self.end;
+                let (outer_open, heredocs) = (std::mem::take(&mut self.open), std::mem::take(&mut self.heredocs));
+                let (kept_in, function) = (std::mem::take(&mut self.kept_in), self.function.take());
+                let captured_by = std::mem::replace(&mut self.captured_by, name);
+                let around = self.around.len();
+                self.around.extend(outer_open.iter().map(|open| (open.group, open.asking)));
                 (self.end, self.depth) = (end, self.depth + 1);
                 // `x=$(audit)` fails with it; elsewhere nobody hears.
-                self.run(!assigned);
+                self.run(!assigned || declares);
                 (self.end, self.depth) = (outer_end, self.depth - 1);
-                self.open = outer_open;
-                self.heredocs = heredocs;
+                self.around.truncate(around);
+                (self.open, self.heredocs) = (outer_open, heredocs);
+                (self.kept_in, self.captured_by, self.function) = (kept_in, captured_by, function);
             }
             self.at = (end + 1).min(self.end);
         } else {
