@@ -283,6 +283,20 @@ fn a_baseline_has_a_term() {
 }
 
 #[test]
+fn a_mistake_is_shown_without_the_secret_beside_it() {
+    let sandbox = repository("a.txt", "nothing\n");
+    let token = token(7);
+    sandbox.file("rules.toml", format!("[[rules]]\nid = \"a\"\nregexp = \"{token}\"\n"));
+    let ran = sandbox.avouch_with(&["scan", "--rules", "rules.toml"], &[KEY]).exits(2);
+    assert!(ran.stderr.contains("rules.toml:3:1") && ran.stderr.contains("regexp = "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(&token), "{}", ran.stderr);
+    // The report of another scanner, taken for a baseline: its values have any form.
+    sandbox.file("report.json", "[{\"RuleID\": \"x\", \"Secret\": \"winter-is-over\"}]\n");
+    let ran = sandbox.avouch_with(&["scan", "--baseline", "report.json"], &[KEY]).exits(2);
+    assert!(ran.stderr.contains("report.json:1:") && !ran.stderr.contains("winter"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_file_that_is_named_and_cannot_be_read_is_a_mistake_of_the_command_line() {
     let sandbox = repository("a.txt", "nothing\n");
     let asked: [&[&str]; 4] = [

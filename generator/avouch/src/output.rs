@@ -159,7 +159,7 @@ impl Output {
         let level = if diagnostic.level == Level::Error { Shown::ERROR } else { Shown::WARNING };
         let end = source.text.len();
         let span = diagnostic.span.start.min(end)..diagnostic.span.end.min(end).max(diagnostic.span.start.min(end));
-        let (path, text) = (plain(&source.path), neutral(&source.text));
+        let (path, text) = (plain(&source.path), neutral(&excerpt(&source.text, diagnostic.code)));
         let (message, label) = (plain(&diagnostic.message), plain(&diagnostic.label));
         let help = diagnostic.help.as_deref().map(plain);
         let snippet = Snippet::source(text.as_str())
@@ -217,6 +217,22 @@ pub(crate) fn plain(text: &str) -> String {
 /// Several lines, made harmless for a terminal and for a CI log; workflow commands are kept.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|character| if is_hostile(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// What may be shown of a text around a mistake: no secret in it, every sign in its place. A baseline may be the report of another
+/// scanner, with values of any form, so nothing in quotes is shown of one.
+fn excerpt(text: &str, code: &str) -> String {
+    if code != "bad-baseline" {
+        return avouch_scan::masked(text);
+    }
+    let mut quoted = false;
+    let mut out = String::with_capacity(text.len());
+    for each in text.chars() {
+        let mark = matches!(each, '"' | '\'');
+        quoted ^= mark;
+        if quoted && !mark && each != '\n' { out.extend(std::iter::repeat_n('*', each.len_utf8())) } else { out.push(each) }
+    }
+    out
 }
 
 /// As [`plain`], keeping the length in bytes of every character, so that spans stay where they were.

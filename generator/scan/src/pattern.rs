@@ -45,6 +45,11 @@ impl Pattern {
         Ok(Self { hir, compiled: OnceLock::new() })
     }
 
+    /// How many groups it has.
+    pub(crate) fn groups(&self) -> usize {
+        self.hir.properties().explicit_captures_len()
+    }
+
     /// The compiled pattern.
     pub(crate) fn regex(&self) -> Result<&Regex, String> {
         let compiled = self.compiled.get_or_init(|| {

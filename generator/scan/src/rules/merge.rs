@@ -173,6 +173,17 @@ impl Building {
         }
         let pattern = written.regex.as_ref().and_then(|regex| self.pattern(source, regex));
         let path = written.path.as_ref().and_then(|path| self.path(source, path));
+        let before = self.rules.iter().find(|rule| rule.id == id);
+        // A group that no match has would make every match none.
+        let group = written.secret_group.as_ref().map(|group| *group.get_ref()).or(before.and_then(|rule| rule.secret_group));
+        let groups = pattern.as_ref().or(before.and_then(|rule| rule.pattern.as_ref())).map(Pattern::groups);
+        if let (Some(group), Some(groups)) = (group, groups)
+            && group > groups
+        {
+            let place = written.secret_group.as_ref().map(Spanned::span).or(written.regex.as_ref().map(Spanned::span));
+            let message = format!("the rule `{id}` takes its value from group {group}, and its pattern has {groups}");
+            self.problem(source, place.unwrap_or(0..0), message, "count the round brackets of `regex` from 1");
+        }
         let lists: Vec<AllowList> =
             written.allowlist.into_iter().chain(written.allowlists).map(|list| self.list(source, list)).collect();
         let keywords: Vec<String> = written.keywords.iter().map(|keyword| keyword.to_ascii_lowercase()).collect();
@@ -218,7 +229,7 @@ impl Building {
 
     fn list(&mut self, source: &Arc<Source>, written: WrittenAllowList) -> AllowList {
         let all = match written.condition.as_ref().map(|text| text.get_ref().to_ascii_uppercase()).as_deref() {
-            None | Some("OR" | "||") => false,
+            None | Some("" | "OR" | "||") => false,
             Some("AND" | "&&") => true,
             Some(other) => {
                 let span = written.condition.as_ref().map_or(0..0, Spanned::span);

@@ -53,6 +53,18 @@ fn our_own_rules_look_only_around_their_keywords() {
 }
 
 #[test]
+fn a_group_that_the_pattern_does_not_have_is_refused() {
+    let rule = |group: &str| format!("[[rules]]\nid = \"a\"\nregex = '(?:x)_([a-z]+)(?P<b>\\d)?'\nsecretGroup = {group}\n");
+    assert_eq!(found(&load(&rule("1")).unwrap(), "a.txt", "x_abc"), ["a"]);
+    let refused = load(&rule("3")).unwrap_err();
+    assert!(refused[0].line().starts_with("rules.toml:4:15: the rule `a` takes its value from group 3"), "{}", refused[0].line());
+    // Also where a file that is built upon has the pattern.
+    let base = source("[[rules]]\nid = \"a\"\nregex = 'x_([a-z]+)'\n");
+    let text = "[extend]\npath = \"base.toml\"\n[[rules]]\nid = \"a\"\nsecretGroup = 2\n";
+    assert!(Rules::load(&source(text), &mut |_| Ok(Arc::clone(&base))).is_err());
+}
+
+#[test]
 fn a_file_of_gitleaks_is_read() {
     let rules = load(
         r#"
