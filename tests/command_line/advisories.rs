@@ -245,6 +245,22 @@ fn the_record_tells_which_releases_contain_a_package_and_where_they_run() {
 }
 
 #[test]
+fn a_copy_in_the_repository_is_found_by_its_package_as_by_an_advisory() {
+    let sandbox = released("contact: us\n");
+    let manifest = sandbox.read("Cargo.toml");
+    let lock = sandbox.read("Cargo.lock");
+    let start = lock.find("source = ").unwrap();
+    let end = lock.find("\n\n[[package]]\nname = \"shop\"").unwrap();
+    sandbox.file("Cargo.lock", format!("{}{}", &lock[..start].trim_end(), &lock[end..]));
+    sandbox.file("vendor/itoa/Cargo.toml", "[package]\nname = \"itoa\"\nversion = \"1.0.11\"\nedition = \"2021\"\n");
+    sandbox.file("Cargo.toml", format!("{manifest}\n[workspace]\n\n[patch.crates-io]\nitoa = {{ path = \"vendor/itoa\" }}\n"));
+    sandbox.commit(Some("v1.2.0"));
+    sandbox.avouch(&["run"]).exits(0);
+    let told = sandbox.avouch(&["affected", "pkg:cargo/itoa", "--range", "~1"]).exits(3);
+    assert!(told.stdout.contains("1.2.0  itoa 1.0.11") && told.stdout.contains("possible"), "{}", told.stdout);
+}
+
+#[test]
 fn what_cannot_be_asked_is_said() {
     let sandbox = two_releases();
     for wrong in [

@@ -31,12 +31,12 @@ pub use bom::{Bom, BomError, Component, Role, Scope};
 pub use database::{BYTES_MAX, Database, EcosystemFacts, Facts, Loader};
 pub use ecosystem::Ecosystem;
 pub use ignore::{Approved, Ignore, IgnoreError, read_ignores};
-pub use matching::{AffectedComponent, Certainty, Ignored, Match, matches};
+pub use matching::{AffectedComponent, Certainty, Ignored, Match, identity, matches};
 pub use purl::{NotAPurl, OfEcosystem, Purl};
 pub use requirement::{NotARequirement, Requirement};
 pub use severity::{NotARating, Rating, Severity};
 pub use version::{NotAVersion, Scheme, Version};
-pub use vex::{Document, ReleaseBom, Row, Said, cyclonedx, openvex, release_matches, rows};
+pub use vex::{Document, ReleaseBom, Row, Said, cyclonedx, openvex, release_matches, rows, status};
 
 #[cfg(test)]
 mod hostile;

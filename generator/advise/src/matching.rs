@@ -142,8 +142,8 @@ pub fn matches(database: &Database, components: &[Component]) -> Vec<Match> {
     matches
 }
 
-/// The package of a component, and its ecosystem.
-pub(crate) fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
+/// The package of a component, and its ecosystem; none where nobody can look it up.
+pub fn identity(component: &Component) -> Option<(Purl, Ecosystem)> {
     let stated = component.purl.as_deref().and_then(|purl| purl.parse::<Purl>().ok());
     let stated = stated.and_then(|purl| purl.ecosystem().map(|ecosystem| (purl, ecosystem)));
     if stated.is_some() || component.role != Role::Copy {

@@ -16,6 +16,8 @@ pub struct Requirement {
 struct Comparator {
     operator: Operator,
     version: Version,
+    /// How many numbers were written, for `^0.0` and `~1`.
+    written: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ enum Operator {
     Greater,
     /// `^1.2.3`: up to what may break.
     Caret,
-    /// `~1.2.3`: up to the next minor version.
+    /// `~1.2.3`: up to the next minor version; `~1`: up to the next major one.
     Tilde,
 }
 
@@ -93,7 +95,8 @@ fn comparators(scheme: Scheme, text: &str) -> Result<Vec<Comparator>, String> {
             _ => return Err(format!("`{sign}` is no comparison that is known")),
         };
         let version = Version::parse(scheme, word).map_err(|error| error.to_string())?;
-        found.push(Comparator { operator, version });
+        let core = word.split(['-', '+']).next().unwrap_or_default();
+        found.push(Comparator { operator, version, written: core.split('.').count() });
         rest = left.trim_start_matches(|character: char| character.is_whitespace() || character == ',');
     }
     Ok(found)
@@ -111,10 +114,11 @@ impl Comparator {
             Operator::Greater => order == Ordering::Greater,
             Operator::Caret | Operator::Tilde => {
                 let (Some(core), Some(least)) = (version.core(), self.version.core()) else { return false };
-                // As many numbers agree as may not change: with `^` those through the first that is not zero.
+                // As many numbers agree as may not change: with `^` those through the first that is not zero. What was not written
+                // may be anything.
                 let fixed = match self.operator {
-                    Operator::Tilde => 2,
-                    _ => least.iter().position(|number| *number > 0).map_or(3, |place| place + 1),
+                    Operator::Tilde => self.written.min(2),
+                    _ => least.iter().position(|number| *number > 0).map_or(self.written, |place| place + 1),
                 };
                 order != Ordering::Less && core.iter().zip(&least).take(fixed).all(|(one, two)| one == two)
             }
@@ -138,6 +142,13 @@ mod tests {
             ("^1.2", "1.9.0", "2.0.0"),
             ("^0.2.3", "0.2.9", "0.3.0"),
             ("~1.2.3", "1.2.9", "1.3.0"),
+            ("~1.2", "1.2.9", "1.3.0"),
+            ("~1", "1.9.0", "2.0.0"),
+            ("^0", "0.9.0", "1.0.0"),
+            ("^0.0", "0.0.9", "0.1.0"),
+            ("^0.0.3", "0.0.3", "0.0.4"),
+            ("^0.0.0", "0.0.0", "0.0.1"),
+            ("^1.0.0-rc.1", "1.0.0-rc.2", "2.0.0"),
             ("1.2.3", "v1.2.3+b", "1.2.4"),
             ("!=1.0.0", "1.0.1", "1.0.0"),
             ("<=2 >1", "2.0.0", "1.0.0"),

@@ -84,29 +84,44 @@ pub fn rows(releases: &[ReleaseBom], statements: &[(Timestamp, VexStatement)]) -
         let of_release: Vec<&(Timestamp, VexStatement)> =
             statements.iter().filter(|(_, statement)| release_matches(&statement.releases, &release.version)).collect();
         let found = release.matches.iter().filter(|matched| matched.class == Class::Vulnerability);
-        let mut told: BTreeSet<&str> = BTreeSet::new();
+        let mut told: BTreeMap<&str, &Match> = BTreeMap::new();
         for matched in found {
-            told.extend(matched.names());
+            told.extend(matched.names().map(|name| (name, matched)));
             for component in &matched.components {
                 let said = spoken(&of_release, |name| matched.names().any(|known| known == name), Some(&component.purl));
                 let said = said.unwrap_or_else(|| unspoken(&component.fixed, &component.name));
                 rows.push(release.row(matched.id.clone(), Some(matched), Some((&component.purl, &component.reference)), said));
             }
         }
-        for (_, statement) in of_release.iter().filter(|(_, statement)| !told.contains(statement.vulnerability.as_str())) {
-            let id = &statement.vulnerability;
+        for (_, statement) in &of_release {
             let component = statement.component.as_deref();
-            let Some(said) = spoken(&of_release, |name| name == id, component) else { continue };
+            // What was found is told above; a statement about another component of it is not.
+            let matched = told.get(statement.vulnerability.as_str()).copied();
+            if let Some(matched) = matched
+                && component.is_none_or(|named| matched.components.iter().any(|there| is_of(named, Some(&there.purl))))
+            {
+                continue;
+            }
+            let is_it =
+                |name: &str| matched.map_or(name == statement.vulnerability, |matched| matched.names().any(|one| one == name));
+            let Some(said) = spoken(&of_release, is_it, component) else { continue };
             let reference =
                 component.and_then(|purl| release.bom.components.iter().find(|there| is_of(purl, there.purl.as_deref())));
             let named = component.map(|purl| (purl, reference.map_or("", |there| there.reference.as_str())));
-            rows.push(release.row(id.clone(), None, named, said));
+            let id = matched.map_or(&statement.vulnerability, |matched| &matched.id);
+            rows.push(release.row(id.clone(), matched, named, said));
         }
     }
     let key = |row: &Row| (row.vulnerability.clone(), row.release.clone(), row.component.clone());
     rows.sort_by_key(key);
     rows.dedup();
     rows
+}
+
+/// The status that was stated last about a vulnerability, by any of its names, in a component of a release; none where nobody did.
+pub fn status(statements: &[(Timestamp, VexStatement)], release: &str, names: &[String], component: &str) -> Option<VexStatus> {
+    let of_release: Vec<_> = statements.iter().filter(|(_, statement)| release_matches(&statement.releases, release)).collect();
+    spoken(&of_release, |name| names.iter().any(|known| known == name), Some(component)).map(|said| said.status)
 }
 
 /// The last statement about a vulnerability and a component.

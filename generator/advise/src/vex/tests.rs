@@ -84,6 +84,41 @@ fn a_statement_about_a_component_counts_before_one_about_all() {
 }
 
 #[test]
+fn a_statement_about_a_component_that_was_not_found_is_not_lost() {
+    let own = VexStatement { component: Some("pkg:npm/right".to_owned()), ..statement("CVE-2026-1", "*", VexStatus::Fixed) };
+    let rows = rows(&[release("1.4.2")], &[(at(1), own)]);
+    let told: Vec<_> = rows.iter().map(|row| (row.vulnerability.as_str(), row.component.as_deref(), row.said.status)).collect();
+    assert_eq!(
+        told,
+        [
+            ("GHSA-1", Some("pkg:npm/left@1.0.0"), VexStatus::UnderInvestigation),
+            ("GHSA-1", Some("pkg:npm/right"), VexStatus::Fixed),
+        ]
+    );
+}
+
+#[test]
+fn the_status_is_that_of_the_component_and_of_none_that_is_named_alike() {
+    let of = |named: &str, status| VexStatement { component: Some(named.to_owned()), ..statement("GHSA-1", "*", status) };
+    let statements = [
+        (at(1), of("pkg:npm/left", VexStatus::NotAffected)),
+        (at(2), of("pkg:npm/right@1.0.1", VexStatus::Fixed)),
+        (at(3), statement("GHSA-1", "2.*", VexStatus::Affected)),
+    ];
+    let names = ["GHSA-1".to_owned(), "CVE-2026-1".to_owned()];
+    for (release, component, expected) in [
+        ("1.0.0", "pkg:npm/left@1.0.0", Some(VexStatus::NotAffected)),
+        ("1.0.0", "pkg:npm/left-pad@1.0.0", None),
+        ("1.0.0", "pkg:npm/right@1.0.1", Some(VexStatus::Fixed)),
+        ("1.0.0", "pkg:npm/right@1.0.10", None),
+        ("2.0.0", "pkg:npm/left@1.0.0", Some(VexStatus::NotAffected)),
+        ("2.0.0", "pkg:npm/other@1.0.0", Some(VexStatus::Affected)),
+    ] {
+        assert_eq!(status(&statements, release, &names, component), expected, "{release} {component}");
+    }
+}
+
+#[test]
 fn both_documents_say_the_same() {
     let rows = rows(&[release("1.4.2")], &[(at(2), statement("GHSA-1", "1.4.*", VexStatus::NotAffected))]);
     let one = cyclonedx(&rows, &document());

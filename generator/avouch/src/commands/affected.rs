@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::bail;
 use avouch_advise::{
-    Bom, Certainty, Component, Database, Ecosystem, OfEcosystem, Purl, Requirement, Role, Scope, matches, release_matches,
+    Bom, Certainty, Component, Database, Ecosystem, OfEcosystem, Purl, Requirement, Role, Scope, identity, matches,
 };
 use avouch_model::{
     Timestamp,
@@ -49,7 +49,8 @@ pub(crate) fn affected(global: &Global, output: &Output, arguments: &Affected) -
     let sought = sought(global, arguments)?;
     let ledger = record::open(&project)?;
     let recorded = ledger.recorded(global.as_of)?;
-    let statements: Vec<(Timestamp, &VexStatement)> = vex::statements(&recorded).collect();
+    let statements: Vec<(Timestamp, VexStatement)> =
+        vex::statements(&recorded).map(|(at, statement)| (at, statement.clone())).collect();
     let running = deploy::running(&recorded);
     let (mut answers, mut doubts, mut looked) = (Vec::new(), Vec::new(), 0);
     for (release, bom) in vex::boms(&ledger, &recorded)? {
@@ -140,7 +141,9 @@ fn find<'a>(bom: &'a Bom, sought: &Sought) -> Vec<(&'a Component, Certainty)> {
     match sought {
         Sought::Package { purl, ecosystem, range } => {
             let of_package = bom.components.iter().filter_map(|component| {
-                let there: Purl = component.purl.as_deref()?.parse().ok()?;
+                let own = || component.purl.as_deref()?.parse::<Purl>().ok();
+                // A copy without a package URL is known by its place, as it is to the matcher.
+                let there = identity(component).map(|(purl, _)| purl).or_else(own)?;
                 there.is_of_package(purl).then_some((component, there))
             });
             let decided = of_package.filter_map(|(component, there)| {
@@ -178,14 +181,10 @@ fn same_version(ecosystem: &Ecosystem, one: &str, two: &str) -> bool {
     one == two || parse(one).zip(parse(two)).is_some_and(|(one, two)| two.against(&one) == Some(std::cmp::Ordering::Equal))
 }
 
-/// What we said last of this vulnerability in this release.
-fn stated(statements: &[(Timestamp, &VexStatement)], sought: &Sought, release: &str, purl: Option<&str>) -> Option<&'static str> {
+/// What we said last of this vulnerability in this component of this release.
+fn stated(statements: &[(Timestamp, VexStatement)], sought: &Sought, release: &str, purl: Option<&str>) -> Option<&'static str> {
     let Sought::Advisory { names, .. } = sought else { return None };
-    let about = |statement: &VexStatement| {
-        let component = statement.component.as_deref().is_none_or(|named| purl.is_some_and(|purl| purl.starts_with(named)));
-        component && release_matches(&statement.releases, release) && names.contains(&statement.vulnerability)
-    };
-    statements.iter().rev().find(|(_, statement)| about(statement)).map(|(_, statement)| statement.status.name())
+    avouch_advise::status(statements, release, names, purl.unwrap_or_default()).map(|status| status.name())
 }
 
 fn text(output: &Output, answers: &[Answer], doubts: &[String], looked: usize, environments: &[&str]) -> String {
