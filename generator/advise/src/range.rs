@@ -83,14 +83,15 @@ fn is_listed(affected: &Affected, version: &Candidate<'_>) -> bool {
 /// None when the version or a bound has no place in the order.
 ///
 /// The schema sorts the events and lets each that the version has reached say whether it is within; what the last of them says
-/// stands, so the last is looked for and nothing is sorted. Of events at one version the one that is written last counts.
+/// stands, so the last is looked for and nothing is sorted. Of events at one version a beginning has the last word
+/// over an end, so that `introduced 2, fixed 3, introduced 1, fixed 2` is of 2 as well; `introduced 2, fixed 2` is of nothing.
 fn lies_within(range: &Range, scheme: Scheme, version: &Candidate<'_>) -> Option<bool> {
     let version = version.by(scheme)?;
     let mut limits = 0;
     let mut below_a_limit = false;
     // Where it changed last, and whether it began there; a bound of none is before all versions.
-    let mut last: (Option<Version>, bool) = (None, false);
-    for event in &range.events {
+    let mut last: (Option<Version>, usize, bool) = (None, 0, false);
+    for (place, event) in range.events.iter().enumerate() {
         let (bound, begins) = match event {
             Event::Introduced(bound) => (bound, true),
             Event::Fixed(bound) | Event::LastAffected(bound) => (bound, false),
@@ -109,13 +110,30 @@ fn lies_within(range: &Range, scheme: Scheme, version: &Candidate<'_>) -> Option
         let is_later = match (&bound, &last.0) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(bound), Some(last)) => bound.against(last)? != Ordering::Less,
+            (Some(bound), Some(known)) => match bound.against(known)? {
+                Ordering::Equal => rank(range, scheme, place, begins) >= rank(range, scheme, last.1, last.2),
+                order => order == Ordering::Greater,
+            },
         };
         if is_reached && is_later {
-            last = (bound, begins);
+            last = (bound, place, begins);
         }
     }
-    Some(last.1 && (limits == 0 || below_a_limit))
+    Some(last.2 && (limits == 0 || below_a_limit))
+}
+
+/// The order of events at one version: what ends where it begins, as two events that follow each other; other ends; other beginnings.
+fn rank(range: &Range, scheme: Scheme, place: usize, begins: bool) -> u8 {
+    let first = if begins { Some(place) } else { place.checked_sub(1) };
+    let pair = first.and_then(|first| Some((range.events.get(first)?, range.events.get(first + 1)?)));
+    let ends_there = |begun: &str, ended: &str| {
+        let read = |text| Version::parse(scheme, text).ok();
+        begun != "0" && read(begun).zip(read(ended)).is_some_and(|(begun, ended)| begun.against(&ended) == Some(Ordering::Equal))
+    };
+    match pair {
+        Some((Event::Introduced(begun), Event::Fixed(ended) | Event::LastAffected(ended))) if ends_there(begun, ended) => 0,
+        _ => 1 + u8::from(begins),
+    }
 }
 
 /// The first version after this one in which the advisory says that it is fixed.

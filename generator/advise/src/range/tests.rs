@@ -59,6 +59,17 @@ fn events_need_not_be_in_order_and_touch() {
 }
 
 #[test]
+fn what_begins_where_another_part_ends_goes_on() {
+    // As PYSEC-2022-42972 writes it.
+    let events = [introduced("0.13.0"), fixed("0.14.0-rc1"), introduced("0.12.2"), fixed("0.13.0")];
+    let package = affected(Ecosystem::Npm, vec![semver(&events)], &[]);
+    let (yes, no) = (Membership::Affected, Membership::Unaffected);
+    decides(&package, &[("0.12.1", no), ("0.12.9", yes), ("0.13.0", yes), ("0.13.2", yes), ("0.14.0", no)]);
+    let nothing = affected(Ecosystem::Npm, vec![semver(&[introduced("1.0.0"), fixed("1.0.0")])], &[]);
+    decides(&nothing, &[("1.0.0", no), ("1.1.0", no)]);
+}
+
+#[test]
 fn the_last_affected_version_has_it_and_a_limit_ends_what_is_said() {
     let last = affected(
         Ecosystem::PyPi,
@@ -345,22 +356,51 @@ fn before_limits<V: Made>(version: &V, events: &[MadeEvent<V>]) -> bool {
     limits.is_empty() || limits.iter().any(|limit| limit.as_ref().is_none_or(|at| version.order(at).is_lt()))
 }
 
-/// By selection: again and again the first of those that nothing is before.
+/// By selection: again and again the first of those that nothing is before. At one version come first what begins and ends there, one
+/// right after the other, then other ends, then other beginnings.
 fn sorted<V: Made>(events: &[MadeEvent<V>]) -> Vec<MadeEvent<V>> {
     let at = |event: &MadeEvent<V>| match event {
         MadeEvent::Introduced(at) | MadeEvent::Limit(at) => at.clone(),
         MadeEvent::Fixed(at) | MadeEvent::LastAffected(at) => Some(at.clone()),
     };
-    let before = |one: &MadeEvent<V>, two: &MadeEvent<V>| match (at(one), at(two)) {
+    let begins = |event: &MadeEvent<V>| matches!(event, MadeEvent::Introduced(_));
+    let ends = |event: &MadeEvent<V>| matches!(event, MadeEvent::Fixed(_) | MadeEvent::LastAffected(_));
+    let same = |one: &MadeEvent<V>, two: &MadeEvent<V>| at(one).zip(at(two)).is_some_and(|(one, two)| one.order(&two).is_eq());
+    let rank = |place: usize| {
+        let pair = |first: usize| {
+            first + 1 < events.len()
+                && begins(&events[first])
+                && ends(&events[first + 1])
+                && same(&events[first], &events[first + 1])
+        };
+        match &events[place] {
+            event if begins(event) => {
+                if pair(place) {
+                    0
+                } else {
+                    2
+                }
+            }
+            _ => {
+                if place > 0 && pair(place - 1) {
+                    0
+                } else {
+                    1
+                }
+            }
+        }
+    };
+    let before = |one: &(usize, MadeEvent<V>), two: &(usize, MadeEvent<V>)| match (at(&one.1), at(&two.1)) {
         (None, None) | (Some(_), None) => false,
         (None, Some(_)) => true,
-        (Some(one), Some(two)) => one.order(&two).is_lt(),
+        (Some(first), Some(second)) => first.order(&second).is_lt() || first.order(&second).is_eq() && rank(one.0) < rank(two.0),
     };
-    let mut left: Vec<_> = events.iter().filter(|event| !matches!(event, MadeEvent::Limit(_))).cloned().collect();
+    let all = events.iter().cloned().enumerate();
+    let mut left: Vec<_> = all.filter(|(_, event)| !matches!(event, MadeEvent::Limit(_))).collect();
     let mut sorted = Vec::new();
     while !left.is_empty() {
         let first = (0..left.len()).find(|one| !(0..left.len()).any(|two| before(&left[two], &left[*one]))).unwrap();
-        sorted.push(left.remove(first));
+        sorted.push(left.remove(first).1);
     }
     sorted
 }
