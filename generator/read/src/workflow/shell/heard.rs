@@ -73,8 +73,8 @@ impl Script {
             }
         }
         // On the left of `&&` and `||` no `-e` holds, within groups neither: there the last command decides.
-        let listed = command.groups.iter().filter_map(|group| self.group(*group));
-        let listed = listed.filter(|group| matches!(group.next, Link::And | Link::Or)).next_back();
+        let mut around = command.groups.iter().filter_map(|group| self.group(*group));
+        let listed = around.rfind(|group| matches!(group.next, Link::And | Link::Or));
         let within = match (listed, body.and_then(|body| self.group(*body))) {
             (Some(group), _) => Some(group.end),
             (None, Some(function)) if quiet || !stops => Some(function.end),
