@@ -306,6 +306,13 @@ impl Receipt {
         self.recovery_window.map(|window| window.after(self.to))
     }
 
+    /// Whether two runs were further apart than the lag: rows may have stayed longer than was promised, whatever is left now. A slot begins
+    /// some seconds late, and a run takes its time.
+    pub fn outlasted_lag(&self) -> bool {
+        let lag = self.promise.max_lag.seconds_min();
+        self.gap_seconds_max > lag.saturating_add((lag / 10).max(60))
+    }
+
     /// How many rows were deleted over all runs.
     pub fn removed(&self) -> Told {
         self.looked_at(self.deleted)
@@ -427,6 +434,15 @@ mod tests {
         let recovered = RetentionRun { recovered: 40, claim: Some(7), ..run(1_000_000, 9) };
         let receipt = Receipt::of(&[recovered, run(1_000_900, 1)], None).unwrap();
         assert_eq!((receipt.deleted, receipt.claim), (Some(50), Some(7)));
+    }
+
+    #[test]
+    fn a_gap_longer_than_the_lag_is_told_and_one_of_a_late_slot_is_not() {
+        let outlasted =
+            |seconds: i64| Receipt::of(&[run(1_000_000, 9), run(1_000_000 + seconds, 0)], None).unwrap().outlasted_lag();
+        assert_eq!([900, 990, 991, 86_400].map(outlasted), [false, false, true, true]);
+        let later = Receipt::of(&[run(1_000_000, 9)], Some(Timestamp::from_unix(1_000_000 - 7_200))).unwrap();
+        assert!(later.outlasted_lag(), "from the last run of the receipt before");
     }
 
     #[test]

@@ -302,6 +302,7 @@ words! {
     runs_well_many: "{n}, all ended well", "{n}, toutes bien terminées";
     runs_of_which_failed: "{n}, of which {m} did not end well", "{n}, dont {m} mal terminées";
     longest_gap: "Longest gap between runs", "Plus long intervalle entre exécutions";
+    gap_outlasted_lag: "Two runs were further apart than the lag that is promised: rows may have stayed longer, whatever is left now.", "Deux exécutions ont été plus éloignées que le délai promis\u{a0}: des lignes ont pu rester plus longtemps, quoi qu’il reste aujourd’hui.";
     gap_of_one_run: "one run only: no gap yet", "une seule exécution\u{a0}: pas encore d’intervalle";
     rows_removed: "Rows removed", "Lignes supprimées";
     cutoff: "Cut-off (UTC)", "Date limite (UTC)";

@@ -126,6 +126,9 @@ fn rule(pen: &Pen<'_>, page: &mut Page, finding: &RetentionFinding) {
             let mut facts = vec![(w.state.to_owned(), holds(pen, finding.state))];
             facts.extend(receipt_facts(pen, receipt));
             facts.extend(course(pen, finding));
+            if receipt.outlasted_lag() {
+                page.note(Html::text(w.gap_outlasted_lag));
+            }
             if receipt.holds && !receipt.exercised {
                 page.note(Html::text(w.retention_of_nothing));
             }

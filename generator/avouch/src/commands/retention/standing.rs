@@ -112,6 +112,12 @@ impl Standing<'_> {
             }
         }
         line("longest gap", &Span::Seconds(receipt.gap_seconds_max).to_string());
+        if receipt.outlasted_lag() {
+            line(
+                "",
+                &format!("longer than the lag of {}: rows may have stayed longer than is promised", receipt.promise.max_lag),
+            );
+        }
         if finding.missed_slots > 0 {
             line("missed", &format!("{} scheduled slots since the last run", finding.missed_slots));
         }
@@ -151,6 +157,7 @@ impl Standing<'_> {
             "undated_rows": receipt.and_then(|receipt| receipt.undated),
             "future_rows": receipt.and_then(|receipt| receipt.future),
             "stray_objects": receipt.and_then(|receipt| receipt.strays),
+            "gap_outlasted_lag": receipt.map(avouch_model::receipt::Receipt::outlasted_lag),
             "longest_gap_seconds": receipt.map(|receipt| receipt.gap_seconds_max),
             "missed_slots": finding.map(|finding| finding.missed_slots),
             "recovery_window": receipt.and_then(|receipt| receipt.recovery_window),

@@ -137,6 +137,9 @@ const OF_RULES: &[(&str, &str, OfRule)] = &[
     ("avouch_retention_backlog_days", "For how many days the oldest row had been due.", |rule, _| {
         i64::try_from(rule.backlog_days?).ok()
     }),
+    ("avouch_retention_longest_gap_seconds", "The longest time between two runs, by the last receipt.", |rule, _| {
+        i64::try_from(rule.last.as_ref()?.1.gap_seconds_max).ok()
+    }),
     ("avouch_retention_held_rows", "Rows under a legal hold; fewer than five have no sample.", |rule, _| {
         i64::try_from(rule.last.as_ref()?.1.held?).ok()
     }),
@@ -213,6 +216,7 @@ mod tests {
                 "overdue_rows 7",
                 "overdue_trend -1",
                 "backlog_days 0",
+                "longest_gap_seconds 0",
                 "missed_slots 2",
                 "recovery_window_seconds 3600",
             ]
