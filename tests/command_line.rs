@@ -545,6 +545,67 @@ fn the_selftest_holds_and_says_how_much_it_tried() {
     assert!(printed["rows"].as_array().unwrap().len() > 100);
 }
 
+#[test]
+fn a_check_of_ones_own_whose_breaking_transcript_passes_is_refused() {
+    let sandbox = Sandbox::new();
+    let profile = |status: &str, example: &str| {
+        let text = format!(
+            r#"id = "own"
+title.en = "A service of our own"
+[slot]
+"target.api" = {{ en = "The running API." }}
+[check.own-key]
+kind = "http.status"
+question.en = "Is nobody let in without a key?"
+subject = "the API"
+when = "operate"
+bound = "time"
+max_age = "7 days"
+severity = "high"
+parameters = {{ target = "${{target.api}}", call = "GET /v1/keys", status = [{status}] }}
+{example}
+[claim.O-1]
+control = "transport-tls"
+strength = "must"
+statement.en = "Every call needs a key."
+requirements = ["API2:2023"]
+checks = ["own-key"]
+"#
+        );
+        sandbox.file("own.toml", &text);
+    };
+    let example = |outcome: &str, seen: &str| {
+        format!("[[check.own-key.example]]\nname = \"everybody is let in\"\noutcome = \"{outcome}\"\nseen = '{seen}'")
+    };
+    let open = r#"{"ok":200,"status":200,"control_status":null,"headers":{},"body_matches":[],"body_forbids":[],"code":null}"#;
+    profile("401", "");
+    sandbox.avouch(&["init", "--profile", "own.toml"]).exits(0);
+    sandbox.avouch(&["selftest"]).exits(0);
+
+    profile("401", &example("fail", open));
+    let told = sandbox.avouch(&["selftest"]).exits(0).stdout;
+    assert!(told.contains("own-key\n  fail           everybody is let in\n"), "{told}");
+    assert!(told.contains("1 of 1 examples of your own checks"), "{told}");
+
+    // The check takes what breaks its promise for an answer as good as any.
+    profile("401, 200", &example("fail", open));
+    let told = sandbox.avouch(&["selftest"]).exits(1).stdout;
+    assert!(told.contains("  WRONG: must be fail, and is pass everybody is let in\n"), "{told}");
+    let printed = json(&sandbox.avouch(&["selftest", "--json"]).exits(1).stdout);
+    assert_eq!((&printed["checks"][0]["expected"], &printed["checks"][0]["got"]), (&"fail".into(), &"pass".into()));
+
+    profile("401, 200", &example("pass", open));
+    let told = sandbox.avouch(&["selftest"]).exits(1).stdout;
+    assert!(told.contains("own-key: WRONG: it has examples, and none shows that it can fail"), "{told}");
+
+    profile("401", &example("fail", r#"{"status":"#));
+    let told = sandbox.avouch(&["selftest"]).exits(2).stderr;
+    assert!(told.contains("own.toml:17:8") && told.contains("the transcript is no JSON"), "{told}");
+    profile("401", &example("fail", r#"{"state":200}"#));
+    let told = sandbox.avouch(&["selftest"]).exits(1).stdout;
+    assert!(told.contains("WRONG: ") && told.contains("state"), "{told}");
+}
+
 // ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]

@@ -9,7 +9,7 @@ use avouch_model::{
     configuration::Configuration,
     diagnostic::{Diagnostic, Source},
 };
-use avouch_read::mapping;
+use avouch_read::mapping::{self, CheckExample};
 use avouch_repository::{Folder, Repository};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -32,6 +32,8 @@ pub(crate) struct Project {
     pub(crate) configuration: Configuration,
     /// The mapping of its profiles.
     pub(crate) catalogue: Catalogue,
+    /// What the checks of its own profiles must say of which transcripts.
+    pub(crate) examples: Vec<CheckExample>,
     /// The digest of the mapping.
     pub(crate) mapping: Digest,
     /// The folder as files.
@@ -54,7 +56,7 @@ impl Project {
         let source = read_text(&path, global.config.as_str())?;
         let (configuration, warnings) = avouch_read::configuration::load(&source).map_err(|problems| shown(output, &problems))?;
         output.diagnostics(&warnings);
-        let (catalogue, mapping) = load_mapping(&root, &configuration, output)?;
+        let Mapping { catalogue, digest: mapping, examples } = load_mapping(&root, &configuration, output)?;
         let unknown = mapping::wrong_names(&catalogue, &source);
         if !unknown.is_empty() {
             return Err(shown(output, &unknown));
@@ -62,7 +64,7 @@ impl Project {
         let folder = Folder::open(&root).with_context(|| format!("cannot read the folder `{root}`"))?;
         let repository = Repository::discover(&root).with_context(|| format!("cannot read the git repository of `{root}`"))?;
         let place = place(repository.as_ref(), &path).unwrap_or_else(|| global.config.to_string());
-        Ok(Self { root, place, configuration, catalogue, mapping, folder, repository })
+        Ok(Self { root, place, configuration, catalogue, examples, mapping, folder, repository })
     }
 
     /// A path of the configuration, relative to the folder.
@@ -113,8 +115,14 @@ pub(crate) fn read_named(path: &Utf8Path, shown: &str) -> anyhow::Result<Arc<Sou
     read_text(path, shown).map_err(|error| Usage(format!("{error:#}")).into())
 }
 
+struct Mapping {
+    catalogue: Catalogue,
+    digest: Digest,
+    examples: Vec<CheckExample>,
+}
+
 /// The mapping of the configured profiles: built-in ones by name, others from their file.
-fn load_mapping(root: &Utf8Path, configuration: &Configuration, output: &Output) -> anyhow::Result<(Catalogue, Digest)> {
+fn load_mapping(root: &Utf8Path, configuration: &Configuration, output: &Output) -> anyhow::Result<Mapping> {
     let built_in = mapping::builtin_profiles();
     let mut profiles = Vec::new();
     for profile in &configuration.profiles {
@@ -128,5 +136,5 @@ fn load_mapping(root: &Utf8Path, configuration: &Configuration, output: &Output)
     let kinds: Vec<&str> = avouch_collect::kinds::ALL.iter().map(|kind| kind.id).collect();
     let catalogue = mapping::load(&profiles, &mapping::builtins(), &kinds).map_err(|problems| shown(output, &problems))?;
     let digest = mapping::mapping_digest(&catalogue).context("the mapping cannot be written canonically")?;
-    Ok((catalogue, digest))
+    Ok(Mapping { catalogue, digest, examples: mapping::examples(&profiles) })
 }

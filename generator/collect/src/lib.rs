@@ -37,5 +37,5 @@ mod world;
 pub use engine::{Collected, Progress, TRANSCRIPT_BYTES_MAX, collect, collect_and_tell};
 pub use kind::{Example, Judgement, Kind, Patience, Question, Unasked, Vantage};
 pub use parsed::Parsed;
-pub use selftest::{KillMatrix, Row, selftest};
+pub use selftest::{CheckRow, KillMatrix, Row, selftest, selftest_of};
 pub use world::{Keeper, RecordedRelease, World};

@@ -1,8 +1,8 @@
 //! Every kind against its own examples: the kill matrix. A check that cannot fail is a defect.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use avouch_model::{Json, state::Outcome};
+use avouch_model::{Json, json::Object, state::Outcome};
 use serde::Serialize;
 
 use crate::{Kind, kinds};
@@ -64,17 +64,58 @@ fn matrix(all: &[Kind]) -> KillMatrix {
 }
 
 fn rows(kind: &Kind) -> impl Iterator<Item = Row> {
-    let (id, judge, accepts) = (kind.id, kind.judge, kind.accepts);
     kind.examples.iter().map(move |example| {
-        let said = catch_unwind(|| {
-            let read = |text| serde_json::from_str::<Json>(text).map_err(|error| error.to_string());
-            let (asked, seen) = (read(example.asked)?, read(example.seen)?);
-            accepts(&asked)?;
-            judge(&seen, &asked).map(|judgement| judgement.outcome).map_err(|unasked| unasked.to_string())
-        })
-        .unwrap_or_else(|_| Err("the judge panicked".to_owned()));
-        Row { kind: id, example: example.name, expected: example.outcome, got: said.as_ref().ok().copied(), why: said.err() }
+        let read = |text| serde_json::from_str::<Json>(text).map_err(|error| error.to_string());
+        let said = read(example.asked).and_then(|asked| said(kind, &asked, &read(example.seen)?));
+        Row { kind: kind.id, example: example.name, expected: example.outcome, got: said.as_ref().ok().copied(), why: said.err() }
     })
+}
+
+/// What a kind says of a transcript; why nothing, where it cannot read the question or the transcript.
+fn said(kind: &Kind, asked: &Json, seen: &Json) -> Result<Outcome, String> {
+    let (judge, accepts) = (kind.judge, kind.accepts);
+    let judged = || {
+        accepts(asked)?;
+        judge(seen, asked).map(|judgement| judgement.outcome).map_err(|unasked| unasked.to_string())
+    };
+    catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| Err("the judge panicked".to_owned()))
+}
+
+/// An example of a check of a profile put to the judge of its kind, with the check's own parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckRow {
+    /// The check's id.
+    pub check: String,
+    /// What the example shows.
+    pub example: String,
+    /// What must be said of it.
+    pub expected: Outcome,
+    /// What was said; none when the transcript could not be read.
+    pub got: Option<Outcome>,
+    /// Why nothing was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl CheckRow {
+    /// Whether the check said what it must.
+    pub fn holds(&self) -> bool {
+        self.got == Some(self.expected)
+    }
+}
+
+/// Puts a transcript to a check that asks this kind with these parameters.
+pub fn selftest_of(
+    (check, kind, parameters): (&str, &str, &Object),
+    (example, expected, seen): (&str, Outcome, &Json),
+) -> CheckRow {
+    let asked = Json::Object(parameters.clone());
+    let said = match kinds::find(kind) {
+        Some(kind) => said(kind, &asked, seen),
+        None => Err(format!("no kind is named `{kind}`")),
+    };
+    let (got, why) = (said.as_ref().ok().copied(), said.err());
+    CheckRow { check: check.to_owned(), example: example.to_owned(), expected, got, why }
 }
 
 #[cfg(test)]

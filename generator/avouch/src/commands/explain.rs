@@ -7,7 +7,7 @@ use avouch_collect::Kind;
 use avouch_model::{
     Json,
     catalogue::{Catalogue, Check, Claim, Control, Requirement},
-    state::State,
+    state::{Outcome, State},
 };
 use avouch_read::mapping;
 use serde_json::Value;
@@ -224,6 +224,15 @@ fn parameters(kind: &Kind) -> String {
             let _ = writeln!(text, "{} = {}", toml_key(name), toml_value(value));
         }
         text.push_str("```\n");
+    }
+    if let Some(example) = kind.examples.iter().find(|example| example.outcome == Outcome::Fail) {
+        let seen = serde_json::from_str::<Value>(example.seen).unwrap_or_default().to_string();
+        let _ = write!(
+            text,
+            "\nA transcript that it must call a failure, as `avouch selftest` takes one of a check:\n\n```toml\n[[check.NAME.example]]\nname = {}\noutcome = \"fail\"\nseen = {}\n```\n",
+            toml_value(&Value::from(example.name)),
+            if seen.contains('\'') { toml_value(&Value::from(seen)) } else { format!("'{seen}'") },
+        );
     }
     text
 }

@@ -49,7 +49,7 @@ pub(crate) fn dispatch(arguments: &Arguments, output: &Output) -> anyhow::Result
         Command::Retention { command } => retention::retention(global, output, command),
         Command::Check(arguments) => check::check(global, output, arguments),
         Command::Explain { id } => explain::explain(global, output, id.as_deref()),
-        Command::Selftest { json } => selftest::selftest(output, *json),
+        Command::Selftest { json } => selftest::selftest(global, output, *json),
         Command::Waive(arguments) => decide::waive(global, output, arguments),
         Command::Attest(arguments) => decide::attest(global, output, arguments),
         Command::Approve(arguments) => decide::approve(global, output, arguments),

@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use avouch_model::{
-    Span,
+    Json, Span,
     catalogue::{Bound, Localised, Relation, Requirement, Severity, Slot, SlotType, Standard, Strength, When},
     diagnostic::{Diagnostic, Source},
     json::Object,
+    state::Outcome,
 };
 use toml::Spanned;
 
@@ -54,6 +55,16 @@ pub(super) struct WrittenCheck {
     pub(super) parameters: Object,
     pub(super) parameters_span: Range<usize>,
     pub(super) numbers: Vec<Spanned<String>>,
+    /// Its own, never those of the check that it is like.
+    pub(super) examples: Vec<WrittenExample>,
+}
+
+/// What a check must say of a transcript.
+#[derive(Clone, Debug)]
+pub(super) struct WrittenExample {
+    pub(super) name: String,
+    pub(super) outcome: Outcome,
+    pub(super) seen: Json,
 }
 
 #[derive(Debug)]
@@ -260,6 +271,7 @@ fn check(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenChec
     let needs = table.optional("needs").texts().unwrap_or_default();
     let parameters = table.optional("parameters").object();
     let numbers = table.optional("numbers").texts().unwrap_or_default();
+    let examples = table.optional("example").tables().iter().filter_map(example).collect();
     let complete = kind.is_some() && subject.is_some() && when.is_some();
     if like.is_none() && !(complete && bound.is_some() && max_age.is_some() && severity.is_some()) {
         return None;
@@ -281,7 +293,25 @@ fn check(id: Spanned<String>, table: &TableReader<'_, '_>) -> Option<WrittenChec
         parameters: parameters.map(Spanned::into_inner).unwrap_or_default(),
         parameters_span,
         numbers,
+        examples,
     })
+}
+
+fn example(table: &TableReader<'_, '_>) -> Option<WrittenExample> {
+    let name = table.required("name").words();
+    let outcome = table.required("outcome").one_of(OUTCOMES);
+    let field = table.required("seen");
+    let seen = field.words();
+    table.finish();
+    let (name, outcome, seen) = (name?, outcome?, seen?);
+    match serde_json::from_str(seen.get_ref()) {
+        Ok(json) => Some(WrittenExample { name: name.into_inner(), outcome: outcome.into_inner(), seen: json }),
+        Err(error) => {
+            let way_out = "write the transcript of the kind as a text of JSON; `avouch explain KIND` shows one";
+            field.report("example-transcript", seen.span(), format!("the transcript is no JSON: {error}"), way_out);
+            None
+        }
+    }
 }
 
 /// The check under the name that it has outside its file.
@@ -405,6 +435,9 @@ const STRENGTHS: &[(&str, Strength)] = &[
 ];
 
 const WHENS: &[(&str, When)] = &[("build", When::Build), ("deploy", When::Deploy), ("operate", When::Operate)];
+
+const OUTCOMES: &[(&str, Outcome)] =
+    &[("pass", Outcome::Pass), ("fail", Outcome::Fail), ("error", Outcome::Error), ("not_exercised", Outcome::NotExercised)];
 
 const BOUNDS: &[(&str, Bound)] = &[("release", Bound::Release), ("time", Bound::Time)];
 

@@ -10,7 +10,9 @@ mod join;
 mod resolve;
 mod trials;
 
-use avouch_model::{Digest, canonical, canonical::CanonicalError, catalogue::Catalogue, diagnostic::Diagnostic};
+use avouch_model::{
+    Digest, Json, canonical, canonical::CanonicalError, catalogue::Catalogue, diagnostic::Diagnostic, state::Outcome,
+};
 
 pub use builtin::{Builtins, builtin_names, builtin_profiles, builtins};
 pub use configured::wrong_names;
@@ -24,6 +26,40 @@ pub struct ProfileSource {
     pub name: String,
     /// Its TOML.
     pub text: String,
+}
+
+/// What a check of a profile must say of a transcript of its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckExample {
+    /// The check's id.
+    pub check: String,
+    /// What the transcript shows.
+    pub name: String,
+    /// What must be said of it.
+    pub outcome: Outcome,
+    /// The transcript, in the form of the check's kind.
+    pub seen: Json,
+}
+
+/// The examples of the checks of these profiles, which are no part of the catalogue: nothing that is asked or said follows
+/// from them. Profiles that [`load`] refuses have none.
+pub fn examples(profiles: &[ProfileSource]) -> Vec<CheckExample> {
+    let none = Builtins::default();
+    let (files, problems) = file::read_all(profiles, &none);
+    if !problems.is_empty() {
+        return Vec::new();
+    }
+    let of_check = |check: file::WrittenCheck| {
+        let id = check.id.into_inner();
+        let example = move |example: file::WrittenExample| CheckExample {
+            check: id.clone(),
+            name: example.name,
+            outcome: example.outcome,
+            seen: example.seen,
+        };
+        check.examples.into_iter().map(example)
+    };
+    files.into_iter().flat_map(|file| file.checks).flat_map(of_check).collect()
 }
 
 /// Joins profiles with the built-in standards and controls. `kinds` are the ids of the kinds that are built.
