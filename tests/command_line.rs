@@ -507,9 +507,13 @@ fn everything_with_a_name_has_a_page() {
     for id in kinds.lines().filter_map(|line| line.split_whitespace().next()).step_by(7) {
         let page = sandbox.avouch(&["explain", id]).exits(0).stdout;
         let (_, parameters) = page.split_once("## Parameters\n\n").unwrap_or_else(|| panic!("{id}: {page}"));
-        if let Some((_, example)) = parameters.split_once("```toml\n") {
-            let toml: toml::Table = example.split("```").next().unwrap().parse().unwrap();
-            for name in toml["check"]["NAME"]["parameters"].as_table().unwrap().keys() {
+        // Of the blocks the last one is a transcript that is a failure.
+        let blocks: Vec<toml::Table> =
+            parameters.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap().parse().unwrap()).collect();
+        let transcript = blocks.last().unwrap()["check"]["NAME"]["example"][0]["seen"].as_str().unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(transcript).is_ok(), "{id}: {parameters}");
+        if let [example, _] = blocks.as_slice() {
+            for name in example["check"]["NAME"]["parameters"].as_table().unwrap().keys() {
                 assert!(parameters.contains(&format!("`{name}`")), "{id}: {parameters}");
             }
         } else {

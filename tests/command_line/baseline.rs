@@ -43,9 +43,11 @@ enum Careless {
 
 /// A shop whose orders have a price that it decides, and a note.
 fn serve(careless: Careless) -> std::net::SocketAddr {
-    let orders: Arc<Mutex<BTreeMap<String, Value>>> = Arc::default();
+    // How many there ever were, and those that are there: checks that run beside one another make and remove their own.
+    let orders: Arc<Mutex<(u64, BTreeMap<String, Value>)>> = Arc::default();
     server::serve(server::Caps::NONE, move |got| {
         let mut orders = orders.lock().unwrap();
+        let (made, orders) = &mut *orders;
         let path = match got.path.strip_prefix("/v2/") {
             Some(rest) if careless == Careless::KeepsTheOldVersion => format!("/v1/{rest}"),
             _ => got.path.clone(),
@@ -63,7 +65,8 @@ fn serve(careless: Careless) -> std::net::SocketAddr {
                 } else {
                     json!(500)
                 };
-                let id = (orders.len() + 1).to_string();
+                *made += 1;
+                let id = made.to_string();
                 orders.insert(id.clone(), json!({ "id": id, "price": price, "note": sent["note"] }));
                 server::json(201, json!({ "id": id }).to_string())
             }
